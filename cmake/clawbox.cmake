@@ -1,0 +1,121 @@
+# The calls that the folders of this project use: a module, a program, a test, a fuzz target, embedded files.
+
+# clawbox_add_folder(FOLDER): its CMakeLists.txt, if there is one.
+function(clawbox_add_folder folder)
+    if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${folder}/CMakeLists.txt")
+        add_subdirectory(${folder})
+    endif()
+endfunction()
+
+# While the founding session lasts: a source that its author has not written yet is left out, with a warning.
+function(clawbox_keep_existing list)
+    set(kept)
+    foreach(source IN LISTS ${list})
+        if(IS_ABSOLUTE "${source}" OR EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${source}")
+            list(APPEND kept "${source}")
+        else()
+            message(WARNING "not there yet: ${CMAKE_CURRENT_SOURCE_DIR}/${source}")
+        endif()
+    endforeach()
+    if(NOT kept)
+        file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/empty.c" "typedef int translation_unit_is_not_empty;\n")
+        set(kept "${CMAKE_CURRENT_BINARY_DIR}/empty.c")
+    endif()
+    set(${list} ${kept} PARENT_SCOPE)
+endfunction()
+
+# Our own flags, our include folder, and the modules and libraries that a target asked for.
+function(clawbox_target_uses target)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPS;THIRD_PARTY")
+    target_include_directories(${target} PUBLIC "${CMAKE_SOURCE_DIR}/modules")
+    list(TRANSFORM arg_DEPS PREPEND cb_)
+    target_link_libraries(${target} PUBLIC ${arg_DEPS} PRIVATE ${arg_THIRD_PARTY} clawbox_warnings)
+endfunction()
+
+# clawbox_module(NAME http SOURCES parser.c ... [DEPS base wire] [THIRD_PARTY llhttp]): the library cb_http.
+# Every header of the folder is also compiled alone, and included twice: it has to bring what it needs.
+function(clawbox_module)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES;DEPS;THIRD_PARTY")
+    clawbox_keep_existing(arg_SOURCES)
+    add_library(cb_${arg_NAME} STATIC ${arg_SOURCES})
+    clawbox_target_uses(cb_${arg_NAME} DEPS ${arg_DEPS} THIRD_PARTY ${arg_THIRD_PARTY})
+
+    file(GLOB headers RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}" CONFIGURE_DEPENDS *.h)
+    set(units)
+    foreach(header IN LISTS headers)
+        set(line "#include \"${arg_NAME}/${header}\"\n")
+        set(unit "${CMAKE_CURRENT_BINARY_DIR}/alone_${header}.c")
+        file(CONFIGURE OUTPUT "${unit}" CONTENT "${line}${line}typedef int translation_unit_is_not_empty;\n" @ONLY)
+        list(APPEND units "${unit}")
+    endforeach()
+    if(units)
+        add_library(cb_${arg_NAME}_headers OBJECT ${units})
+        clawbox_target_uses(cb_${arg_NAME}_headers DEPS ${arg_DEPS} THIRD_PARTY ${arg_THIRD_PARTY})
+    endif()
+endfunction()
+
+# clawbox_program(NAME clawbox SOURCES main.c ... [DEPS ...] [THIRD_PARTY ...]): an executable in CLAWBOX_OUTPUT_DIR.
+function(clawbox_program)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES;DEPS;THIRD_PARTY")
+    clawbox_keep_existing(arg_SOURCES)
+    add_executable(${arg_NAME} ${arg_SOURCES})
+    clawbox_target_uses(${arg_NAME} DEPS ${arg_DEPS} THIRD_PARTY ${arg_THIRD_PARTY})
+    set_target_properties(${arg_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CLAWBOX_OUTPUT_DIR}")
+endfunction()
+
+# clawbox_test(NAME test_http_parser SOURCES test_parser.c [DEPS http] [THIRD_PARTY ...] [LABEL unit] [TIMEOUT 60]
+#              [ARGS ...] [ENVIRONMENT A=b ...]): a test program, run by `ctest -L unit`. It ends with the line
+# "N passed, N failed" that ./dev test adds up. Without LABEL it is the folder's name below tests/.
+function(clawbox_test)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;LABEL;TIMEOUT" "SOURCES;DEPS;THIRD_PARTY;ARGS;ENVIRONMENT")
+    if(NOT arg_LABEL)
+        cmake_path(RELATIVE_PATH CMAKE_CURRENT_SOURCE_DIR BASE_DIRECTORY "${CMAKE_SOURCE_DIR}/tests" OUTPUT_VARIABLE folder)
+        string(REGEX REPLACE "/.*" "" arg_LABEL "${folder}")
+    endif()
+    if(NOT arg_TIMEOUT)
+        set(arg_TIMEOUT 60)
+    endif()
+    clawbox_keep_existing(arg_SOURCES)
+    add_executable(${arg_NAME} ${arg_SOURCES})
+    clawbox_target_uses(${arg_NAME} DEPS ${arg_DEPS} THIRD_PARTY ${arg_THIRD_PARTY})
+    target_include_directories(${arg_NAME} PRIVATE "${CMAKE_SOURCE_DIR}/tests")
+    add_test(NAME ${arg_NAME} COMMAND ${arg_NAME} ${arg_ARGS})
+    set_tests_properties(${arg_NAME} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT}
+        WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}" ENVIRONMENT "${arg_ENVIRONMENT}")
+endfunction()
+
+# clawbox_fuzz(NAME http_head SOURCES fuzz_http_head.c [DEPS http] CORPUS corpus/http_head): in a fuzzer build the
+# program fuzz_http_head; in every other build replay_http_head, a test that feeds it the whole corpus.
+function(clawbox_fuzz)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES;DEPS;THIRD_PARTY;CORPUS")
+    list(TRANSFORM arg_CORPUS PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/")
+    if(CLAWBOX_SANITIZER STREQUAL "fuzzer")
+        add_executable(fuzz_${arg_NAME} ${arg_SOURCES})
+        clawbox_target_uses(fuzz_${arg_NAME} DEPS ${arg_DEPS} THIRD_PARTY ${arg_THIRD_PARTY})
+        target_link_options(fuzz_${arg_NAME} PRIVATE -fsanitize=fuzzer)
+    else()
+        clawbox_test(NAME replay_${arg_NAME} LABEL fuzz-replay TIMEOUT 300 ARGS ${arg_CORPUS}
+            SOURCES ${arg_SOURCES} "${CMAKE_SOURCE_DIR}/tests/fuzz/standalone.c"
+            DEPS ${arg_DEPS} THIRD_PARTY ${arg_THIRD_PARTY})
+    endif()
+endfunction()
+
+# clawbox_embed(TARGET cb_store SYMBOL embed_store BASE ${CMAKE_SOURCE_DIR}/schema FILES store/001.sql ...): the files,
+# which are below BASE (default: schema/), become `const struct embed_file embed_store[]`, sorted by name, and
+# `const size_t embed_store_count` (base/embed.h).
+function(clawbox_embed)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "TARGET;SYMBOL;BASE" "FILES")
+    if(NOT arg_SYMBOL)
+        set(arg_SYMBOL embed_schema)
+    endif()
+    if(NOT arg_BASE)
+        set(arg_BASE "${CMAKE_SOURCE_DIR}/schema")
+    endif()
+    list(TRANSFORM arg_FILES PREPEND "${arg_BASE}/" OUTPUT_VARIABLE inputs)
+    set(output "${CMAKE_CURRENT_BINARY_DIR}/${arg_SYMBOL}.c")
+    set(script "${CMAKE_SOURCE_DIR}/cmake/embed.cmake")
+    add_custom_command(OUTPUT "${output}" DEPENDS ${inputs} "${script}" VERBATIM
+        COMMAND ${CMAKE_COMMAND} "-DOUTPUT=${output}" "-DSYMBOL=${arg_SYMBOL}" "-DBASE=${arg_BASE}" "-DFILES=${arg_FILES}"
+                -P "${script}")
+    target_sources(${arg_TARGET} PRIVATE "${output}")
+endfunction()
