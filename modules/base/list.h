@@ -13,7 +13,7 @@ struct list {
 };
 
 /* The element of `type` that has `node` as its member. */
-#define LIST_ENTRY(node, type, member) ((type *)(void *)((char *)(node) - offsetof(type, member)))
+#define LIST_ENTRY(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 /* Walks the list; the body may remove the current element. */
 #define LIST_FOR_EACH(node, safe, head) \
     for (struct list *node = (head)->next, *safe = node->next; node != (head); node = safe, safe = node->next)

@@ -68,21 +68,21 @@ static void log_write(enum log_level level, int code, bool with_code, const char
     (void)ignored;
 }
 
-#define LOG_DEFINE(name, level)               \
-    void name(const char *fmt, ...)           \
-    {                                         \
-        va_list ap;                           \
-        va_start(ap, fmt);                    \
-        log_write(level, 0, false, fmt, ap);  \
-        va_end(ap);                           \
+#define LOG_DEFINE(name, level)              \
+    void name(const char *fmt, ...)          \
+    {                                        \
+        va_list ap;                          \
+        va_start(ap, fmt);                   \
+        log_write(level, 0, false, fmt, ap); \
+        va_end(ap);                          \
     }
-#define LOG_DEFINE_R(name, level)                    \
-    void name(int code, const char *fmt, ...)        \
-    {                                                \
-        va_list ap;                                  \
-        va_start(ap, fmt);                           \
-        log_write(level, code, true, fmt, ap);       \
-        va_end(ap);                                  \
+#define LOG_DEFINE_R(name, level)              \
+    void name(int code, const char *fmt, ...)  \
+    {                                          \
+        va_list ap;                            \
+        va_start(ap, fmt);                     \
+        log_write(level, code, true, fmt, ap); \
+        va_end(ap);                            \
     }
 
 LOG_DEFINE(log_error, LOG_LEVEL_ERROR)

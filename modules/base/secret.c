@@ -10,9 +10,9 @@
 #define SECRET_MAX_LEN ((size_t)64 * 1024)
 
 struct secret {
-    uint8_t *map;    /* whole mapping: guard, content pages, guard */
+    uint8_t *map; /* whole mapping: guard, content pages, guard */
     size_t map_len;
-    uint8_t *ptr;    /* content, placed so that it ends at the upper guard */
+    uint8_t *ptr; /* content, placed so that it ends at the upper guard */
     size_t len;
 };
 

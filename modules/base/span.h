@@ -20,7 +20,8 @@ struct span {
 /* A span over a string literal, without its NUL. */
 #define SPAN_LIT(literal) ((struct span){(const uint8_t *)("" literal ""), sizeof(literal) - 1})
 /* printf helper: printf("%.*s", SPAN_ARG(s)). For text that is known to be printable. */
-#define SPAN_ARG(s) (int)((s).len > 4096 ? 4096 : (s).len), (const char *)((s).ptr ? (s).ptr : (const uint8_t *)"")
+#define SPAN_ARG(s) \
+    (int)((s).len > 4096 ? 4096 : (s).len), (const char *)((s).ptr ? (s).ptr : (const uint8_t *)"")
 
 static inline struct span span_of(const void *ptr, size_t len)
 {
@@ -69,7 +70,8 @@ static inline bool span_starts(struct span s, struct span prefix)
 
 static inline bool span_ends(struct span s, struct span suffix)
 {
-    return s.len >= suffix.len && (suffix.len == 0 || memcmp(s.ptr + (s.len - suffix.len), suffix.ptr, suffix.len) == 0);
+    return s.len >= suffix.len &&
+           (suffix.len == 0 || memcmp(s.ptr + (s.len - suffix.len), suffix.ptr, suffix.len) == 0);
 }
 
 /* The part from `from`, at most `len` bytes; positions past the end give the empty span. */

@@ -90,7 +90,9 @@ static inline bool json_hex4(struct json_scan *s, uint32_t *out)
     *out = 0;
     for (size_t i = 0; i < 4; i++, s->at++) {
         int c = s->at < s->size ? s->file[s->at] : 0;
-        int value = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+        int value = c >= '0' && c <= '9'                 ? c - '0'
+                    : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                         : -1;
         if (value < 0) {
             return false;
         }
@@ -194,7 +196,8 @@ static inline enum json_token json_next(struct json_scan *s)
             }
         }
         s->len = 0;
-        while (s->at < s->size && s->file[s->at] != '\0' && strchr("+-.0123456789eE", s->file[s->at]) != NULL) {
+        while (s->at < s->size && s->file[s->at] != '\0' &&
+               strchr("+-.0123456789eE", s->file[s->at]) != NULL) {
             s->text[s->len++] = s->file[s->at++];
         }
         s->text[s->len] = '\0';

@@ -1,0 +1,118 @@
+/* spec.c - a specification in memory: making, growing, freeing, names. The encoding is in spec_code.c. */
+#include "policy/spec.h"
+
+#include <stdlib.h>
+
+struct spec *spec_new(void)
+{
+    return calloc(1, sizeof(struct spec));
+}
+
+static void free_strings(char **strings, size_t count)
+{
+    for (size_t i = 0; strings != NULL && i < count; i++) {
+        free(strings[i]);
+    }
+    free(strings);
+}
+
+static void route_deinit(struct spec_route *route)
+{
+    free(route->name);
+    free(route->provider);
+    free(route->host);
+    free_strings(route->methods, route->method_count);
+    free_strings(route->paths, route->path_count);
+    free(route->header);
+    free(route->prefix);
+    free(route->credential);
+    free(route->upstream_address);
+    free(route->upstream_ca);
+}
+
+void spec_free(struct spec *spec)
+{
+    if (spec == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < spec->route_count; i++) {
+        route_deinit(&spec->routes[i]);
+    }
+    for (size_t i = 0; i < spec->credential_count; i++) {
+        free(spec->credentials[i].name);
+        free(spec->credentials[i].env);
+        free(spec->credentials[i].shape);
+    }
+    free(spec->tenant);
+    free(spec->routes);
+    free(spec->credentials);
+    free(spec);
+}
+
+/* Room for one more element: the arrays double, and a power of two is when they are full. */
+static int grow(void **array, size_t count, size_t max, size_t size)
+{
+    if (count >= max) {
+        return CB_ELIMIT;
+    }
+    if ((count & (count - 1)) != 0) {
+        return 0;
+    }
+    void *larger = reallocarray(*array, count == 0 ? 1 : count * 2, size);
+    if (larger == NULL) {
+        return CB_ENOMEM;
+    }
+    *array = larger;
+    return 0;
+}
+
+int spec_add_route(struct spec *spec, struct spec_route **out)
+{
+    void *routes = spec->routes;
+    int r = grow(&routes, spec->route_count, SPEC_ROUTES_MAX, sizeof(*spec->routes));
+    if (r != 0) {
+        return r;
+    }
+    spec->routes = routes;
+    *out = &spec->routes[spec->route_count++];
+    **out = (struct spec_route){0};
+    return 0;
+}
+
+int spec_add_credential(struct spec *spec, struct spec_credential **out)
+{
+    void *credentials = spec->credentials;
+    int r = grow(&credentials, spec->credential_count, SPEC_ROUTES_MAX, sizeof(*spec->credentials));
+    if (r != 0) {
+        return r;
+    }
+    spec->credentials = credentials;
+    *out = &spec->credentials[spec->credential_count++];
+    **out = (struct spec_credential){0};
+    return 0;
+}
+
+const struct spec_credential *spec_find_credential(const struct spec *spec, struct span name)
+{
+    for (size_t i = 0; i < spec->credential_count; i++) {
+        const char *known = spec->credentials[i].name;
+        if (known != NULL && span_eq_str(name, known)) {
+            return &spec->credentials[i];
+        }
+    }
+    return NULL;
+}
+
+bool spec_name_valid(struct span name)
+{
+    if (name.len == 0 || name.len > SPEC_NAME_MAX || name.ptr[0] == '-' || name.ptr[name.len - 1] == '-') {
+        return false;
+    }
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.ptr[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-') {
+            return false;
+        }
+    }
+    return true;
+}

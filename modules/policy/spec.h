@@ -1,0 +1,109 @@
+/*
+ * spec.h - a tenant's specification: what a tenant file says after validation and with presets expanded.
+ *
+ * conf makes a spec from YAML, the store keeps its encoding as an opaque blob, egress decodes it and compiles it into
+ * a table (table.h). Everything in a spec is canonical; spec_decode() checks bounds and enumerations again, because
+ * what comes from a database may have been changed.
+ */
+#ifndef CB_POLICY_SPEC_H
+#define CB_POLICY_SPEC_H
+
+#include "base/buf.h"
+
+#define SPEC_NAME_MAX    40 /* tenant, route and credential names: [a-z0-9]([-a-z0-9]*[a-z0-9])? */
+#define SPEC_HOST_MAX    253
+#define SPEC_ROUTES_MAX  512 /* per tenant, presets expanded */
+#define SPEC_METHODS_MAX 16
+#define SPEC_PATHS_MAX   64
+#define SPEC_PATH_MAX    1024
+#define SPEC_CA_MAX      ((size_t)64 * 1024)
+#define SPEC_ENCODED_MAX ((size_t)2 * 1024 * 1024)
+
+enum spec_action { SPEC_ACTION_ALLOW, SPEC_ACTION_DENY, SPEC_ACTION__COUNT };
+enum spec_scheme { SPEC_SCHEME_HTTPS, SPEC_SCHEME_HTTP, SPEC_SCHEME__COUNT };
+/* How a credential goes in. Further injectors come with further values. */
+enum spec_inject { SPEC_INJECT_NONE, SPEC_INJECT_BEARER, SPEC_INJECT_HEADER, SPEC_INJECT__COUNT };
+
+struct spec_route {
+    char *name;     /* unique within the tenant */
+    char *provider; /* the preset it came from, or NULL */
+    enum spec_action action;
+    enum spec_scheme scheme;
+    char *host; /* canonical: A-labels in lower case, "*.example.com", "192.0.2.1" or "[2001:db8::1]" */
+    uint16_t port;
+    char **methods; /* upper case; never empty after conf (GET, HEAD, POST by default) */
+    size_t method_count;
+    char **paths; /* canonical segment patterns; empty means every path */
+    size_t path_count;
+    enum spec_inject inject;
+    char *header;     /* SPEC_INJECT_HEADER: the header's name as it is sent; BEARER: "Authorization" */
+    char *prefix;     /* what stands before the credential in the value: "Bearer ", or "" */
+    char *credential; /* name of the credential, or NULL */
+    bool placeholder_required;
+    bool insecure; /* a credential may go over plain http */
+    char
+        *upstream_address; /* literal address dialled instead of a resolved one (IPv6 in brackets), or NULL */
+    uint16_t upstream_port; /* with upstream_address; else the route's port */
+    char *upstream_ca;      /* PEM that replaces the system roots for this route, or NULL */
+};
+
+/* One per credential name that the routes use. */
+struct spec_credential {
+    char *name;
+    char *env; /* the environment variable that the agent's SDK reads */
+    char *
+        shape; /* placeholder shape: a literal with {N} for N random letters and digits, e.g. "sk-proj-{48}" */
+};
+
+struct spec_limits {
+    uint32_t requests_per_minute; /* 0: no limit */
+    uint32_t concurrent;          /* 0: the built-in ceiling */
+    uint64_t request_bytes;       /* 0: no limit */
+};
+
+struct spec {
+    char *tenant;
+    struct spec_route *routes;
+    size_t route_count;
+    struct spec_credential *credentials;
+    size_t credential_count;
+    struct spec_limits limits;
+};
+
+/* An empty spec. NULL when out of memory. */
+struct spec *spec_new(void);
+void spec_free(struct spec *spec);
+/* Appends a zeroed route or credential and returns it in *out (owned by the spec, valid until the next is added).
+ * CB_ELIMIT or CB_ENOMEM. */
+CB_MUST_USE int spec_add_route(struct spec *spec, struct spec_route **out);
+CB_MUST_USE int spec_add_credential(struct spec *spec, struct spec_credential **out);
+/* The credential of that name, or NULL. */
+const struct spec_credential *spec_find_credential(const struct spec *spec, struct span name);
+
+/* Appends the encoding (a version byte, then fields; see spec_code.c) to `out`. CB_EINVAL, and nothing appended, when the
+ * spec breaks a rule that spec_decode() checks (spec_check.h). */
+CB_MUST_USE int spec_encode(const struct spec *spec, struct buf *out);
+/* Reads an encoding. CB_EMALFORMED, CB_ELIMIT, ... on bad input; *out is set only on success; free with spec_free. */
+CB_MUST_USE int spec_decode(struct span encoded, struct spec **out);
+
+/* True for a name that tenants, routes and credentials may have: 1 to SPEC_NAME_MAX of [a-z0-9-], no '-' at an end. */
+bool spec_name_valid(struct span name);
+
+/*
+ * The hosts to which the named credential goes according to the spec: "host:port" of every allow route that injects
+ * it, sorted, without doubles, joined by '\n'. This is what a credential is bound to when it is set. CB_ENOTFOUND when
+ * no route uses the credential.
+ * A route that is not the plain way to its host says so behind a blank, since that too decides who gets the
+ * credential: "host:port clear" (scheme http), "via ADDRESS:PORT" (upstream_address), "own-ca" (upstream_ca), in this
+ * order. A line covers another one only when these are equal.
+ */
+CB_MUST_USE int spec_credential_binding(const struct spec *spec, struct span credential, struct buf *out);
+/* True when every line of `wanted` is a line of `bound` or is covered by a wildcard line of it. Both as above. */
+bool spec_binding_covers(struct span bound, struct span wanted);
+/* True when a request to this canonical host and port is covered by some line of the binding, whatever is said behind the
+ * blank: for messages. What decides about an injection is spec_binding_allows_route(). */
+bool spec_binding_allows(struct span bound, struct span host, uint16_t port);
+/* True when the credential may go to this canonical host by this route. */
+bool spec_binding_allows_route(struct span bound, const struct spec_route *route, struct span host);
+
+#endif

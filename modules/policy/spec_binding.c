@@ -1,0 +1,169 @@
+/*
+ * spec_binding.c - to where a credential may go: the lines that are sealed with it.
+ *
+ * A line is "host:port", as in the route. A route that changes what stands behind the name says so in its line, or
+ * whoever edits routes could send a credential to a server of their own under the right name: " clear" for plain http,
+ * " via ADDRESS:PORT" for a dialled address of its own, " own-ca" for a root certificate of its own.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "policy/host.h"
+#include "policy/spec.h"
+
+/* Destination "host:port" and the notes behind it, which start with a blank or are empty. */
+struct line {
+    struct span host;
+    struct span port;
+    struct span notes;
+};
+
+/* Takes the first line off `text`. False at the end. */
+static bool next_line(struct span *text, struct line *out)
+{
+    if (text->len == 0) {
+        return false;
+    }
+    const uint8_t *end = memchr(text->ptr, '\n', text->len);
+    struct span line = span_sub(*text, 0, end != NULL ? (size_t)(end - text->ptr) : text->len);
+    *text = end != NULL ? span_sub(*text, line.len + 1, text->len) : SPAN_EMPTY;
+    const uint8_t *blank = line.len != 0 ? memchr(line.ptr, ' ', line.len) : NULL;
+    struct span destination = span_sub(line, 0, blank != NULL ? (size_t)(blank - line.ptr) : line.len);
+    out->notes = span_sub(line, destination.len, line.len);
+    size_t colon = destination.len;
+    while (colon > 0 && destination.ptr[colon - 1] != ':') {
+        colon--;
+    }
+    /* Without a colon both are empty, which equals no host and no port. */
+    out->host = span_sub(destination, 0, colon > 0 ? colon - 1 : 0);
+    out->port = span_sub(destination, colon, colon > 0 ? destination.len : 0);
+    return true;
+}
+
+static int append_notes(const struct spec_route *route, struct buf *out)
+{
+    int r = route->scheme == SPEC_SCHEME_HTTP ? buf_append_str(out, " clear") : 0;
+    if (r == 0 && route->upstream_address != NULL) {
+        unsigned port = route->upstream_port != 0 ? route->upstream_port : route->port;
+        r = buf_appendf(out, " via %s:%u", route->upstream_address, port);
+    }
+    if (r == 0 && route->upstream_ca != NULL) {
+        r = buf_append_str(out, " own-ca");
+    }
+    return r;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int route_line(const struct spec_route *route, char **out)
+{
+    struct buf line;
+    buf_init(&line, 1024);
+    int r = buf_appendf(&line, "%s:%u", route->host, route->port);
+    if (r == 0) {
+        r = append_notes(route, &line);
+    }
+    if (r == 0) {
+        *out = strndup((const char *)buf_span(&line).ptr, buf_len(&line));
+        r = *out != NULL ? 0 : CB_ENOMEM;
+    }
+    buf_deinit(&line);
+    return r;
+}
+
+int spec_credential_binding(const struct spec *spec, struct span credential, struct buf *out)
+{
+    int r = 0;
+    size_t count = 0;
+    char **lines = calloc(spec->route_count + 1, sizeof(*lines));
+    if (lines == NULL) {
+        return CB_ENOMEM;
+    }
+    for (size_t i = 0; r == 0 && i < spec->route_count; i++) {
+        const struct spec_route *route = &spec->routes[i];
+        if (route->action != SPEC_ACTION_ALLOW || route->inject == SPEC_INJECT_NONE ||
+            route->credential == NULL || !span_eq_str(credential, route->credential)) {
+            continue;
+        }
+        r = route_line(route, &lines[count]);
+        count += r == 0 ? 1 : 0;
+    }
+    if (r != 0) {
+        goto out;
+    }
+    if (count == 0) {
+        r = CB_ENOTFOUND;
+        goto out;
+    }
+    qsort(lines, count, sizeof(*lines), compare_texts);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        if (i > 0 && strcmp(lines[i - 1], lines[i]) == 0) {
+            continue;
+        }
+        r = i > 0 ? buf_append_byte(out, '\n') : 0;
+        if (r == 0) {
+            r = buf_append_str(out, lines[i]);
+        }
+    }
+out:
+    for (size_t i = 0; i < count; i++) {
+        free(lines[i]);
+    }
+    free(lines);
+    return r;
+}
+
+static bool is_bound(struct span bound, const struct line *wanted)
+{
+    struct line line;
+    while (next_line(&bound, &line)) {
+        if (line.host.len != 0 && span_eq(line.port, wanted->port) && span_eq(line.notes, wanted->notes) &&
+            policy_host_matches(line.host, wanted->host)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool spec_binding_covers(struct span bound, struct span wanted)
+{
+    struct line line;
+    while (next_line(&wanted, &line)) {
+        /* A wildcard matches a narrower one as if that were a host: "*.b.c" ends in ".c". */
+        if (line.host.len == 0 || !is_bound(bound, &line)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool spec_binding_allows(struct span bound, struct span host, uint16_t port)
+{
+    struct line line;
+    char text[8];
+    (void)snprintf(text, sizeof(text), "%u", port);
+    while (next_line(&bound, &line)) {
+        if (line.host.len != 0 && span_eq_str(line.port, text) && policy_host_matches(line.host, host)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool spec_binding_allows_route(struct span bound, const struct spec_route *route, struct span host)
+{
+    struct buf notes;
+    char port[8];
+    (void)snprintf(port, sizeof(port), "%u", route->port);
+    buf_init(&notes, 1024);
+    bool allowed = false;
+    if (append_notes(route, &notes) == 0) {
+        struct line wanted = {.host = host, .port = span_str(port), .notes = buf_span(&notes)};
+        allowed = is_bound(bound, &wanted);
+    }
+    buf_deinit(&notes);
+    return allowed;
+}

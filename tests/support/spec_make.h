@@ -1,0 +1,116 @@
+/*
+ * spec_make.h - makes specifications for tests in a line per route.
+ */
+#ifndef TESTS_SUPPORT_SPEC_MAKE_H
+#define TESTS_SUPPORT_SPEC_MAKE_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "policy/spec.h"
+
+/* A test without memory has nothing to say. */
+static inline void *make_or_die(void *ptr)
+{
+    if (ptr == NULL) {
+        fputs("out of memory\n", stderr);
+        exit(1);
+    }
+    return ptr;
+}
+
+static inline char *make_text(const char *text)
+{
+    return text != NULL ? (char *)make_or_die(strdup(text)) : NULL;
+}
+
+/* Splits at blanks: "GET POST". */
+static inline void make_list(const char *words, char ***out, size_t *count)
+{
+    *out = (char **)make_or_die(calloc(SPEC_PATHS_MAX + 1, sizeof(**out)));
+    *count = 0;
+    while (*words != '\0' && *count <= SPEC_PATHS_MAX) {
+        size_t len = strcspn(words, " ");
+        (*out)[(*count)++] = (char *)make_or_die(strndup(words, len));
+        words += len + (words[len] == ' ' ? 1 : 0);
+    }
+}
+
+static inline struct spec *make_spec(const char *tenant)
+{
+    struct spec *spec = (struct spec *)make_or_die(spec_new());
+    spec->tenant = make_text(tenant);
+    return spec;
+}
+
+/* `destination` is "https://host:port" or "http://host:port"; methods and paths are separated by blanks. */
+static inline struct spec_route *make_route(struct spec *spec, const char *name, const char *destination,
+                                            const char *methods, const char *paths)
+{
+    struct spec_route *route;
+    if (spec_add_route(spec, &route) != 0) {
+        make_or_die(NULL);
+    }
+    const char *host = strstr(destination, "://");
+    const char *colon = strrchr(destination, ':');
+    if (host == NULL || colon == host) {
+        make_or_die(NULL);
+    }
+    host += 3;
+    route->name = make_text(name);
+    route->scheme = strncmp(destination, "http:", 5) == 0 ? SPEC_SCHEME_HTTP : SPEC_SCHEME_HTTPS;
+    route->host = (char *)make_or_die(strndup(host, (size_t)(colon - host)));
+    route->port = (uint16_t)strtoul(colon + 1, NULL, 10);
+    make_list(methods, &route->methods, &route->method_count);
+    make_list(paths, &route->paths, &route->path_count);
+    return route;
+}
+
+static inline void make_credential(struct spec *spec, const char *name, const char *env, const char *shape)
+{
+    struct spec_credential *credential;
+    if (spec_add_credential(spec, &credential) != 0) {
+        make_or_die(NULL);
+    }
+    credential->name = make_text(name);
+    credential->env = make_text(env);
+    credential->shape = make_text(shape);
+}
+
+static inline void make_bearer(struct spec_route *route, const char *credential)
+{
+    route->inject = SPEC_INJECT_BEARER;
+    route->header = make_text("Authorization");
+    route->prefix = make_text("Bearer ");
+    route->credential = make_text(credential);
+}
+
+/* A spec that uses every field. */
+static inline struct spec *make_full_spec(void)
+{
+    struct spec *spec = make_spec("alice");
+    spec->limits = (struct spec_limits){600, 64, UINT64_C(64) << 20};
+    make_credential(spec, "openai", "OPENAI_API_KEY", "sk-proj-{48}");
+    make_credential(spec, "docs", NULL, NULL);
+    struct spec_route *route =
+        make_route(spec, "openai", "https://api.openai.com:443", "GET HEAD POST", "/v1/**");
+    route->provider = make_text("openai");
+    make_bearer(route, "openai");
+    route->placeholder_required = true;
+    route = make_route(spec, "docs", "http://docs.example.com:8080", "GET", "/api/** /status");
+    route->inject = SPEC_INJECT_HEADER;
+    route->header = make_text("X-Api-Key");
+    route->prefix = make_text("");
+    route->credential = make_text("docs");
+    route->insecure = true;
+    route = make_route(spec, "inside", "https://*.internal.example:443", "GET POST", "");
+    route->upstream_address = make_text("[2001:db8::1]");
+    route->upstream_port = 8443;
+    route->upstream_ca = make_text("-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n");
+    route =
+        make_route(spec, "no-admin", "https://x.internal.example:443", "GET DELETE M-SEARCH", "/admin/**");
+    route->action = SPEC_ACTION_DENY;
+    return spec;
+}
+
+#endif

@@ -1,0 +1,153 @@
+/* test_spec_binding.c - to where a credential may go, and that editing routes does not widen it. */
+#include "policy/spec.h"
+
+#include "support/check.h"
+#include "support/spec_make.h"
+
+static void binding_is(const struct spec *spec, const char *credential, const char *want)
+{
+    struct buf out;
+    buf_init(&out, 65536);
+    int r = spec_credential_binding(spec, span_str(credential), &out);
+    CHECK_EQ_INT(r, want != NULL ? 0 : CB_ENOTFOUND);
+    CHECK_EQ_BYTES(buf_span(&out).ptr, buf_len(&out), want != NULL ? want : "",
+                   want != NULL ? strlen(want) : 0);
+    buf_deinit(&out);
+}
+
+TEST(lines)
+{
+    struct spec *spec = make_spec("alice");
+    make_credential(spec, "k", NULL, NULL);
+    make_credential(spec, "other", NULL, NULL);
+    binding_is(spec, "k", NULL);
+    make_bearer(make_route(spec, "a", "https://b.example.com:443", "GET", "/x"), "k");
+    binding_is(spec, "k", "b.example.com:443");
+    make_bearer(make_route(spec, "b", "https://b.example.com:443", "POST", "/y"), "k");
+    make_bearer(make_route(spec, "c", "https://a.example.com:8443", "GET", ""), "k");
+    make_bearer(make_route(spec, "d", "https://*.example.org:443", "GET", ""), "k");
+    make_bearer(make_route(spec, "e", "https://other.example.com:443", "GET", ""), "other");
+    make_route(spec, "f", "https://none.example.com:443", "GET", "");
+    make_route(spec, "g", "https://denied.example.com:443", "GET", "")->action = SPEC_ACTION_DENY;
+    binding_is(spec, "k", "*.example.org:443\na.example.com:8443\nb.example.com:443");
+    binding_is(spec, "other", "other.example.com:443");
+    binding_is(spec, "o", NULL);
+    binding_is(spec, "", NULL);
+    spec_free(spec);
+}
+
+TEST(what_stands_behind_the_name)
+{
+    struct spec *spec = make_spec("alice");
+    make_credential(spec, "k", NULL, NULL);
+    struct spec_route *route = make_route(spec, "a", "http://a.example:80", "GET", "");
+    make_bearer(route, "k");
+    binding_is(spec, "k", "a.example:80 clear");
+    route->upstream_address = make_text("10.0.0.1");
+    binding_is(spec, "k", "a.example:80 clear via 10.0.0.1:80");
+    route->upstream_port = 8080;
+    route->upstream_ca = make_text("PEM");
+    binding_is(spec, "k", "a.example:80 clear via 10.0.0.1:8080 own-ca");
+    route->scheme = SPEC_SCHEME_HTTPS;
+    binding_is(spec, "k", "a.example:80 via 10.0.0.1:8080 own-ca");
+    spec_free(spec);
+}
+
+TEST(covers)
+{
+    static const struct {
+        const char *bound;
+        const char *wanted;
+        bool covers;
+    } cases[] = {
+        {"a.com:443", "a.com:443", true},
+        {"a.com:443", "b.com:443", false},
+        {"a.com:443", "a.com:80", false},
+        {"a.com:443", "a.com:4433", false},
+        {"a.com:4433", "a.com:443", false},
+        {"a.com:443\nb.com:443", "b.com:443", true},
+        {"a.com:443\nb.com:443", "b.com:443\na.com:443", true},
+        {"a.com:443", "a.com:443\nb.com:443", false},
+        {"*.a.com:443", "x.a.com:443", true},
+        {"*.a.com:443", "x.y.a.com:443", true},
+        {"*.a.com:443", "a.com:443", false},
+        {"*.a.com:443", "xa.com:443", false},
+        {"*.a.com:443", "x.a.com:80", false},
+        {"*.a.com:443", "*.a.com:443", true},
+        {"*.a.com:443", "*.x.a.com:443", true},
+        {"*.x.a.com:443", "*.a.com:443", false},
+        {"x.a.com:443", "*.a.com:443", false},
+        {"[::1]:443", "[::1]:443", true},
+        {"[::1]:443", "[::2]:443", false},
+        {"a.com:443", "a.com:443 own-ca", false},
+        {"a.com:443 own-ca", "a.com:443", false},
+        {"a.com:443 own-ca", "a.com:443 own-ca", true},
+        {"a.com:443", "a.com:443 via 6.6.6.6:443", false},
+        {"a.com:443 via 6.6.6.6:443", "a.com:443 via 6.6.6.7:443", false},
+        {"a.com:443", "a.com:443 clear", false},
+        {"*.a.com:443 clear", "x.a.com:443 clear", true},
+        {"", "a.com:443", false},
+        {"a.com:443", "", true},
+        {"\n\n", "\n", false},
+        {"a.com", "a.com", false},
+        {":443", ":443", false},
+        {"a.com:443\n", "a.com:443", true},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (!CHECK_EQ_INT(spec_binding_covers(span_str(cases[i].bound), span_str(cases[i].wanted)),
+                          cases[i].covers)) {
+            printf("    %zu: %s | %s\n", i, cases[i].bound, cases[i].wanted);
+        }
+    }
+    CHECK(!spec_binding_covers(SPAN_EMPTY, SPAN_LIT("a.com:443")));
+}
+
+TEST(allows)
+{
+    struct span bound = SPAN_LIT("*.b.com:443\na.com:443\nc.com:8443 via 10.0.0.1:9 own-ca");
+    CHECK(spec_binding_allows(bound, SPAN_LIT("a.com"), 443));
+    CHECK(!spec_binding_allows(bound, SPAN_LIT("a.com"), 80));
+    CHECK(!spec_binding_allows(bound, SPAN_LIT("a.com"), 44));
+    CHECK(!spec_binding_allows(bound, SPAN_LIT("a.com"), 4430));
+    CHECK(!spec_binding_allows(bound, SPAN_LIT("x.a.com"), 443));
+    CHECK(spec_binding_allows(bound, SPAN_LIT("x.b.com"), 443));
+    CHECK(!spec_binding_allows(bound, SPAN_LIT("b.com"), 443));
+    CHECK(spec_binding_allows(bound, SPAN_LIT("c.com"), 8443));
+    CHECK(!spec_binding_allows(bound, SPAN_EMPTY, 443));
+    CHECK(!spec_binding_allows(SPAN_EMPTY, SPAN_LIT("a.com"), 443));
+    CHECK(!spec_binding_allows(SPAN_LIT("\n:443\n443"), SPAN_EMPTY, 443));
+}
+
+/* Whoever may edit routes but not read the credential tries to send it elsewhere: each edit is refused. */
+TEST(a_route_cannot_be_bent)
+{
+    struct spec *spec = make_spec("alice");
+    struct buf bound;
+    buf_init(&bound, 4096);
+    make_credential(spec, "k", NULL, NULL);
+    struct spec_route *route = make_route(spec, "a", "https://a.com:443", "GET", "");
+    make_bearer(route, "k");
+    CHECK_EQ_INT(spec_credential_binding(spec, SPAN_LIT("k"), &bound), 0);
+    struct span b = buf_span(&bound);
+    CHECK(spec_binding_allows_route(b, route, SPAN_LIT("a.com")));
+    CHECK(!spec_binding_allows_route(b, route, SPAN_LIT("b.com")));
+    route->upstream_ca = make_text("PEM");
+    CHECK(!spec_binding_allows_route(b, route, SPAN_LIT("a.com")));
+    free(route->upstream_ca);
+    route->upstream_ca = NULL;
+    route->upstream_address = make_text("6.6.6.6");
+    CHECK(!spec_binding_allows_route(b, route, SPAN_LIT("a.com")));
+    free(route->upstream_address);
+    route->upstream_address = NULL;
+    route->scheme = SPEC_SCHEME_HTTP;
+    CHECK(!spec_binding_allows_route(b, route, SPAN_LIT("a.com")));
+    route->scheme = SPEC_SCHEME_HTTPS;
+    route->port = 8443;
+    CHECK(!spec_binding_allows_route(b, route, SPAN_LIT("a.com")));
+    route->port = 443;
+    CHECK(spec_binding_allows_route(b, route, SPAN_LIT("a.com")));
+    buf_deinit(&bound);
+    spec_free(spec);
+}
+
+TEST_MAIN()
