@@ -1,0 +1,65 @@
+/*
+ * cert.h - keys, certificates and trust: the tenant's CA (vault), leaves (gate), roots (egress).
+ */
+#ifndef CB_TLS_CERT_H
+#define CB_TLS_CERT_H
+
+#include "base/buf.h"
+#include "base/secret.h"
+
+#define TLS_CERT_DER_MAX   4096
+#define TLS_PUBLIC_KEY_MAX 256
+
+/* ---- a P-256 key pair ---- */
+
+struct tls_key;
+
+/* A fresh key. NULL on failure. */
+struct tls_key *tls_key_new(void);
+/* From the DER of tls_key_export(). */
+CB_MUST_USE int tls_key_parse(struct span der, struct tls_key **out);
+/* The private key as DER in locked memory. */
+CB_MUST_USE int tls_key_export(const struct tls_key *key, struct secret **out);
+/* SubjectPublicKeyInfo as DER, appended to `out`. */
+CB_MUST_USE int tls_key_public(const struct tls_key *key, struct buf *out);
+void tls_key_free(struct tls_key *key);
+
+/* ---- the tenant's certificate authority ---- */
+
+/* A self-signed CA certificate (P-256, path length 0, keyCertSign and cRLSign, key identifiers) for one year from now, named
+ * "clawbox CA for NAME". DER is appended to `out`. */
+CB_MUST_USE int tls_ca_create(const struct tls_key *key, const char *tenant, uint64_t now_ms,
+                              struct buf *out);
+/*
+ * Signs a leaf for one host (name or address literal without brackets) and a public key (SubjectPublicKeyInfo, which must be a P-256 key;
+ * anything else is CB_EINVAL). serverAuth only, subjectAltName only, random serial of 16 bytes, valid from five minutes ago until
+ * `lifetime_s` from now or the CA's end, whichever is first. *not_after_ms says until when.
+ */
+CB_MUST_USE int tls_ca_issue(const struct tls_key *ca_key, struct span ca_der, struct span host,
+                             struct span public_key, uint64_t now_ms, uint32_t lifetime_s, struct buf *out,
+                             uint64_t *not_after_ms);
+/* DER to PEM ("CERTIFICATE"), appended. */
+CB_MUST_USE int tls_cert_to_pem(struct span der, struct buf *out);
+/* Checks that a PEM text holds at least one certificate and every one of them parses; the count in *count. */
+CB_MUST_USE int tls_pem_check(struct span pem, size_t *count);
+
+/* ---- a leaf that a server presents ---- */
+
+struct tls_leaf;
+
+/* Certificate chain (leaf DER, CA DER) with its key (borrowed, must outlive the leaf). Reference counted: starts at 1. */
+CB_MUST_USE int tls_leaf_new(struct span leaf_der, struct span ca_der, struct tls_key *key,
+                             struct tls_leaf **out);
+struct tls_leaf *tls_leaf_ref(struct tls_leaf *leaf);
+void tls_leaf_unref(struct tls_leaf *leaf);
+
+/* ---- trust anchors ---- */
+
+struct tls_roots;
+
+/* From PEM, one or many. Certificates that do not parse are counted in *skipped (may be NULL) and left out, as real
+ * bundles have some; none at all is CB_EINVAL. Memory per root is small: the DER is kept and parsed when needed. */
+CB_MUST_USE int tls_roots_new(struct span pem, struct tls_roots **out, size_t *skipped);
+void tls_roots_free(struct tls_roots *roots);
+
+#endif

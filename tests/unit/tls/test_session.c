@@ -1,0 +1,337 @@
+/* test_session.c - clients and servers in memory: both versions, every cut, wrong names, wrong roots, closing. */
+#include "support/check.h"
+#include "tls/seal.h"
+#include "tls/session.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#define HOST "api.openai.com"
+
+/* A CA with a leaf for HOST, made once. */
+static struct {
+    struct tls_key *ca_key;
+    struct tls_key *leaf_key;
+    struct buf ca_der;
+    struct tls_roots *roots;
+    struct tls_roots *other_roots;
+    struct tls_server *server;
+    struct tls_client *client;
+} world;
+
+static uint64_t now_ms(void)
+{
+    return (uint64_t)time(NULL) * 1000;
+}
+
+static struct tls_roots *roots_of(struct span der)
+{
+    struct buf pem;
+    struct tls_roots *roots = NULL;
+    buf_init(&pem, 65536);
+    CHECK_EQ_INT(tls_cert_to_pem(der, &pem), 0);
+    CHECK_EQ_INT(tls_roots_new(buf_span(&pem), &roots, NULL), 0);
+    buf_deinit(&pem);
+    return roots;
+}
+
+static bool world_ready(void)
+{
+    if (world.client != NULL) {
+        return true;
+    }
+    CHECK_EQ_INT(tls_init(), 0);
+    world.ca_key = tls_key_new();
+    world.leaf_key = tls_key_new();
+    struct tls_key *other = tls_key_new();
+    struct buf other_der;
+    buf_init(&world.ca_der, TLS_CERT_DER_MAX);
+    buf_init(&other_der, TLS_CERT_DER_MAX);
+    if (!CHECK(world.ca_key != NULL && world.leaf_key != NULL && other != NULL) ||
+        !CHECK_EQ_INT(tls_ca_create(world.ca_key, "alice", now_ms(), &world.ca_der), 0) ||
+        !CHECK_EQ_INT(tls_ca_create(other, "alice", now_ms(), &other_der), 0)) {
+        return false;
+    }
+    world.roots = roots_of(buf_span(&world.ca_der));
+    world.other_roots = roots_of(buf_span(&other_der));
+    world.server = tls_server_new();
+    world.client = tls_client_new();
+    buf_deinit(&other_der);
+    tls_key_free(other);
+    return CHECK(world.server != NULL && world.client != NULL && world.roots != NULL);
+}
+
+static struct tls_leaf *leaf_for(const char *host, uint64_t at_ms, uint32_t lifetime_s)
+{
+    struct buf public_key;
+    struct buf der;
+    struct tls_leaf *leaf = NULL;
+    uint64_t until = 0;
+    buf_init(&public_key, TLS_PUBLIC_KEY_MAX);
+    buf_init(&der, TLS_CERT_DER_MAX);
+    CHECK_EQ_INT(tls_key_public(world.leaf_key, &public_key), 0);
+    if (CHECK_EQ_INT(tls_ca_issue(world.ca_key, buf_span(&world.ca_der), span_str(host),
+                                  buf_span(&public_key), at_ms, lifetime_s, &der, &until),
+                     0)) {
+        CHECK_EQ_INT(tls_leaf_new(buf_span(&der), buf_span(&world.ca_der), world.leaf_key, &leaf), 0);
+    }
+    buf_deinit(&public_key);
+    buf_deinit(&der);
+    return leaf;
+}
+
+struct pair {
+    struct tls_session *client;
+    struct tls_session *server;
+    int client_result;
+    int server_result;
+};
+
+/* Moves at most `step` bytes at a time from one session to the other. */
+static size_t carry(struct tls_session *from, struct tls_session *to, size_t step)
+{
+    struct buf *out = tls_session_output(from);
+    size_t len = buf_len(out) < step ? buf_len(out) : step;
+    if (len != 0) {
+        CHECK_EQ_INT(tls_session_feed(to, span_sub(buf_span(out), 0, len)), 0);
+        buf_consume(out, len);
+    }
+    return len;
+}
+
+static bool pair_open(struct pair *p, const char *host, const struct tls_roots *roots, struct tls_leaf *leaf,
+                      size_t step)
+{
+    *p = (struct pair){.client_result = CB_EAGAIN, .server_result = CB_EAGAIN};
+    if (!CHECK(leaf != NULL) || !CHECK_EQ_INT(tls_session_new_server(world.server, leaf, &p->server), 0) ||
+        !CHECK_EQ_INT(tls_session_new_client(world.client, roots, host, &p->client), 0)) {
+        return false;
+    }
+    tls_leaf_unref(leaf);
+    size_t moved;
+    do {
+        if (p->client_result == CB_EAGAIN) {
+            p->client_result = tls_session_handshake(p->client);
+        }
+        moved = carry(p->client, p->server, step);
+        if (p->server_result == CB_EAGAIN) {
+            p->server_result = tls_session_handshake(p->server);
+        }
+        moved += carry(p->server, p->client, step);
+    } while (moved != 0);
+    return true;
+}
+
+static void pair_close(struct pair *p)
+{
+    tls_session_free(p->client);
+    tls_session_free(p->server);
+}
+
+TEST(handshake_at_every_cut)
+{
+    static const size_t steps[] = {1, 2, 7, 100, 1460, 65536};
+    if (!world_ready()) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        struct pair p;
+        if (pair_open(&p, HOST, world.roots, leaf_for(HOST, now_ms(), 3600), steps[i])) {
+            CHECK_EQ_INT(p.client_result, 0);
+            CHECK_EQ_INT(p.server_result, 0);
+            CHECK_EQ_STR(tls_session_version(p.client), "TLSv1.3");
+            CHECK(span_eq_str(tls_session_sni(p.server), HOST));
+        }
+        pair_close(&p);
+    }
+}
+
+TEST(ten_mebibytes_both_ways)
+{
+    if (!world_ready()) {
+        return;
+    }
+    struct pair p;
+    if (!pair_open(&p, HOST, world.roots, leaf_for(HOST, now_ms(), 3600), 65536)) {
+        return;
+    }
+    static uint8_t block[65536];
+    for (size_t i = 0; i < sizeof(block); i++) {
+        block[i] = (uint8_t)(i * 7);
+    }
+    struct tls_session *ends[2] = {p.client, p.server};
+    for (int way = 0; way < 2; way++) {
+        struct tls_session *from = ends[way];
+        struct tls_session *to = ends[1 - way];
+        size_t got = 0;
+        for (int round = 0; round < 160; round++) {
+            CHECK_EQ_INT(tls_session_write(from, span_of(block, sizeof(block))), 0);
+            while (carry(from, to, 30000) != 0) {
+                struct span plain;
+                while (tls_session_read(to, &plain) == 0) {
+                    if (!CHECK(memcmp(plain.ptr, block + got % sizeof(block), plain.len) == 0)) {
+                        return;
+                    }
+                    got += plain.len;
+                }
+            }
+        }
+        CHECK_EQ_INT(got, (size_t)160 * sizeof(block));
+        CHECK_EQ_INT(tls_session_pending(to), 0);
+    }
+    pair_close(&p);
+}
+
+TEST(closing_and_truncation)
+{
+    if (!world_ready()) {
+        return;
+    }
+    struct pair p;
+    if (!pair_open(&p, HOST, world.roots, leaf_for(HOST, now_ms(), 3600), 65536)) {
+        return;
+    }
+    struct span plain;
+    CHECK_EQ_INT(tls_session_write(p.server, SPAN_LIT("last words")), 0);
+    tls_session_close(p.server);
+    CHECK(tls_session_write(p.server, SPAN_LIT("more")) != 0);
+    while (carry(p.server, p.client, 5) != 0) {
+    }
+    CHECK_EQ_INT(tls_session_read(p.client, &plain), 0);
+    CHECK(span_eq_str(plain, "last words"));
+    CHECK_EQ_INT(tls_session_read(p.client, &plain), CB_ECLOSED);
+    CHECK_EQ_INT(tls_session_read(p.server, &plain), CB_EAGAIN); /* nothing said is not the end */
+    pair_close(&p);
+}
+
+TEST(a_changed_record_is_refused)
+{
+    if (!world_ready()) {
+        return;
+    }
+    struct pair p;
+    if (!pair_open(&p, HOST, world.roots, leaf_for(HOST, now_ms(), 3600), 65536)) {
+        return;
+    }
+    struct span plain;
+    CHECK_EQ_INT(tls_session_write(p.client, SPAN_LIT("hello")), 0);
+    struct buf *out = tls_session_output(p.client);
+    out->data[out->end - 1] ^= 1;
+    (void)carry(p.client, p.server, 65536);
+    CHECK_EQ_INT(tls_session_read(p.server, &plain), CB_ETLS);
+    CHECK(buf_len(tls_session_output(p.server)) != 0); /* the alert */
+    pair_close(&p);
+}
+
+/* What a client says to a leaf that it should not accept. */
+static int client_of(const char *wanted, const struct tls_roots *roots, const char *leaf_host, uint64_t at_ms,
+                     uint32_t lifetime_s)
+{
+    struct pair p;
+    int result = 0;
+    if (pair_open(&p, wanted, roots, leaf_for(leaf_host, at_ms, lifetime_s), 65536)) {
+        result = p.client_result;
+        if (result != 0) {
+            CHECK(tls_session_why(p.client)[0] != '\0');
+        }
+    }
+    pair_close(&p);
+    return result;
+}
+
+TEST(certificates_that_must_not_be_accepted)
+{
+    if (!world_ready()) {
+        return;
+    }
+    const uint64_t hour_ms = 3600U * 1000;
+    CHECK_EQ_INT(client_of(HOST, world.roots, "api.anthropic.com", now_ms(), 3600), CB_ECERT);
+    CHECK_EQ_INT(client_of(HOST, world.other_roots, HOST, now_ms(), 3600), CB_ECERT);
+    CHECK_EQ_INT(client_of(HOST, world.roots, HOST, now_ms() - 48 * hour_ms, 3600), CB_ECERT);
+    CHECK_EQ_INT(client_of(HOST, world.roots, HOST, now_ms() + 48 * hour_ms, 3600), CB_ECERT);
+    CHECK_EQ_INT(client_of("192.0.2.2", world.roots, "192.0.2.1", now_ms(), 3600), CB_ECERT);
+    CHECK_EQ_INT(client_of("192.0.2.1", world.roots, "192.0.2.1", now_ms(), 3600), 0);
+    CHECK_EQ_INT(client_of("2001:db8::1", world.roots, "2001:db8::1", now_ms(), 3600), 0);
+}
+
+TEST(a_ca_is_no_leaf)
+{
+    if (!world_ready()) {
+        return;
+    }
+    struct tls_leaf *leaf = NULL;
+    struct pair p;
+    CHECK_EQ_INT(tls_leaf_new(buf_span(&world.ca_der), buf_span(&world.ca_der), world.ca_key, &leaf), 0);
+    if (pair_open(&p, HOST, world.roots, leaf, 65536)) {
+        /* Our own server will not even present it; in no case does the client go on. */
+        CHECK(p.client_result != 0);
+    }
+    pair_close(&p);
+}
+
+TEST(random_bytes_are_no_client_hello)
+{
+    if (!world_ready()) {
+        return;
+    }
+    uint64_t state = 88172645463325252U;
+    for (int round = 0; round < 200; round++) {
+        struct tls_session *s = NULL;
+        struct tls_leaf *leaf = leaf_for(HOST, now_ms(), 3600);
+        if (!CHECK_EQ_INT(tls_session_new_server(world.server, leaf, &s), 0)) {
+            return;
+        }
+        tls_leaf_unref(leaf);
+        uint8_t bytes[512] = {0x16, 3, 1, 1, 0xfb, 1, 0, 1, 0xf7, 3, 3};
+        for (size_t i = 11; i < sizeof(bytes); i++) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            bytes[i] = (uint8_t)state;
+        }
+        CHECK_EQ_INT(tls_session_feed(s, span_of(bytes, sizeof(bytes))), 0);
+        CHECK(tls_session_handshake(s) != 0);
+        tls_session_free(s);
+    }
+}
+
+TEST(only_p256_keys_are_signed)
+{
+    if (!world_ready()) {
+        return;
+    }
+    struct buf der;
+    uint64_t until = 0;
+    buf_init(&der, TLS_CERT_DER_MAX);
+    CHECK_EQ_INT(tls_ca_issue(world.ca_key, buf_span(&world.ca_der), SPAN_LIT(HOST), SPAN_LIT("not a key"),
+                              now_ms(), 60, &der, &until),
+                 CB_EINVAL);
+    CHECK_EQ_INT(buf_len(&der), 0);
+    buf_deinit(&der);
+}
+
+TEST(keys_travel_as_der)
+{
+    if (!world_ready()) {
+        return;
+    }
+    struct secret *der = NULL;
+    struct tls_key *again = NULL;
+    struct buf a;
+    struct buf b;
+    buf_init(&a, TLS_PUBLIC_KEY_MAX);
+    buf_init(&b, TLS_PUBLIC_KEY_MAX);
+    CHECK_EQ_INT(tls_key_export(world.ca_key, &der), 0);
+    CHECK_EQ_INT(tls_key_parse(secret_span(der), &again), 0);
+    CHECK_EQ_INT(tls_key_public(world.ca_key, &a), 0);
+    CHECK_EQ_INT(tls_key_public(again, &b), 0);
+    CHECK(span_eq(buf_span(&a), buf_span(&b)));
+    struct tls_key *none = NULL;
+    CHECK_EQ_INT(tls_key_parse(SPAN_LIT("garbage"), &none), CB_EINVAL);
+    secret_free(der);
+    tls_key_free(again);
+    buf_deinit(&a);
+    buf_deinit(&b);
+}
+
+TEST_MAIN()
