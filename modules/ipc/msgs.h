@@ -1,0 +1,388 @@
+/*
+ * msgs.h - every message that roles send each other. This is the only definition: the enumeration, the structs, the
+ * codec, the permissions and the limits are derived from it, and the tests and fuzzers walk the same table.
+ *
+ * Reading it as a security review: search for the role in the FROM column to see everything that it can ever ask for.
+ *
+ *   CHANNEL  LIFE    between the monitor and a role: START, descriptors, READY, STOP
+ *            PEER    between two roles; for gate, egress: of one tenant, so the channel says whose message it is
+ *            STREAM  one per agent connection, made by the gate and handed to its egress
+ *   KIND     EVENT   nobody answers; REQUEST is answered by exactly one ANSWER with the same call number
+ *   FD       whether a descriptor travels with it
+ *   LIMIT    bytes of payload; checked before a byte of it is read
+ *
+ * No message carries a pointer, a struct image or a size that the receiver allocates unchecked.
+ */
+#ifndef CB_IPC_MSGS_H
+#define CB_IPC_MSGS_H
+
+#include "base/span.h"
+
+enum ipc_role {
+    IPC_ROLE_MONITOR,
+    IPC_ROLE_STORE,
+    IPC_ROLE_VAULT,
+    IPC_ROLE_GATE,
+    IPC_ROLE_EGRESS,
+    IPC_ROLE_API,
+    IPC_ROLE__COUNT
+};
+
+enum {
+    IPC_MONITOR = 1 << IPC_ROLE_MONITOR,
+    IPC_STORE = 1 << IPC_ROLE_STORE,
+    IPC_VAULT = 1 << IPC_ROLE_VAULT,
+    IPC_GATE = 1 << IPC_ROLE_GATE,
+    IPC_EGRESS = 1 << IPC_ROLE_EGRESS,
+    IPC_API = 1 << IPC_ROLE_API,
+    IPC_ANY = IPC_STORE | IPC_VAULT | IPC_GATE | IPC_EGRESS | IPC_API
+};
+
+enum ipc_channel { IPC_CHANNEL_LIFE, IPC_CHANNEL_PEER, IPC_CHANNEL_STREAM };
+enum ipc_kind { IPC_KIND_EVENT, IPC_KIND_REQUEST, IPC_KIND_ANSWER };
+enum { IPC_NO_FD = 0, IPC_FD = 1 };
+
+/* What a descriptor of FILE is, and what a listening socket of LISTENER is for. */
+enum ipc_file_kind { IPC_FILE_MASTER_KEY, IPC_FILE_ROOTS, IPC_FILE__COUNT };
+enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTROL, IPC_LISTENER__COUNT };
+
+#define IPC_NAME_MAX        40
+#define IPC_HOST_MAX        260
+#define IPC_TARGET_MAX      16384
+#define IPC_FIELDS_MAX      ((size_t)72 * 1024)
+#define IPC_BODY_MAX        ((size_t)64 * 1024)
+#define IPC_SPEC_MAX        ((size_t)2 * 1024 * 1024)
+#define IPC_BOX_MAX         ((size_t)96 * 1024)
+#define IPC_BINDING_MAX     ((size_t)64 * 1024)
+#define IPC_SECRET_MAX      ((size_t)16 * 1024)
+#define IPC_PAGE_MAX        ((size_t)1024 * 1024)
+#define IPC_APPLY_MAX       ((size_t)8 * 1024 * 1024)
+#define IPC_REQUEST_ID_LEN  12
+#define IPC_HASH_LEN        32
+#define IPC_CERT_MAX        4096
+#define IPC_AUDIT_PATH_MAX  2048
+#define IPC_AUDIT_QUERY_MAX 1024
+#define IPC_TOKEN_MAX       64
+
+/* clang-format off */
+/*    NAME                 lower              from                    to                      channel  kind     fd         limit */
+#define IPC_MESSAGES(M) \
+    /* ---- life: the monitor sets a role up; the role says when it serves ---- */ \
+    M(START,               start,             IPC_MONITOR,            IPC_ANY,                LIFE,    EVENT,   IPC_NO_FD, 1024) \
+    M(FILE,                file,              IPC_MONITOR,            IPC_VAULT | IPC_EGRESS, LIFE,    EVENT,   IPC_FD,    16) \
+    M(LISTENER,            listener,          IPC_MONITOR,            IPC_GATE | IPC_API,     LIFE,    EVENT,   IPC_FD,    16) \
+    M(PEER,                peer,              IPC_MONITOR,            IPC_ANY,                LIFE,    EVENT,   IPC_FD,    128) \
+    M(GO,                  go,                IPC_MONITOR,            IPC_ANY,                LIFE,    EVENT,   IPC_NO_FD, 16) \
+    M(READY,               ready,             IPC_ANY,                IPC_MONITOR,            LIFE,    EVENT,   IPC_NO_FD, 16) \
+    M(STOP,                stop,              IPC_MONITOR,            IPC_ANY,                LIFE,    EVENT,   IPC_NO_FD, 16) \
+    /* ---- which tenants have a listener ---- */ \
+    M(TENANT_UP,           tenant_up,         IPC_STORE,              IPC_MONITOR,            LIFE,    EVENT,   IPC_NO_FD, 128) \
+    M(TENANT_DOWN,         tenant_down,       IPC_STORE,              IPC_MONITOR,            LIFE,    EVENT,   IPC_NO_FD, 16) \
+    M(TENANTS_LOADED,      tenants_loaded,    IPC_STORE,              IPC_MONITOR,            LIFE,    EVENT,   IPC_NO_FD, 16) \
+    M(LISTENING,           listening,         IPC_MONITOR,            IPC_STORE,              LIFE,    EVENT,   IPC_NO_FD, 16) \
+    /* ---- the answer to requests that change something ---- */ \
+    M(DONE,                done,              IPC_STORE,              IPC_VAULT | IPC_API,    PEER,    ANSWER,  IPC_NO_FD, 4096) \
+    /* ---- vault and store: sealed rows ---- */ \
+    M(VAULT_KEY_GET,       vault_key_get,     IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
+    M(VAULT_KEY,           vault_key,         IPC_STORE,              IPC_VAULT,              PEER,    ANSWER,  IPC_NO_FD, 64) \
+    M(VAULT_KEY_PUT,       vault_key_put,     IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 64) \
+    M(SEALED_GET,          sealed_get,        IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(SEALED,              sealed,            IPC_STORE,              IPC_VAULT,              PEER,    ANSWER,  IPC_NO_FD, IPC_BOX_MAX + 64) \
+    M(CA_GET,              ca_get,            IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
+    M(CA_ROW,              ca_row,            IPC_STORE,              IPC_VAULT,              PEER,    ANSWER,  IPC_NO_FD, 16384) \
+    M(CA_PUT,              ca_put,            IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16384) \
+    M(HOSTS_GET,           hosts_get,         IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
+    M(HOSTS,               hosts,             IPC_STORE,              IPC_VAULT,              PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX) \
+    M(FORGET,              forget,            IPC_STORE,              IPC_VAULT,              PEER,    EVENT,   IPC_NO_FD, 16) \
+    /* ---- what a tenant's pair asks the vault: only its own, because the channel is its own ---- */ \
+    M(UNSEAL,              unseal,            IPC_EGRESS,             IPC_VAULT,              PEER,    REQUEST, IPC_NO_FD, 64) \
+    M(CREDENTIAL,          credential,        IPC_VAULT,              IPC_EGRESS,             PEER,    ANSWER,  IPC_NO_FD, IPC_BOX_MAX) \
+    M(LEAF_SIGN,           leaf_sign,         IPC_GATE,               IPC_VAULT,              PEER,    REQUEST, IPC_NO_FD, 1024) \
+    M(LEAF,                leaf,              IPC_VAULT,              IPC_GATE,               PEER,    ANSWER,  IPC_NO_FD, 16384) \
+    /* ---- api and vault: public things only ---- */ \
+    M(SEAL_KEY_GET,        seal_key_get,      IPC_API,                IPC_VAULT,              PEER,    REQUEST, IPC_NO_FD, 16) \
+    M(SEAL_KEY,            seal_key,          IPC_VAULT,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 64) \
+    M(CA_CERT_GET,         ca_cert_get,       IPC_API,                IPC_VAULT,              PEER,    REQUEST, IPC_NO_FD, 16) \
+    M(CA_CERT,             ca_cert,           IPC_VAULT,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 8192) \
+    /* ---- egress and store: routes and audit ---- */ \
+    M(SPEC_GET,            spec_get,          IPC_EGRESS,             IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
+    M(SPEC,                spec,              IPC_STORE,              IPC_EGRESS,             PEER,    ANSWER,  IPC_NO_FD, IPC_SPEC_MAX + IPC_PAGE_MAX) \
+    M(SPEC_CHANGED,        spec_changed,      IPC_STORE,              IPC_EGRESS,             PEER,    EVENT,   IPC_NO_FD, 16) \
+    M(AUDIT_DECISION,      audit_decision,    IPC_EGRESS,             IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 8192) \
+    M(AUDIT_STORED,        audit_stored,      IPC_STORE,              IPC_EGRESS,             PEER,    ANSWER,  IPC_NO_FD, 16) \
+    M(AUDIT_OUTCOME,       audit_outcome,     IPC_EGRESS,             IPC_STORE,              PEER,    EVENT,   IPC_NO_FD, 512) \
+    /* ---- api and store: what an administrator does ---- */ \
+    M(TENANTS_APPLY,       tenants_apply,     IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, IPC_APPLY_MAX) \
+    M(TENANTS_APPLIED,     tenants_applied,   IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX) \
+    M(TENANT_LIST,         tenant_list,       IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(TENANT_PAGE,         tenant_page,       IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
+    M(TENANT_GET,          tenant_get,        IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(TENANT,              tenant,            IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_SPEC_MAX + 2 * IPC_PAGE_MAX) \
+    M(TENANT_DELETE,       tenant_delete,     IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(CREDENTIAL_PUT,      credential_put,    IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, IPC_BOX_MAX + IPC_BINDING_MAX + 256) \
+    M(CREDENTIAL_DELETE,   credential_delete, IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(AUDIT_PAGE,          audit_page,        IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(AUDIT_ROWS,          audit_rows,        IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
+    M(AUDIT_VERIFY,        audit_verify,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(AUDIT_VERIFIED,      audit_verified,    IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 1024) \
+    /* ---- gate and egress of one tenant ---- */ \
+    M(GATE_CONFIG,         gate_config,       IPC_EGRESS,             IPC_GATE,               PEER,    EVENT,   IPC_NO_FD, IPC_PAGE_MAX) \
+    M(CONNECTION,          connection,        IPC_GATE,               IPC_EGRESS,             PEER,    EVENT,   IPC_FD,    16) \
+    M(REFUSED,             refused,           IPC_GATE,               IPC_EGRESS,             PEER,    EVENT,   IPC_NO_FD, 8192) \
+    /* ---- one agent connection ---- */ \
+    M(REQUEST,             request,           IPC_GATE,               IPC_EGRESS,             STREAM,  EVENT,   IPC_NO_FD, IPC_FIELDS_MAX + 2 * IPC_TARGET_MAX + 1024) \
+    M(REQUEST_BODY,        request_body,      IPC_GATE,               IPC_EGRESS,             STREAM,  EVENT,   IPC_NO_FD, IPC_BODY_MAX + 16) \
+    M(REQUEST_END,         request_end,       IPC_GATE,               IPC_EGRESS,             STREAM,  EVENT,   IPC_NO_FD, 16) \
+    M(RESPONSE_INTERIM,    response_interim,  IPC_EGRESS,             IPC_GATE,               STREAM,  EVENT,   IPC_NO_FD, IPC_FIELDS_MAX + 64) \
+    M(RESPONSE,            response,          IPC_EGRESS,             IPC_GATE,               STREAM,  EVENT,   IPC_NO_FD, IPC_FIELDS_MAX + 64) \
+    M(RESPONSE_BODY,       response_body,     IPC_EGRESS,             IPC_GATE,               STREAM,  EVENT,   IPC_NO_FD, IPC_BODY_MAX + 16) \
+    M(RESPONSE_END,        response_end,      IPC_EGRESS,             IPC_GATE,               STREAM,  EVENT,   IPC_NO_FD, 16) \
+    M(RESPONSE_ABORT,      response_abort,    IPC_EGRESS,             IPC_GATE,               STREAM,  EVENT,   IPC_NO_FD, 16)
+/* clang-format on */
+
+/*
+ * Fields. Kinds: BOOL, U8, U16, U32, U64; ENUM (a byte below the given count); TEXT (at most so many bytes, all
+ * printable ASCII); BYTES (at most so many); SECRET (as BYTES, and both ends wipe their buffers). Spans of a message that was read
+ * point into the channel's buffer and live until its handler returns.
+ *
+ * A `code` is 0 for success or the positive value of an error of base/err.h.
+ */
+
+/* The first message to every role. Tenant fields are for gate and egress (0 and "" otherwise). */
+#define IPC_FIELDS_start(F)       \
+    F(U64, tenant_id, 0)          \
+    F(TEXT, tenant, IPC_NAME_MAX) \
+    F(U8, log_level, 0)           \
+    F(TEXT, dns_servers, 512) /* egress */
+
+#define IPC_FIELDS_file(F)     F(ENUM, what, IPC_FILE__COUNT)
+#define IPC_FIELDS_listener(F) F(ENUM, kind, IPC_LISTENER__COUNT)
+/* The descriptor is one end of a channel to that role. It replaces an older channel to the same role and tenant. */
+#define IPC_FIELDS_peer(F)         \
+    F(ENUM, role, IPC_ROLE__COUNT) \
+    F(U64, tenant_id, 0)           \
+    F(TEXT, tenant, IPC_NAME_MAX)
+/* Confine yourself, then serve. `waived` are the confinement layers that may be missing (priv/confine.h). */
+#define IPC_FIELDS_go(F)    F(U32, waived, 0)
+#define IPC_FIELDS_ready(F) F(U32, layers, 0)
+/* Finish what is under way within that time, then exit with status 0. */
+#define IPC_FIELDS_stop(F) F(U32, grace_ms, 0)
+
+/* This tenant is to have a listener; `port` is the TCP port that it had before, 0 for none yet. */
+#define IPC_FIELDS_tenant_up(F)   \
+    F(U64, tenant_id, 0)          \
+    F(TEXT, tenant, IPC_NAME_MAX) \
+    F(U16, port, 0)
+#define IPC_FIELDS_tenant_down(F)    F(U64, tenant_id, 0)
+#define IPC_FIELDS_tenants_loaded(F) F(U32, count, 0)
+#define IPC_FIELDS_listening(F) \
+    F(U64, tenant_id, 0)        \
+    F(U16, port, 0)
+
+/* `why` is a message for people when code is not 0. */
+#define IPC_FIELDS_done(F) \
+    F(U32, code, 0)        \
+    F(BYTES, why, 2048)
+
+#define IPC_FIELDS_vault_key_get(F) F(U8, version, 0)
+/* Empty when the database has no key yet. */
+#define IPC_FIELDS_vault_key(F) F(BYTES, public_key, 32)
+/* Stored once; a different key later is refused. Answered by DONE. */
+#define IPC_FIELDS_vault_key_put(F) F(BYTES, public_key, 32)
+#define IPC_FIELDS_sealed_get(F) \
+    F(U64, tenant_id, 0)         \
+    F(TEXT, credential, IPC_NAME_MAX)
+#define IPC_FIELDS_sealed(F) \
+    F(U32, code, 0)          \
+    F(BYTES, box, IPC_BOX_MAX)
+#define IPC_FIELDS_ca_get(F) F(U64, tenant_id, 0)
+/* code ENOTFOUND: no such tenant. An empty `cert`: the tenant has no CA yet. */
+#define IPC_FIELDS_ca_row(F)      \
+    F(U32, code, 0)               \
+    F(TEXT, tenant, IPC_NAME_MAX) \
+    F(BYTES, cert, IPC_CERT_MAX)  \
+    F(BYTES, sealed_key, IPC_CERT_MAX)
+#define IPC_FIELDS_ca_put(F)     \
+    F(U64, tenant_id, 0)         \
+    F(BYTES, cert, IPC_CERT_MAX) \
+    F(BYTES, sealed_key, IPC_CERT_MAX)
+#define IPC_FIELDS_hosts_get(F) F(U64, tenant_id, 0)
+/* Host patterns of the tenant's routes, one per line. */
+#define IPC_FIELDS_hosts(F) \
+    F(U32, code, 0)         \
+    F(BYTES, hosts, IPC_PAGE_MAX - 64)
+/* Something of this tenant changed: drop what you remember of it. */
+#define IPC_FIELDS_forget(F) F(U64, tenant_id, 0)
+
+#define IPC_FIELDS_unseal(F) F(TEXT, credential, IPC_NAME_MAX)
+/* code ENOTFOUND: not set. EAUTHENTIC: the row is not this tenant's, or was changed. */
+#define IPC_FIELDS_credential(F)       \
+    F(U32, code, 0)                    \
+    F(BYTES, binding, IPC_BINDING_MAX) \
+    F(SECRET, value, IPC_SECRET_MAX)
+/* Sign a leaf for this canonical host and public key. A host that no route of the tenant names gets a denial leaf. */
+#define IPC_FIELDS_leaf_sign(F) \
+    F(TEXT, host, IPC_HOST_MAX) \
+    F(BYTES, public_key, 256)
+#define IPC_FIELDS_leaf(F)       \
+    F(U32, code, 0)              \
+    F(BOOL, denial, 0)           \
+    F(U64, not_after_ms, 0)      \
+    F(BYTES, cert, IPC_CERT_MAX) \
+    F(BYTES, ca, IPC_CERT_MAX)
+
+#define IPC_FIELDS_seal_key_get(F) F(U8, version, 0)
+#define IPC_FIELDS_seal_key(F)     F(BYTES, public_key, 32)
+/* The tenant's CA certificate; made on the first call. */
+#define IPC_FIELDS_ca_cert_get(F) F(U64, tenant_id, 0)
+#define IPC_FIELDS_ca_cert(F) \
+    F(U32, code, 0)           \
+    F(BYTES, cert, IPC_CERT_MAX)
+
+#define IPC_FIELDS_spec_get(F) F(U64, known_generation, 0)
+/* `spec` is spec_encode()'s. `credentials` is a list (ipc/list.h) of: text name, text placeholder, u64 version (0: not set). */
+#define IPC_FIELDS_spec(F)                  \
+    F(U32, code, 0)                         \
+    F(U64, generation, 0)                   \
+    F(BYTES, spec, IPC_SPEC_MAX)            \
+    F(BYTES, credentials, IPC_PAGE_MAX / 2) \
+    F(BYTES, token_hash, IPC_HASH_LEN)
+#define IPC_FIELDS_spec_changed(F) F(U64, generation, 0)
+/* What was decided about a request. Answered once the record is durable. */
+#define IPC_FIELDS_audit_decision(F)          \
+    F(BYTES, request_id, IPC_REQUEST_ID_LEN)  \
+    F(U64, time_ms, 0)                        \
+    F(U8, reason, 0) /* enum policy_reason */ \
+    F(TEXT, route, IPC_NAME_MAX)              \
+    F(TEXT, credential, IPC_NAME_MAX)         \
+    F(TEXT, method, 32)                       \
+    F(U8, scheme, 0) /* enum spec_scheme */   \
+    F(TEXT, host, IPC_HOST_MAX)               \
+    F(U16, port, 0)                           \
+    F(TEXT, path, IPC_AUDIT_PATH_MAX)         \
+    F(TEXT, query_keys, IPC_AUDIT_QUERY_MAX)
+#define IPC_FIELDS_audit_stored(F) \
+    F(U32, code, 0)                \
+    F(U64, seq, 0)
+/* How an allowed request ended. `reason` is ROUTE when it ended well. */
+#define IPC_FIELDS_audit_outcome(F)          \
+    F(BYTES, request_id, IPC_REQUEST_ID_LEN) \
+    F(U64, time_ms, 0)                       \
+    F(U8, reason, 0)                         \
+    F(U16, status, 0)                        \
+    F(U64, request_bytes, 0)                 \
+    F(U64, response_bytes, 0)                \
+    F(U64, first_byte_us, 0)                 \
+    F(U64, duration_us, 0)                   \
+    F(TEXT, peer, 64)
+
+/* All or none. `tenants` is a list of: text name, bytes yaml, bytes spec, list of (text credential, text placeholder
+ * to use when it has none yet). */
+#define IPC_FIELDS_tenants_apply(F) F(BYTES, tenants, IPC_APPLY_MAX - 16)
+/* `results` is a list of: text name, u8 what (0 unchanged, 1 created, 2 updated). On failure `why` says what. */
+#define IPC_FIELDS_tenants_applied(F)      \
+    F(U32, code, 0)                        \
+    F(BYTES, results, IPC_PAGE_MAX - 4096) \
+    F(BYTES, why, 2048)
+#define IPC_FIELDS_tenant_list(F) \
+    F(TEXT, after, IPC_NAME_MAX)  \
+    F(U16, limit, 0)
+/* `tenants` is a list of: text name, u64 id, u16 port, u32 routes, u32 credentials used, u32 credentials set, u64 created_ms, u64 updated_ms. */
+#define IPC_FIELDS_tenant_page(F) \
+    F(BOOL, more, 0)              \
+    F(BYTES, tenants, IPC_PAGE_MAX)
+#define IPC_FIELDS_tenant_get(F) F(TEXT, tenant, IPC_NAME_MAX)
+/* `credentials` is a list of: text name, text placeholder, bytes binding, u64 version (0: not set), u64 set_ms. */
+#define IPC_FIELDS_tenant(F)      \
+    F(U32, code, 0)               \
+    F(U64, tenant_id, 0)          \
+    F(U64, generation, 0)         \
+    F(U16, port, 0)               \
+    F(TEXT, token, IPC_TOKEN_MAX) \
+    F(BYTES, yaml, IPC_PAGE_MAX)  \
+    F(BYTES, spec, IPC_SPEC_MAX)  \
+    F(BYTES, credentials, IPC_PAGE_MAX / 2)
+#define IPC_FIELDS_tenant_delete(F) F(TEXT, tenant, IPC_NAME_MAX)
+/* `binding` is what is bound inside the box as well; the store uses its copy to refuse routes early. Answered by DONE. */
+#define IPC_FIELDS_credential_put(F)   \
+    F(TEXT, tenant, IPC_NAME_MAX)      \
+    F(U64, tenant_id, 0)               \
+    F(TEXT, credential, IPC_NAME_MAX)  \
+    F(BYTES, binding, IPC_BINDING_MAX) \
+    F(BYTES, box, IPC_BOX_MAX)
+#define IPC_FIELDS_credential_delete(F) \
+    F(TEXT, tenant, IPC_NAME_MAX)       \
+    F(TEXT, credential, IPC_NAME_MAX)
+/* Records after `after_seq`, oldest first; or with `newest` the last `limit` of them. An empty tenant is all of them. */
+#define IPC_FIELDS_audit_page(F)  \
+    F(TEXT, tenant, IPC_NAME_MAX) \
+    F(U64, after_seq, 0)          \
+    F(U64, since_ms, 0)           \
+    F(BOOL, denied_only, 0)       \
+    F(BOOL, newest, 0)            \
+    F(U16, limit, 0)
+/* `rows` is a list as store/audit.h describes it. */
+#define IPC_FIELDS_audit_rows(F) \
+    F(U64, last_seq, 0)          \
+    F(BOOL, more, 0)             \
+    F(BYTES, rows, IPC_PAGE_MAX)
+/* Walks the chain from after `after_seq`, whose hash is given (empty: from the start). */
+#define IPC_FIELDS_audit_verify(F) \
+    F(U64, after_seq, 0)           \
+    F(BYTES, hash, IPC_HASH_LEN)   \
+    F(U32, limit, 0)
+/* code ECORRUPT: the chain breaks at `last_seq`, and `why` says how. */
+#define IPC_FIELDS_audit_verified(F) \
+    F(U32, code, 0)                  \
+    F(U64, last_seq, 0)              \
+    F(U64, rows, 0)                  \
+    F(BYTES, hash, IPC_HASH_LEN)     \
+    F(BOOL, more, 0)                 \
+    F(BYTES, why, 512)
+
+/* What the gate must know to answer a CONNECT: which host patterns, ports and schemes exist, and the hash of the proxy
+ * token. `hosts` is a list of: text host pattern, u16 port, u8 scheme. */
+#define IPC_FIELDS_gate_config(F)      \
+    F(U64, generation, 0)              \
+    F(BYTES, token_hash, IPC_HASH_LEN) \
+    F(BYTES, hosts, IPC_PAGE_MAX - 128)
+#define IPC_FIELDS_connection(F) F(U64, serial, 0)
+/* The gate refused something before it became a request; for the audit only. */
+#define IPC_FIELDS_refused(F)                \
+    F(BYTES, request_id, IPC_REQUEST_ID_LEN) \
+    F(U8, reason, 0)                         \
+    F(TEXT, method, 32)                      \
+    F(U8, scheme, 0)                         \
+    F(TEXT, host, IPC_HOST_MAX)              \
+    F(U16, port, 0)                          \
+    F(TEXT, path, IPC_AUDIT_PATH_MAX)
+
+/* A request as fields. host and path are canonical; egress checks that again. */
+#define IPC_FIELDS_request(F)        \
+    F(U8, scheme, 0)                 \
+    F(TEXT, host, IPC_HOST_MAX)      \
+    F(U16, port, 0)                  \
+    F(TEXT, method, 32)              \
+    F(TEXT, path, IPC_TARGET_MAX)    \
+    F(BOOL, has_query, 0)            \
+    F(TEXT, query, IPC_TARGET_MAX)   \
+    F(BYTES, fields, IPC_FIELDS_MAX) \
+    F(U8, framing, 0)                \
+    F(U64, content_length, 0)        \
+    F(BOOL, expect_continue, 0)
+#define IPC_FIELDS_request_body(F) F(BYTES, data, IPC_BODY_MAX)
+#define IPC_FIELDS_request_end(F)  F(U64, total, 0)
+#define IPC_FIELDS_response_interim(F) \
+    F(U16, status, 0)                  \
+    F(BYTES, fields, IPC_FIELDS_MAX)
+#define IPC_FIELDS_response(F)       \
+    F(U16, status, 0)                \
+    F(BYTES, fields, IPC_FIELDS_MAX) \
+    F(U8, framing, 0)                \
+    F(U64, content_length, 0)
+#define IPC_FIELDS_response_body(F) F(BYTES, data, IPC_BODY_MAX)
+#define IPC_FIELDS_response_end(F)  F(U64, total, 0)
+/* The response was cut after its head; the agent's connection must end without a proper end of the body. */
+#define IPC_FIELDS_response_abort(F) F(U8, reason, 0)
+
+#endif
