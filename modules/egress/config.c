@@ -1,0 +1,255 @@
+/* config.c - the tenant's routes, placeholders and credentials; a reload swaps all of it at once. */
+#include "base/log.h"
+#include "egress/state.h"
+
+#include <stdlib.h>
+
+static void credential_deinit(struct egress_credential *c)
+{
+    free(c->name);
+    free(c->placeholder);
+    free(c->binding);
+    secret_free(c->value);
+}
+
+struct egress_config *config_ref(struct egress_config *config)
+{
+    config->refs++;
+    return config;
+}
+
+void config_unref(struct egress_config *config)
+{
+    if (config == NULL || --config->refs != 0) {
+        return;
+    }
+    for (size_t i = 0; i < config->credential_count; i++) {
+        credential_deinit(&config->credentials[i]);
+    }
+    for (size_t i = 0; config->roots != NULL && config->spec != NULL && i < config->spec->route_count; i++) {
+        tls_roots_free(config->roots[i]);
+    }
+    free(config->credentials);
+    free(config->placeholders);
+    free(config->roots);
+    policy_table_free(config->table);
+    spec_free(config->spec);
+    free(config);
+}
+
+struct egress_credential *config_credential(struct egress_config *config, const char *name)
+{
+    for (size_t i = 0; i < config->credential_count; i++) {
+        if (strcmp(config->credentials[i].name, name) == 0) {
+            return &config->credentials[i];
+        }
+    }
+    return NULL;
+}
+
+const struct tls_roots *config_roots(const struct egress *e, const struct egress_config *config,
+                                     const struct spec_route *route)
+{
+    const struct tls_roots *own = config->roots[route - config->spec->routes];
+    return own != NULL ? own : e->system_roots;
+}
+
+int config_take_credential(struct egress_credential *credential, const struct ipc_in *in)
+{
+    struct ipc_credential m;
+    int r = in->msg == IPC_MSG_CREDENTIAL ? ipc_get_credential(in->payload, &m) : CB_EMALFORMED;
+    if (r != 0) {
+        return r;
+    }
+    if (m.code != 0) {
+        return -(int)m.code;
+    }
+    struct secret *value = m.value.len != 0 ? secret_from(m.value) : NULL;
+    char *binding = strndup((const char *)m.binding.ptr, m.binding.len);
+    if (value == NULL || binding == NULL) {
+        secret_free(value);
+        free(binding);
+        return CB_ENOMEM;
+    }
+    secret_free(credential->value);
+    free(credential->binding);
+    credential->value = value;
+    credential->binding = binding;
+    return 0;
+}
+
+static int config_read_credentials(struct egress_config *config, struct span list)
+{
+    struct reader r = reader_of(list);
+    uint32_t count = ipc_list_read(&r, SPEC_ROUTES_MAX);
+    config->credentials = calloc(count + 1, sizeof(*config->credentials));
+    config->placeholders = calloc(count + 1, sizeof(*config->placeholders));
+    if (config->credentials == NULL || config->placeholders == NULL) {
+        return CB_ENOMEM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct span name = ipc_read_text(&r, IPC_NAME_MAX);
+        struct span placeholder = ipc_read_text(&r, 256);
+        struct egress_credential *c = &config->credentials[i];
+        c->version = reader_u64(&r);
+        if (r.error != 0) {
+            return r.error;
+        }
+        config->credential_count = i + 1;
+        c->name = strndup((const char *)name.ptr, name.len);
+        c->placeholder = strndup((const char *)placeholder.ptr, placeholder.len);
+        if (c->name == NULL || c->placeholder == NULL) {
+            return CB_ENOMEM;
+        }
+        config->placeholders[i] =
+            (struct inject_placeholder){.credential = span_str(c->name), .value = span_str(c->placeholder)};
+    }
+    return reader_finish(&r);
+}
+
+static int config_make(const struct ipc_spec *m, struct egress_config **out)
+{
+    struct egress_config *config = calloc(1, sizeof(*config));
+    if (config == NULL) {
+        return CB_ENOMEM;
+    }
+    config->refs = 1;
+    config->generation = m->generation;
+    if (m->token_hash.len != sizeof(config->token_hash)) {
+        free(config);
+        return CB_EMALFORMED;
+    }
+    memcpy(config->token_hash, m->token_hash.ptr, sizeof(config->token_hash));
+    char why[256] = "";
+    int r = spec_decode(m->spec, &config->spec);
+    if (r == 0) {
+        r = policy_table_new(config->spec, &config->table, why, sizeof(why));
+    }
+    if (r == 0) {
+        r = config_read_credentials(config, m->credentials);
+    }
+    if (r == 0 &&
+        (config->roots = calloc(config->spec->route_count + 1, sizeof(struct tls_roots *))) == NULL) {
+        r = CB_ENOMEM;
+    }
+    for (size_t i = 0; r == 0 && i < config->spec->route_count; i++) {
+        const struct spec_route *route = &config->spec->routes[i];
+        if (route->upstream_ca != NULL) {
+            r = tls_roots_new(span_str(route->upstream_ca), &config->roots[i], NULL);
+        }
+    }
+    if (r != 0) {
+        log_error_r(r, "the stored routes are not usable, so the ones in use stay%s%s",
+                    why[0] != '\0' ? ": " : "", why);
+        config_unref(config);
+        return r;
+    }
+    *out = config;
+    return 0;
+}
+
+/* What was unsealed stays unsealed when the store says that it has not changed. */
+static void config_carry_over(struct egress_config *from, struct egress_config *to)
+{
+    for (size_t i = 0; i < to->credential_count; i++) {
+        struct egress_credential *c = &to->credentials[i];
+        struct egress_credential *old = config_credential(from, c->name);
+        if (old == NULL || old->version != c->version || old->value == NULL) {
+            continue;
+        }
+        c->value = secret_from(secret_span(old->value));
+        c->binding = strdup(old->binding);
+        if (c->binding == NULL) {
+            secret_free(c->value);
+            c->value = NULL;
+        }
+    }
+}
+
+void config_send_to_gate(struct egress *e)
+{
+    if (e->gate == NULL || e->config == NULL) {
+        return;
+    }
+    struct buf hosts;
+    buf_init(&hosts, IPC_PAGE_MAX - 128);
+    struct writer w = writer_to(&hosts);
+    size_t at = ipc_list_begin(&w);
+    uint32_t count = 0;
+    for (size_t i = 0; i < e->config->spec->route_count; i++) {
+        const struct spec_route *route = &e->config->spec->routes[i];
+        if (route->action == SPEC_ACTION_ALLOW) {
+            ipc_write_text(&w, span_str(route->host), IPC_HOST_MAX);
+            writer_u16(&w, route->port);
+            writer_u8(&w, (uint8_t)route->scheme);
+            count++;
+        }
+    }
+    ipc_list_end(&w, at, count);
+    int r = writer_finish(&w);
+    if (r == 0) {
+        r = ipc_send_gate_config(
+            e->gate, 0,
+            &(struct ipc_gate_config){.generation = e->config->generation,
+                                      .token_hash = span_of(e->config->token_hash, IPC_HASH_LEN),
+                                      .hosts = buf_span(&hosts)});
+    }
+    if (r != 0) {
+        log_error_r(r, "the gate could not be told about the routes");
+    }
+    buf_deinit(&hosts);
+}
+
+static int on_spec(void *arg, int code, const struct ipc_in *in)
+{
+    struct egress *e = arg;
+    e->fetching = false;
+    if (code != 0) {
+        return 0; /* the store is gone; its successor is asked when it comes */
+    }
+    struct ipc_spec m;
+    int r = in->msg == IPC_MSG_SPEC ? ipc_get_spec(in->payload, &m) : CB_EMALFORMED;
+    if (r != 0) {
+        return r;
+    }
+    struct egress_config *config = NULL;
+    if (m.code != 0) {
+        log_error_r(-(int)m.code, "the store has no routes for this tenant");
+    } else if (config_make(&m, &config) == 0) {
+        struct egress_config *old = e->config;
+        if (old != NULL) {
+            config_carry_over(old, config);
+        }
+        e->config = config;
+        config_unref(old);
+        pool_clear(e);
+        LIST_FOR_EACH (node, safe, &e->streams) {
+            stream_recheck(LIST_ENTRY(node, struct stream, link));
+        }
+        config_send_to_gate(e);
+        log_debug("routes of generation %llu in use", (unsigned long long)config->generation);
+    }
+    if (e->fetch_again) {
+        e->fetch_again = false;
+        config_fetch(e);
+    }
+    return 0;
+}
+
+void config_fetch(struct egress *e)
+{
+    if (e->store == NULL) {
+        return;
+    }
+    if (e->fetching) {
+        e->fetch_again = true;
+        return;
+    }
+    struct ipc_spec_get m = {.known_generation = e->config != NULL ? e->config->generation : 0};
+    int r = ipc_call_spec_get(e->store, &m, on_spec, e, NULL);
+    if (r != 0) {
+        log_error_r(r, "the routes could not be asked for");
+        return;
+    }
+    e->fetching = true;
+}

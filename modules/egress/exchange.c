@@ -1,0 +1,358 @@
+/*
+ * exchange.c - the part of a stream after its decision is durable: connect, write the head with the credential in it,
+ * pass the bodies both ways, record how it ended.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "egress/state.h"
+#include "http/write.h"
+
+#include <stdio.h>
+
+#define EXCHANGE_ANSWER_MS (10U * 60 * 1000) /* until the head of the answer; a model may think for minutes */
+#define EXCHANGE_HEAD_MAX  ((size_t)160 * 1024)
+
+static const struct upstream_handler exchange_handler;
+
+void exchange_release(struct stream *s, bool reusable)
+{
+    struct upstream *u = s->upstream;
+    s->upstream = NULL;
+    if (u == NULL) {
+        return;
+    }
+    if (reusable) {
+        pool_put(s->egress, u);
+    } else {
+        upstream_close(u);
+    }
+}
+
+static void exchange_fail(struct stream *s, enum policy_reason reason)
+{
+    exchange_release(s, false);
+    stream_refuse(s, reason);
+}
+
+static void on_timeout(void *arg)
+{
+    struct stream *s = arg;
+    stream_enter(s);
+    exchange_fail(s, POLICY_REASON_UPSTREAM_TIMEOUT);
+    stream_leave(s);
+}
+
+/* ---- the request ---- */
+
+static int write_host(const struct ipc_request *q, struct buf *out)
+{
+    uint16_t usual = q->scheme == SPEC_SCHEME_HTTPS ? 443 : 80;
+    if (q->port == usual) {
+        return http_write_field(out, SPAN_LIT("Host"), q->host);
+    }
+    return http_write_fieldf(out, "Host", "%.*s:%u", SPAN_ARG(q->host), q->port);
+}
+
+/* The head as the provider gets it: made from fields, never from the agent's bytes. */
+static int write_head(struct stream *s, struct buf *out)
+{
+    const struct ipc_request *q = &s->request;
+    const struct spec_route *route = s->route;
+    struct buf target;
+    buf_init(&target, 2 * IPC_TARGET_MAX + 1);
+    int r;
+    if ((r = buf_append_span(&target, q->path)) != 0 ||
+        (q->has_query && (r = buf_append_byte(&target, '?')) != 0) ||
+        (r = buf_append_span(&target, q->query)) != 0 ||
+        (r = http_write_request_line(out, q->method, buf_span(&target))) != 0 ||
+        (r = write_host(q, out)) != 0) {
+        goto out;
+    }
+    struct inject_request request = {
+        .path = q->path, .query = q->query, .fields = s->fields, .field_count = s->field_count};
+    for (size_t i = 0; i < s->field_count; i++) {
+        if (inject_field_passes(route, &request, &s->fields[i]) &&
+            (r = http_write_field(out, s->fields[i].name, s->fields[i].value)) != 0) {
+            goto out;
+        }
+    }
+    if (route->inject != SPEC_INJECT_NONE) {
+        const struct egress_credential *credential = config_credential(s->config, route->credential);
+        r = credential != NULL && credential->value != NULL
+                ? inject_write(route, secret_span(credential->value), out)
+                : CB_EINTERNAL;
+        if (r != 0) {
+            goto out;
+        }
+    }
+    if ((r = http_write_framing(out, (enum http_framing)q->framing, q->content_length)) == 0) {
+        r = http_write_head_end(out);
+    }
+out:
+    buf_deinit(&target);
+    return r;
+}
+
+static void exchange_send(struct stream *s)
+{
+    struct upstream *u = s->upstream;
+    (void)snprintf(s->record.peer, sizeof(s->record.peer), "%s", u->peer);
+    struct buf head;
+    buf_init(&head, EXCHANGE_HEAD_MAX);
+    buf_set_sensitive(&head);
+    int r = write_head(s, &head);
+    if (r == 0) {
+        upstream_begin(u, span_eq_str(s->request.method, "HEAD"));
+        r = upstream_write(u, buf_span(&head));
+    }
+    buf_deinit(&head);
+    if (r == 0 && s->request.expect_continue && !s->retried) {
+        r = ipc_send_response_interim(
+            s->chan, 0, &(struct ipc_response_interim){.status = 100, .fields = SPAN_LIT("\0\0")});
+    }
+    if (r == 0 && s->timer == NULL && (s->timer = net_timer_new(s->egress->loop, on_timeout, s)) == NULL) {
+        r = CB_ENOMEM;
+    }
+    if (r != 0) {
+        log_error_r(r, "request %s could not be written", s->record.id_text);
+        exchange_fail(s, POLICY_REASON_INTERNAL);
+        return;
+    }
+    net_timer_start(s->timer, EXCHANGE_ANSWER_MS, 0);
+    s->state = STREAM_EXCHANGING;
+    ipc_chan_read(s->chan, true);
+}
+
+static void exchange_key(const struct stream *s, char host[256], struct upstream_key *key)
+{
+    (void)snprintf(host, 256, "%.*s", SPAN_ARG(s->request.host));
+    *key = (struct upstream_key){
+        .host = host,
+        .port = s->request.port,
+        .scheme = (enum spec_scheme)s->request.scheme,
+        .address = s->route->upstream_address,
+        .address_port = s->route->upstream_port != 0 ? s->route->upstream_port : s->request.port,
+        .roots = config_roots(s->egress, s->config, s->route),
+    };
+}
+
+static void exchange_connect(struct stream *s, bool fresh)
+{
+    char host[256];
+    struct upstream_key key;
+    exchange_key(s, host, &key);
+    s->state = STREAM_CONNECTING;
+    struct upstream *u = fresh ? NULL : pool_take(s->egress, &key);
+    if (u != NULL) {
+        upstream_set_handler(u, &exchange_handler, s);
+        s->upstream = u;
+        exchange_send(s);
+        return;
+    }
+    int r = upstream_open(s->egress, &key, s->config, &exchange_handler, s, &s->upstream);
+    if (r != 0) {
+        log_warn_r(r, "connecting to %s", key.host);
+        stream_refuse(s, POLICY_REASON_CONNECT);
+    }
+}
+
+void exchange_begin(struct stream *s)
+{
+    exchange_connect(s, false);
+}
+
+int exchange_body(struct stream *s, struct span data)
+{
+    uint64_t max = s->config->spec->limits.request_bytes;
+    s->record.request_bytes += data.len;
+    if (max != 0 && s->record.request_bytes > max) {
+        exchange_fail(s, POLICY_REASON_BODY_TOO_LARGE);
+        return 0;
+    }
+    int r = 0;
+    if (s->request.framing == HTTP_FRAMING_CHUNKED) {
+        struct buf chunk;
+        buf_init(&chunk, IPC_BODY_MAX + 64);
+        if ((r = http_write_chunk(&chunk, data)) == 0) {
+            r = upstream_write(s->upstream, buf_span(&chunk));
+        }
+        buf_deinit(&chunk);
+    } else if (s->request.framing == HTTP_FRAMING_LENGTH &&
+               s->record.request_bytes <= s->request.content_length) {
+        r = upstream_write(s->upstream, data);
+    } else {
+        return CB_EMALFORMED; /* the gate sends more than it announced */
+    }
+    if (r != 0) {
+        /* The provider took no more; its answer, if it gave one, is still on its way to be read. */
+        log_debug_r(r, "body of request %s", s->record.id_text);
+        return 0;
+    }
+    if (upstream_is_full(s->upstream)) {
+        ipc_chan_read(s->chan, false);
+    }
+    return 0;
+}
+
+int exchange_request_end(struct stream *s)
+{
+    if (s->request.framing == HTTP_FRAMING_LENGTH && s->record.request_bytes != s->request.content_length) {
+        return CB_EMALFORMED;
+    }
+    if (s->request.framing != HTTP_FRAMING_CHUNKED) {
+        return 0;
+    }
+    struct buf last;
+    buf_init(&last, 16);
+    int r = http_write_last_chunk(&last);
+    if (r == 0 && upstream_write(s->upstream, buf_span(&last)) != 0) {
+        log_debug("the provider closed before the end of request %s", s->record.id_text);
+    }
+    buf_deinit(&last);
+    return r;
+}
+
+/* ---- the answer ---- */
+
+static void on_ready(void *arg)
+{
+    struct stream *s = arg;
+    stream_enter(s);
+    exchange_send(s);
+    stream_leave(s);
+}
+
+static int send_head(struct stream *s, const struct http_head *head, bool interim)
+{
+    struct http_field kept[HTTP_FIELDS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < head->field_count && count < HTTP_FIELDS_MAX; i++) {
+        if (inject_answer_field_passes(s->route, head->fields, head->field_count, &head->fields[i])) {
+            kept[count++] = head->fields[i];
+        }
+    }
+    struct buf fields;
+    buf_init(&fields, IPC_FIELDS_MAX);
+    int r = http_fields_encode(kept, count, &fields);
+    if (r == 0 && interim) {
+        r = ipc_send_response_interim(
+            s->chan, 0,
+            &(struct ipc_response_interim){.status = (uint16_t)head->status, .fields = buf_span(&fields)});
+    } else if (r == 0) {
+        r = ipc_send_response(s->chan, 0,
+                              &(struct ipc_response){.status = (uint16_t)head->status,
+                                                     .fields = buf_span(&fields),
+                                                     .framing = (uint8_t)head->framing,
+                                                     .content_length = head->content_length});
+    }
+    buf_deinit(&fields);
+    return r;
+}
+
+static void on_head(void *arg, const struct http_head *head, bool interim)
+{
+    struct stream *s = arg;
+    stream_enter(s);
+    if (interim && (head->status == 100 || s->answered)) {
+        /* Our own 100 was sent when the body became welcome. */
+        stream_leave(s);
+        return;
+    }
+    int r = send_head(s, head, interim);
+    if (!interim) {
+        net_timer_stop(s->timer);
+        s->record.first_byte_us = clock_mono_us() - s->record.start_us;
+        s->record.status = head->status;
+        s->answered = r == 0;
+    }
+    if (r != 0) {
+        log_warn_r(r, "the answer to request %s could not be passed on", s->record.id_text);
+        exchange_fail(s, POLICY_REASON_UPSTREAM_RESPONSE);
+    }
+    stream_leave(s);
+}
+
+static void on_body(void *arg, struct span body)
+{
+    struct stream *s = arg;
+    stream_enter(s);
+    int r = 0;
+    s->record.response_bytes += body.len;
+    while (body.len != 0 && r == 0) {
+        struct span part = span_sub(body, 0, IPC_BODY_MAX);
+        r = ipc_send_response_body(s->chan, 0, &(struct ipc_response_body){.data = part});
+        body = span_sub(body, part.len, SIZE_MAX);
+    }
+    if (r != 0) {
+        exchange_fail(s, POLICY_REASON_CLIENT_CLOSED);
+    } else if (ipc_chan_is_full(s->chan)) {
+        upstream_pause(s->upstream, true);
+    }
+    stream_leave(s);
+}
+
+static void on_end(void *arg)
+{
+    struct stream *s = arg;
+    stream_enter(s);
+    int r = ipc_send_response_end(s->chan, 0, &(struct ipc_response_end){.total = s->record.response_bytes});
+    if (r == 0) {
+        /* An answer before the end of the request's body leaves the connection in the middle of a request. */
+        exchange_release(s, s->request_complete);
+        stream_finish(s, POLICY_REASON_ROUTE);
+    } else {
+        exchange_fail(s, POLICY_REASON_CLIENT_CLOSED);
+    }
+    stream_leave(s);
+}
+
+static void on_drained(void *arg)
+{
+    struct stream *s = arg;
+    if (s->state == STREAM_EXCHANGING) {
+        ipc_chan_read(s->chan, true);
+    }
+}
+
+/* RFC 9110, 9.2.2: only an idempotent request may be sent again on our own account, and only one without a body, since
+ * that is gone. */
+static bool may_retry(const struct stream *s)
+{
+    static const char *const idempotent[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
+    for (size_t i = 0; i < sizeof(idempotent) / sizeof(idempotent[0]); i++) {
+        if (span_eq_str(s->request.method, idempotent[i])) {
+            return s->request.framing == HTTP_FRAMING_NONE && !s->retried && !s->answered;
+        }
+    }
+    return false;
+}
+
+static void on_fail(void *arg, enum policy_reason reason, bool stale)
+{
+    struct stream *s = arg;
+    stream_enter(s);
+    if (stale && may_retry(s)) {
+        exchange_release(s, false);
+        s->retried = true;
+        exchange_connect(s, true);
+    } else {
+        exchange_fail(s, reason);
+    }
+    stream_leave(s);
+}
+
+static const struct upstream_handler exchange_handler = {
+    .on_ready = on_ready,
+    .on_head = on_head,
+    .on_body = on_body,
+    .on_end = on_end,
+    .on_drained = on_drained,
+    .on_fail = on_fail,
+};
+
+void exchange_resume(struct stream *s)
+{
+    if (s->upstream != NULL && s->state == STREAM_EXCHANGING) {
+        upstream_pause(s->upstream, false);
+    }
+}

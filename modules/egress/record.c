@@ -1,0 +1,88 @@
+/* record.c - what goes into the audit about a request. */
+#include "base/clock.h"
+#include "base/encode.h"
+#include "base/log.h"
+#include "egress/state.h"
+
+void record_begin(struct record *r)
+{
+    *r = (struct record){.start_us = clock_mono_us()};
+    secret_random(r->id, sizeof(r->id));
+    encode_hex(r->id, sizeof(r->id), r->id_text);
+}
+
+void record_query_keys(struct span query, struct buf *out)
+{
+    size_t from = 0;
+    for (size_t i = 0; i <= query.len; i++) {
+        if (i < query.len && query.ptr[i] != '&') {
+            continue;
+        }
+        struct span pair = span_sub(query, from, i - from);
+        from = i + 1;
+        size_t len = 0;
+        while (len < pair.len && pair.ptr[len] != '=') {
+            len++;
+        }
+        if (len == 0) {
+            continue;
+        }
+        /* Keys that do not fit are left out: the record is about what was asked for, not a copy of it. */
+        if (len + 1 > buf_room(out) || (buf_len(out) != 0 && buf_append_byte(out, '&') != 0) ||
+            buf_append(out, pair.ptr, len) != 0) {
+            return;
+        }
+    }
+}
+
+int record_decision(struct egress *e, const struct record *r, enum policy_reason reason,
+                    const struct spec_route *route, const struct ipc_request *request,
+                    ipc_answer_fn *on_stored, void *arg, uint32_t *call)
+{
+    if (e->store == NULL) {
+        return CB_ECLOSED;
+    }
+    struct buf keys;
+    buf_init(&keys, IPC_AUDIT_QUERY_MAX);
+    record_query_keys(request->query, &keys);
+    struct ipc_audit_decision m = {
+        .request_id = span_of(r->id, sizeof(r->id)),
+        .time_ms = clock_wall_ms(),
+        .reason = (uint8_t)reason,
+        .route = route != NULL ? span_str(route->name) : SPAN_EMPTY,
+        .credential = route != NULL ? span_str(route->credential) : SPAN_EMPTY,
+        .method = request->method,
+        .scheme = request->scheme,
+        .host = request->host,
+        .port = request->port,
+        .path = span_sub(request->path, 0, IPC_AUDIT_PATH_MAX),
+        .query_keys = buf_span(&keys),
+    };
+    int result = ipc_call_audit_decision(e->store, &m, on_stored, arg, call);
+    buf_deinit(&keys);
+    return result;
+}
+
+void record_outcome(struct egress *e, struct record *r, enum policy_reason reason)
+{
+    if (!r->decided) {
+        return;
+    }
+    r->decided = false;
+    uint64_t now = clock_mono_us();
+    struct ipc_audit_outcome m = {
+        .request_id = span_of(r->id, sizeof(r->id)),
+        .time_ms = clock_wall_ms(),
+        .reason = (uint8_t)reason,
+        .status = (uint16_t)r->status,
+        .request_bytes = r->request_bytes,
+        .response_bytes = r->response_bytes,
+        .first_byte_us = r->first_byte_us,
+        .duration_us = now - r->start_us,
+        .peer = span_str(r->peer),
+    };
+    int result = e->store != NULL ? ipc_send_audit_outcome(e->store, 0, &m) : CB_ECLOSED;
+    if (result != 0) {
+        log_warn_r(result, "the outcome of request %s is not recorded", r->id_text);
+    }
+}

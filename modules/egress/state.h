@@ -1,0 +1,260 @@
+/*
+ * state.h - what the files of this role share. Nothing outside of it includes this.
+ *
+ *   egress.c      the role: channels, setup, stop
+ *   config.c      the tenant's routes, placeholders and unsealed credentials; reloads
+ *   stream.c      one agent connection: fields in, decision, answer out
+ *   exchange.c    the half of a stream that talks to the provider
+ *   upstream.c    one connection to a provider: dialling, TLS, HTTP
+ *   pool.c        idle connections to providers
+ *   record.c      decision and outcome records
+ *   limits.c      request rate and concurrency
+ */
+#ifndef CB_EGRESS_STATE_H
+#define CB_EGRESS_STATE_H
+
+#include "base/list.h"
+#include "base/secret.h"
+#include "http/parser.h"
+#include "inject/inject.h"
+#include "ipc/chan.h"
+#include "net/dial.h"
+#include "policy/table.h"
+#include "tls/session.h"
+
+#define EGRESS_STREAMS_MAX         4096 /* agent connections at once, whatever the tenant's limits say */
+#define EGRESS_REFUSALS_PER_MINUTE 6000 /* of records that a hostile gate may cause */
+
+struct egress;
+struct stream;
+struct upstream;
+
+/* ---- config.c ---- */
+
+struct egress_credential {
+    char *name;
+    char *placeholder;
+    uint64_t version;     /* 0: not set */
+    struct secret *value; /* NULL until it is first needed */
+    char *binding;        /* as the vault opened it */
+};
+
+/* One generation of the tenant's configuration. Streams under way keep theirs. */
+struct egress_config {
+    unsigned refs;
+    uint64_t generation;
+    struct spec *spec;
+    struct policy_table *table;
+    struct egress_credential *credentials;
+    size_t credential_count;
+    struct inject_placeholder *placeholders; /* views of the credentials, for screening */
+    struct tls_roots **roots;                /* per route; NULL: the system's */
+    uint8_t token_hash[IPC_HASH_LEN];        /* of the proxy token, for the gate */
+};
+
+struct egress_config *config_ref(struct egress_config *config);
+void config_unref(struct egress_config *config);
+/* Asks the store for the configuration if there is a channel; when it has come, the whole table is swapped at once. */
+void config_fetch(struct egress *e);
+/* Tells the gate which hosts there are. */
+void config_send_to_gate(struct egress *e);
+struct egress_credential *config_credential(struct egress_config *config, const char *name);
+const struct tls_roots *config_roots(const struct egress *e, const struct egress_config *config,
+                                     const struct spec_route *route);
+/* Takes over what the vault answered. 0, CB_ENOTFOUND, CB_EAUTHENTIC, CB_ENOMEM, ... */
+CB_MUST_USE int config_take_credential(struct egress_credential *credential, const struct ipc_in *in);
+
+/* ---- limits.c ---- */
+
+struct limits {
+    uint64_t window_start_ms;
+    uint32_t in_window;
+    uint32_t in_flight;
+    uint64_t refusal_window_ms;
+    uint32_t refusals;
+};
+
+/* Counts a request in. POLICY_REASON_ROUTE, RATE or CONCURRENCY; on ROUTE limits_leave() must follow. */
+enum policy_reason limits_enter(struct limits *l, const struct spec_limits *spec, uint64_t now_ms);
+void limits_leave(struct limits *l);
+/* False when too many refusals were recorded this minute. */
+bool limits_refusal(struct limits *l, uint64_t now_ms);
+
+/* ---- the role ---- */
+
+struct egress {
+    struct net_loop *loop;
+    struct ipc_chan *store;
+    struct ipc_chan *vault;
+    struct ipc_chan *gate;
+    struct net_dialer *dialer;
+    struct tls_client *tls;
+    struct tls_roots *system_roots;
+    struct egress_config *config; /* NULL until the first has come */
+    struct limits limits;
+    struct list streams;
+    size_t stream_count;
+    struct list idle; /* pool.c */
+    size_t idle_count;
+    struct net_timer *idle_timer;
+    bool stopping;
+    bool fetching;
+    bool fetch_again;
+};
+
+/* ---- record.c ---- */
+
+struct record {
+    uint8_t id[IPC_REQUEST_ID_LEN];
+    char id_text[2 * IPC_REQUEST_ID_LEN + 1];
+    uint64_t start_us;
+    uint64_t first_byte_us;
+    uint64_t request_bytes;
+    uint64_t response_bytes;
+    unsigned status;
+    char peer[64];
+    bool decided; /* an allowed decision was stored, so an outcome is owed */
+};
+
+void record_begin(struct record *r);
+/* Appends the names of a query's parameters, joined by '&', to `out`, as far as they fit. */
+void record_query_keys(struct span query, struct buf *out);
+/* Sends the decision. on_stored may be NULL for a refusal, whose record nobody waits for. */
+CB_MUST_USE int record_decision(struct egress *e, const struct record *r, enum policy_reason reason,
+                                const struct spec_route *route, const struct ipc_request *request,
+                                ipc_answer_fn *on_stored, void *arg, uint32_t *call);
+void record_outcome(struct egress *e, struct record *r, enum policy_reason reason);
+
+/* ---- stream.c and exchange.c ---- */
+
+enum stream_state {
+    STREAM_IDLE,       /* between requests */
+    STREAM_DECIDING,   /* waiting for the vault or the store */
+    STREAM_CONNECTING, /* waiting for a connection to the provider */
+    STREAM_EXCHANGING, /* the request is going out, the answer coming in */
+    STREAM_DRAINING    /* answered; the rest of the request's body is thrown away */
+};
+
+/* One agent connection. Requests follow each other; there is never more than one. */
+struct stream {
+    struct list link; /* first: egress.streams */
+    struct egress *egress;
+    struct ipc_chan *chan; /* to the gate */
+    enum stream_state state;
+    bool closed; /* freed as soon as no callback of it is on the stack */
+    unsigned depth;
+
+    /* the request under way */
+    struct egress_config *config;
+    const struct spec_route *route; /* of config */
+    struct record record;
+    struct buf request_bytes; /* the REQUEST message, kept until its head is written */
+    struct ipc_request request;
+    struct http_field *fields;
+    size_t field_count;
+    bool counted;          /* limits_enter() was called */
+    bool request_complete; /* REQUEST_END has come */
+    bool answered;         /* RESPONSE was sent */
+    bool retried;
+    struct ipc_chan *call_chan; /* where `call` is open, or NULL */
+    uint32_t call;
+    struct upstream *upstream;
+    struct net_timer *timer;
+};
+
+CB_MUST_USE int stream_open(struct egress *e, int fd);
+/* Around every callback that reaches a stream: one that was closed meanwhile is released by the outermost leave. */
+void stream_enter(struct stream *s);
+void stream_leave(struct stream *s);
+void stream_close(struct stream *s);
+/* After a reload: ends an exchange whose route is gone. */
+void stream_recheck(struct stream *s);
+/* Answers the request with a problem document and ends it. */
+void stream_refuse(struct stream *s, enum policy_reason reason);
+/* The answer is complete (or was refused): records the outcome, lets go of everything, waits for the next request. */
+void stream_finish(struct stream *s, enum policy_reason reason);
+/* exchange.c: the decision is durable; connect and send. */
+void exchange_begin(struct stream *s);
+CB_MUST_USE int exchange_body(struct stream *s, struct span data);
+CB_MUST_USE int exchange_request_end(struct stream *s);
+/* The gate takes data again. */
+void exchange_resume(struct stream *s);
+/* Lets go of the connection to the provider; it may serve again when `reusable`. */
+void exchange_release(struct stream *s, bool reusable);
+
+/* ---- upstream.c ---- */
+
+struct upstream_handler {
+    void (*on_ready)(void *arg); /* connected and verified */
+    void (*on_head)(void *arg, const struct http_head *head, bool interim);
+    void (*on_body)(void *arg, struct span body);
+    void (*on_end)(void *arg); /* the answer is complete */
+    void (*on_drained)(void *arg);
+    /* It failed; `unused` says that no byte of an answer came on a connection that had served before. */
+    void (*on_fail)(void *arg, enum policy_reason reason, bool stale);
+};
+
+/* What a connection is made for; two requests share connections only when all of it is equal. */
+struct upstream_key {
+    const char *host;
+    uint16_t port;
+    enum spec_scheme scheme;
+    const char *address; /* literal to dial, or NULL */
+    uint16_t address_port;
+    const struct tls_roots *roots;
+};
+
+struct upstream {
+    struct list link; /* in the pool */
+    struct egress *egress;
+    const struct upstream_handler *handler;
+    void *arg;
+    /* the key, with strings of its own */
+    char *host;
+    char *address;
+    struct upstream_key key;
+    struct egress_config *config; /* keeps the roots alive */
+
+    struct net_dial *dial;
+    struct net_conn *conn;
+    struct tls_session *tls;
+    struct http_parser *parser;
+    struct net_task flush;
+    struct buf plain_out; /* plain http only */
+    char peer[64];
+    uint64_t idle_since_ms;
+    bool ready;
+    bool served;     /* has answered at least one request */
+    bool answering;  /* a request is out and its answer not complete */
+    bool got_bytes;  /* of the present answer */
+    bool keep_alive; /* the present answer allows another request */
+    bool paused;
+    bool failed;
+    unsigned depth;
+    bool freed;
+};
+
+/* A new connection; on_ready or on_fail follows, never from inside the call. */
+CB_MUST_USE int upstream_open(struct egress *e, const struct upstream_key *key, struct egress_config *config,
+                              const struct upstream_handler *handler, void *arg, struct upstream **out);
+void upstream_set_handler(struct upstream *u, const struct upstream_handler *handler, void *arg);
+/* Begins a request: the answer to it is expected from now on. */
+void upstream_begin(struct upstream *u, bool is_head);
+CB_MUST_USE int upstream_write(struct upstream *u, struct span data);
+bool upstream_is_full(const struct upstream *u);
+void upstream_pause(struct upstream *u, bool paused);
+/* Ends it; no callback after this. NULL is fine. */
+void upstream_close(struct upstream *u);
+
+/* ---- pool.c ---- */
+
+/* Needs the loop; the list is initialised with the role. */
+void pool_init(struct egress *e);
+/* An idle connection for the key, or NULL. */
+struct upstream *pool_take(struct egress *e, const struct upstream_key *key);
+/* Keeps a connection whose answer was complete; closes it when it cannot serve again. */
+void pool_put(struct egress *e, struct upstream *u);
+/* Closes every idle connection: the configuration changed. */
+void pool_clear(struct egress *e);
+
+#endif

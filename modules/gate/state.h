@@ -1,0 +1,172 @@
+/*
+ * state.h - what the files of this role share. Nothing outside of it includes this.
+ *
+ *   gate.c      the role: listeners, channels, setup, stop
+ *   routes.c    what is known of the routes: which hosts, ports and schemes there are
+ *   leaf.c      certificates for the hosts that agents ask for, signed by the vault
+ *   agent.c     one agent connection: bytes, TLS, HTTP events
+ *   connect.c   proxy requests: CONNECT and what follows it; the proxy token
+ *   request.c   a request inside: checks, and its way to egress as fields
+ *   answer.c    the answer from egress, and answers of our own
+ */
+#ifndef CB_GATE_STATE_H
+#define CB_GATE_STATE_H
+
+#include "base/list.h"
+#include "http/parser.h"
+#include "ipc/chan.h"
+#include "net/conn.h"
+#include "net/listener.h"
+#include "policy/host.h"
+#include "policy/spec.h"
+#include "policy/verdict.h"
+#include "tls/session.h"
+
+#define GATE_AGENTS_MAX 4096
+
+struct gate;
+struct agent;
+
+/* ---- routes.c ---- */
+
+struct gate_route {
+    char *host; /* pattern */
+    uint16_t port;
+    enum spec_scheme scheme;
+};
+
+struct gate_routes {
+    bool known; /* a configuration has come */
+    uint64_t generation;
+    uint8_t token_hash[IPC_HASH_LEN];
+    struct gate_route *routes;
+    size_t count;
+};
+
+CB_MUST_USE int routes_take(struct gate_routes *routes, struct span payload);
+/* Whether some route has the host, the host on this port, the port at all, or the host on this port in this scheme. */
+bool routes_have_host(const struct gate_routes *routes, struct span host);
+bool routes_have_port(const struct gate_routes *routes, uint16_t port);
+bool routes_have_host_port(const struct gate_routes *routes, struct span host, uint16_t port);
+bool routes_have_scheme(const struct gate_routes *routes, struct span host, uint16_t port,
+                        enum spec_scheme scheme);
+
+/* ---- leaf.c ---- */
+
+struct leaf_cache;
+/* Called with the leaf (the callee's reference) or NULL and an error. */
+typedef void leaf_fn(void *arg, int code, struct tls_leaf *leaf);
+
+struct leaf_cache *leaf_cache_new(struct gate *gate);
+/* The leaf for a host: at once when it is cached, else when the vault has answered. Returns true when on_leaf was called. */
+bool leaf_get(struct leaf_cache *cache, struct span host, leaf_fn *on_leaf, void *arg);
+/* The waiter no longer waits. */
+void leaf_cancel(struct leaf_cache *cache, void *arg);
+/* The routes changed: leaves that were denials may be proper ones now. */
+void leaf_forget_denials(struct leaf_cache *cache);
+
+/* ---- the role ---- */
+
+struct gate {
+    struct net_loop *loop;
+    struct ipc_chan *vault;
+    struct ipc_chan *egress;
+    struct net_listener *listeners[2]; /* Unix, TCP */
+    struct gate_routes routes;
+    struct tls_server *tls;
+    struct leaf_cache *leaves;
+    struct list agents;
+    size_t agent_count;
+    uint64_t next_serial;
+    struct net_timer *stop_timer;
+    bool stopping;
+};
+
+/* ---- agent.c ---- */
+
+enum agent_mode {
+    AGENT_PROXY,       /* requests to the proxy itself: CONNECT or absolute-form */
+    AGENT_TUNNEL_OPEN, /* CONNECT was answered; the first byte decides what is inside */
+    AGENT_TUNNEL_LEAF, /* TLS is inside; waiting for its certificate */
+    AGENT_TUNNEL_TLS,
+    AGENT_TUNNEL_CLEAR
+};
+
+struct agent {
+    struct list link;
+    struct gate *gate;
+    struct net_conn *conn;
+    bool needs_token; /* came by TCP */
+    enum agent_mode mode;
+    struct tls_session *tls;
+    bool tls_ready;
+    struct http_parser *parser;
+    struct buf
+        held; /* bytes of HTTP that wait until they may be parsed; before TLS stands: bytes as they came */
+    struct buf out;       /* clear bytes to the agent; with TLS its session has its own */
+    struct net_task turn; /* at the end of the turn: go on parsing, then one write */
+    struct net_timer *timer;
+
+    /* the tunnel */
+    struct policy_host host;
+    uint16_t port;
+    bool mismatch; /* the TLS server name is another host's */
+
+    /* the request and its answer */
+    struct ipc_chan *stream;
+    uint8_t id[IPC_REQUEST_ID_LEN]; /* of refusals made here */
+    bool in_request;                /* its end has not been read */
+    bool in_answer;                 /* it was handed on (or refused) and its answer is not complete */
+    bool request_failed;            /* what remains of it is not passed on */
+    bool is_head;
+    unsigned minor; /* HTTP/1.minor of the request */
+    bool keep_alive;
+    enum http_framing answer_framing;
+    bool answer_begun;
+    uint64_t request_total;
+
+    bool answer_cut; /* the answer ends too early, and must look like it */
+    bool end_seen;   /* the agent will send no more */
+    bool closing;    /* after what is queued, close */
+    bool closed;
+    unsigned depth;
+};
+
+CB_MUST_USE int agent_open(struct gate *g, int fd, bool needs_token);
+void agent_close(struct agent *a);
+/* Bytes as they came from the socket. */
+void agent_received(struct agent *a, struct span data);
+/* Sends what is queued, then closes. */
+void agent_finish(struct agent *a);
+void agent_enter(struct agent *a);
+void agent_leave(struct agent *a);
+/* Queues bytes for the agent: into TLS when it stands. */
+CB_MUST_USE int agent_write(struct agent *a, struct span data);
+/* Goes on with held bytes at the end of this turn. */
+void agent_wake(struct agent *a);
+/* (Re)starts the timer that ends a connection that does not go on. */
+void agent_expect_more(struct agent *a, uint64_t within_ms);
+
+/* ---- connect.c ---- */
+
+/* A head that came outside of any tunnel. */
+void connect_head(struct agent *a, const struct http_head *head);
+/* The first bytes inside a tunnel. */
+void connect_first_bytes(struct agent *a, struct span bytes);
+
+/* ---- request.c ---- */
+
+/* A head inside a tunnel, or in absolute-form outside of one. */
+void request_head(struct agent *a, const struct http_head *head);
+void request_body(struct agent *a, struct span body);
+void request_end(struct agent *a);
+
+/* ---- answer.c ---- */
+
+extern const struct ipc_chan_handler answer_handler;
+/* Answers with a problem document and tells egress for the audit. The connection closes after it unless the request
+ * was complete and well-formed. `head` may be NULL when there is none. */
+void answer_refuse(struct agent *a, enum policy_reason reason, const struct http_head *head, struct span host,
+                   uint16_t port, enum spec_scheme scheme);
+
+#endif
