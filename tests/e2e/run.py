@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""End-to-end tests: a real `clawbox serve`, real TLS, a fake provider, scenarios as data (cases/*.yaml).
+
+    run.py [PART]       runs the scenarios and tests whose name contains PART
+
+The last line is `N passed, N failed, N skipped`.
+"""
+
+import os
+import shutil
+import sys
+import traceback
+
+import yaml
+
+import scenarios
+from appliance import Agent, Appliance, make_certificates
+from provider import Provider
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+REAL = "sk-real-0123456789abcdef-e2e"
+HOSTS = ["api.openai.com", "api.anthropic.com", "plain.example.com"]
+
+TENANT = """apiVersion: clawbox/v1
+kind: Tenant
+metadata:
+  name: alice
+spec:
+  routes:
+    - provider: openai
+      credential: openai
+      upstream: {{address: "127.0.0.1:{port}", caFile: {ca}}}
+    - provider: anthropic
+      credential: anthropic
+      upstream: {{address: "127.0.0.1:{port}", caFile: {ca}}}
+    - name: plain
+      host: plain.example.com
+      port: {plain_port}
+      scheme: http
+      methods: [GET]
+      paths: [/files/**]
+      upstream: {{address: "127.0.0.1:{plain_port}"}}
+"""
+
+
+class World:
+    """What every test finds: an appliance with the tenant alice, and her providers."""
+
+    def __init__(self):
+        self.appliance = Appliance()
+        self.ca, certificate, key = make_certificates(self.appliance.home, HOSTS)
+        self.provider = Provider(certificate, key)
+        self.plain = Provider()
+        self.real = REAL
+        self.appliance.start()
+        self.appliance.apply(self.tenant())
+        self.appliance.run("credential", "set", "alice", "openai", stdin=REAL.encode() + b"\n")
+        self.environment = self.appliance.environment("alice")
+
+    def tenant(self):
+        return TENANT.format(port=self.provider.port, plain_port=self.plain.port, ca=self.ca)
+
+    def agent(self):
+        return Agent(self.environment)
+
+    def tunnel(self, host="api.openai.com"):
+        agent = self.agent()
+        response = agent.connect(host + ":443")
+        assert response.status == 200, f"CONNECT was answered {response.status}"
+        agent.start_tls(host)
+        return agent
+
+    def close(self):
+        status = self.appliance.stop()
+        self.provider.close()
+        self.plain.close()
+        log = self.appliance.log()
+        shutil.rmtree(self.appliance.home, ignore_errors=True)
+        return status, log
+
+
+class Report:
+    def __init__(self, part):
+        self.part = part
+        self.passed = self.failed = self.skipped = 0
+
+    def run(self, name, function, *arguments):
+        if self.part not in name:
+            return
+        try:
+            function(*arguments)
+            self.passed += 1
+        except scenarios.Skip as reason:
+            self.skipped += 1
+            print(f"skipped: {name}: {reason}", flush=True)
+        except Exception as error:  # every failure is a result, not an end of the run
+            self.failed += 1
+            print(f"FAILED: {name}: {error}", flush=True)
+            if not isinstance(error, AssertionError):
+                traceback.print_exc()
+
+
+def main():
+    report = Report(sys.argv[1] if len(sys.argv) > 1 else "")
+    world = World()
+    try:
+        for file in sorted(os.listdir(os.path.join(HERE, "cases"))):
+            with open(os.path.join(HERE, "cases", file)) as text:
+                for case in yaml.safe_load(text):
+                    report.run(case["name"], scenarios.play, world, case)
+        for test in scenarios.TESTS:
+            report.run(test.__name__.replace("_", " "), test, world)
+    finally:
+        status, log = world.close()
+    report.run("serve ends with status 0", lambda: scenarios.equal("status", status, 0))
+    report.run("no credential in the log", lambda: scenarios.absent("log", REAL, log))
+    print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
+    return 1 if report.failed or not report.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,360 @@
+"""How a scenario of cases/ is played, and the tests that are more than one connection."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+from appliance import CLAWBOX, WAIT, Agent
+
+
+class Skip(Exception):
+    pass
+
+
+def equal(what, got, expected):
+    assert got == expected, f"{what} is {got!r}, expected {expected!r}"
+
+
+def absent(what, needle, text):
+    assert needle not in text, f"{what} contains {needle!r}"
+
+
+def wait_for(what, condition, seconds=WAIT):
+    """Something that another process does in its own time, and that nothing announces."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"{what} did not happen within {seconds} s")
+
+
+# ---- scenarios as data ----
+
+
+def fill(text, world):
+    text = text.replace("{openai}", world.environment.get("OPENAI_API_KEY", "?")).replace("{real}", world.real)
+    text = text.replace("{plain_port}", str(world.plain.port)).replace("{port}", str(world.provider.port))
+    return re.sub(r"\{x(\d+)\}", lambda m: "x" * int(m.group(1)), text)
+
+
+def request_bytes(case, world):
+    request = case["request"]
+    target = fill(request["target"], world)
+    host = request.get("host")
+    if host is None:
+        host = fill(case["connect"], world) if "connect" in case else target.split("/")[2]
+        host = host.removesuffix(":443")
+    lines = [f"{request['method']} {target} HTTP/1.1", f"Host: {host}"]
+    lines += [fill(h, world) for h in request.get("headers", [])]
+    body = request.get("body", "").encode()
+    if request.get("chunked"):
+        lines.append("Transfer-Encoding: chunked")
+        body = b"".join(b"%x\r\n%s\r\n" % (len(body[i : i + 5]), body[i : i + 5]) for i in range(0, len(body), 5)) + b"0\r\n\r\n"
+    elif body and not request.get("no_length"):
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines + ["", ""]).encode("latin-1") + body
+
+
+def check_provider(name, provider, expected, world):
+    got = provider.take()
+    equal(f"{name}: requests", len(got), expected.get("requests", len(got)))
+    for line in expected.get("headers", []):
+        field, value = fill(line, world).split(": ", 1)
+        equal(f"{name}: {field}", got[0].header(field), [value])
+    for field in expected.get("not_headers", []):
+        equal(f"{name}: {field}", got[0].header(field), [])
+    if "body_length" in expected:
+        equal(f"{name}: body", got[0].body_length, expected["body_length"])
+
+
+def check_response(response, expected):
+    assert response is not None, "the connection was closed without an answer"
+    if "status" in expected:
+        equal("status", response.status, expected["status"])
+    if "reason" in expected:
+        equal("reason", response.problem().get("reason"), expected["reason"])
+        assert response.header("Proxy-Status"), "no Proxy-Status"
+        equal("Content-Type", response.header("Content-Type"), ["application/problem+json"])
+    if "body" in expected:
+        equal("body", response.body.decode(), expected["body"])
+    if "body_length" in expected:
+        equal("body length", len(response.body), expected["body_length"])
+    if "complete" in expected:
+        equal("complete", response.complete, expected["complete"])
+    for field in expected.get("not_headers", []):
+        equal(field, response.header(field), [])
+
+
+def play(world, case):
+    world.provider.take()
+    world.plain.take()
+    before = len(world.appliance.audit("alice")) if "audit" in case else 0
+    expected = case["expect"]
+    agent = world.agent()
+    token = case.get("token", True)
+    try:
+        if "connect" in case:
+            authority = fill(case["connect"], world)
+            response = agent.connect(authority, token)
+            assert response is not None, "CONNECT was not answered"
+            equal("answer to CONNECT", response.status, expected.get("connect_status", 200))
+            if response.status != 200:
+                check_response(response, {k: v for k, v in expected.items() if k == "reason"})
+                return
+            if case.get("tls", True):
+                name = case.get("sni", authority.rsplit(":", 1)[0])
+                agent.start_tls(name, verify="sni" not in case)
+        data = request_bytes(case, world)
+        if "connect" not in case:
+            head, rest = data.split(b"\r\n", 1)
+            data = head + b"\r\nProxy-Authorization: Basic " + agent.token.encode() + b"\r\n" + rest
+        agent.send(data)
+        response = agent.response(head=case["request"]["method"] == "HEAD")
+        check_response(response, expected)
+        absent("the answer", world.real, response.body.decode("latin-1") + str(response.headers))
+    finally:
+        agent.close()
+    if "provider" in case:
+        check_provider("provider", world.provider, case["provider"], world)
+    if "plain_provider" in case:
+        check_provider("plain provider", world.plain, case["plain_provider"], world)
+    if "audit" in case:
+
+        def recorded():
+            rows = [r for r in world.appliance.audit("alice")[before:] if r.get("kind", "decision") == "decision"]
+            return [r for r in rows if all(r.get(k) == v for k, v in case["audit"].items())]
+
+        wait_for(f"an audit record with {case['audit']}", recorded)
+
+
+# ---- tests that are more than one connection ----
+
+
+def get(agent, target, host="api.openai.com", **options):
+    agent.send(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    return agent.response(**options)
+
+
+def keep_alive_on_both_sides(world):
+    agent = world.tunnel()
+    before = world.provider.connections
+    for _ in range(20):
+        equal("status", get(agent, "/v1/models").status, 200)
+    agent.close()
+    assert world.provider.connections - before <= 1, "the connection to the provider was not kept"
+
+
+def pipelined_requests_are_answered_in_order(world):
+    world.provider.take()
+    agent = world.tunnel()
+    agent.send(b"".join(b"GET /v1/%s HTTP/1.1\r\nHost: api.openai.com\r\n\r\n" % p for p in (b"bytes/3", b"../no", b"bytes/5")))
+    equal("first", len(agent.response().body), 3)
+    equal("second", agent.response().status, 403)
+    equal("third", len(agent.response().body), 5)
+    equal("requests", [r.target for r in world.provider.take()], ["/v1/bytes/3", "/v1/bytes/5"])
+    agent.close()
+
+
+def events_arrive_one_by_one(world):
+    agent = world.tunnel()
+    agent.send(b"GET /v1/sse/5 HTTP/1.1\r\nHost: api.openai.com\r\n\r\n")
+    seen = []
+
+    def event(part):
+        seen.append(part)
+        world.provider.next_event()  # the next leaves only when this one has arrived
+
+    world.provider.next_event()
+    response = agent.response(on_part=event)
+    equal("events", b"".join(seen), b"".join(b"data: %d\n\n" % i for i in range(5)))
+    equal("complete", response.complete, True)
+    agent.close()
+
+
+def expect_100_continue(world):
+    agent = world.tunnel()
+    agent.send(b"POST /v1/echo HTTP/1.1\r\nHost: api.openai.com\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+    equal("interim", agent.stream.readline(), b"HTTP/1.1 100 Continue\r\n")
+    equal("its end", agent.stream.readline(), b"\r\n")
+    agent.send(b"hello")
+    equal("status", agent.response().status, 200)
+    agent.send(b"POST /admin HTTP/1.1\r\nHost: api.openai.com\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+    equal("refused before the body", agent.response().status, 403)
+    agent.close()
+
+
+def client_half_close(world):
+    agent = world.agent()
+    target = f"http://plain.example.com:{world.plain.port}/files/a"
+    agent.send(f"GET {target} HTTP/1.1\r\nHost: plain.example.com:{world.plain.port}\r\n"
+               f"Proxy-Authorization: Basic {agent.token}\r\n\r\n".encode())
+    agent.socket.shutdown(1)
+    equal("body", agent.response().body, b"ok")
+    agent.close()
+
+
+def role_memory(world):
+    total = 0
+    for (role, tenant), pid in world.appliance.roles().items():
+        if tenant == "alice":
+            text = open(f"/proc/{pid}/status").read()
+            total += int(re.search(r"VmHWM:\s+(\d+)", text).group(1))
+    return total
+
+
+def a_gibibyte_down_in_constant_memory(world):
+    size = 1 << 30
+    agent = world.tunnel()
+    got = 0
+    before = role_memory(world)
+
+    def part(data):
+        nonlocal got
+        got += len(data)
+
+    response = get(agent, f"/v1/bytes/{size}", on_part=part)
+    equal("bytes", got, size)
+    equal("status", response.status, 200)
+    agent.close()
+    grown = role_memory(world) - before
+    assert grown < 16 * 1024, f"the tenant's processes grew by {grown} KiB"
+
+
+def a_gibibyte_up_in_constant_memory(world):
+    size = 1 << 30
+    block = bytes(range(256)) * 4096
+    agent = world.tunnel()
+    before = role_memory(world)
+    agent.send(f"POST /v1/echo HTTP/1.1\r\nHost: api.openai.com\r\nContent-Length: {size}\r\n\r\n".encode())
+    digest = hashlib.sha256()
+    for _ in range(size // len(block)):
+        digest.update(block)
+        agent.send(block)
+    answer = json.loads(agent.response().body)
+    equal("what arrived", answer, {"length": size, "sha256": digest.hexdigest()})
+    agent.close()
+    grown = role_memory(world) - before
+    assert grown < 16 * 1024, f"the tenant's processes grew by {grown} KiB"
+
+
+def curl_works(world):
+    if not shutil.which("curl"):
+        raise Skip("curl is not installed")
+    environment = {**os.environ, **world.environment}
+    done = subprocess.run(
+        ["curl", "-sS", "--fail", "-H", "Authorization: Bearer " + world.environment["OPENAI_API_KEY"],
+         "-d", "{}", "https://api.openai.com/v1/echo"],
+        env=environment, capture_output=True, timeout=WAIT)
+    equal("curl", (done.returncode, done.stderr), (0, b""))
+    equal("length", json.loads(done.stdout)["length"], 2)
+
+
+def the_chain_verifies(world):
+    world.appliance.run("audit", "verify")
+
+
+def every_request_that_a_provider_saw_is_on_record_though_roles_are_killed(world):
+    """kill -9 of every role but the monitor, one after the other, under load."""
+    world.provider.take()
+    stop = threading.Event()
+    sent = []
+
+    def load(worker):
+        number = 0
+        while not stop.is_set():
+            number += 1
+            try:
+                agent = Agent(world.environment)
+                agent.connect("api.openai.com:443")
+                agent.start_tls("api.openai.com")
+                for _ in range(5):
+                    number += 1
+                    get(agent, f"/v1/kill/{worker}-{number}")
+                    sent.append(number)
+                agent.close()
+            except Exception:
+                pass  # connections die here on purpose
+
+    workers = [threading.Thread(target=load, args=(i,)) for i in range(4)]
+    for worker in workers:
+        worker.start()
+    try:
+        for victim in ("gate", "egress", "vault", "store", "api"):
+            count = len(sent)
+            wait_for("load", lambda: len(sent) > count + 20)
+            pid = wait_for(victim, lambda: next((p for (r, _), p in world.appliance.roles().items() if r == victim), None))
+            os.kill(pid, signal.SIGKILL)
+            wait_for(f"another {victim}", lambda: any(r == victim and p != pid for (r, _), p in world.appliance.roles().items()))
+        count = len(sent)
+        wait_for("load after all of it", lambda: len(sent) > count + 20)
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join()
+    seen = {r.target for r in world.provider.take() if r.target.startswith("/v1/kill/")}
+    out = world.appliance.run("audit", "alice", "--json", "-n", "100000").stdout
+    recorded = {row.get("path") for row in map(json.loads, out.splitlines()) if row.get("verdict") == "allowed"}
+    missing = seen - recorded
+    assert seen, "nothing reached the provider"
+    assert not missing, f"{len(missing)} of {len(seen)} requests reached the provider without a record: {sorted(missing)[:5]}"
+    world.appliance.run("audit", "verify")
+
+
+def a_second_serve_is_refused(world):
+    done = subprocess.run([CLAWBOX, "serve", "--state", world.appliance.state], capture_output=True, timeout=WAIT)
+    equal("status", done.returncode, 1)
+    assert b"uses" in done.stderr or b"in use" in done.stderr, done.stderr
+
+
+def an_invalid_tenant_changes_nothing(world):
+    before = world.appliance.run("tenant", "show", "alice", "--json").stdout
+    done = world.appliance.apply(world.tenant().replace("host: plain.example.com", "host: Plain.Example.com"), check=False)
+    equal("status", done.returncode, 1)
+    assert b"plain.example.com" in done.stderr and b"tenant.yaml:" in done.stderr, done.stderr
+    equal("tenant", world.appliance.run("tenant", "show", "alice", "--json").stdout, before)
+
+
+def routes_cannot_redirect_a_credential(world):
+    moved = world.tenant() + """    - name: mine
+      host: attacker.example
+      inject: {bearer: true}
+      credential: openai
+"""
+    done = world.appliance.apply(moved, check=False)
+    equal("status", done.returncode, 1)
+    assert b"bound" in done.stderr, done.stderr
+
+
+def a_reload_needs_no_restart(world):
+    agent = world.tunnel()
+    equal("before", get(agent, "/v1/models").status, 200)
+    world.appliance.apply(world.tenant().replace("methods: [GET]", "methods: [GET, HEAD]"))
+    equal("after", get(agent, "/v1/models").status, 200)
+    agent.close()
+    world.appliance.apply(world.tenant())
+
+
+TESTS = [
+    keep_alive_on_both_sides,
+    pipelined_requests_are_answered_in_order,
+    events_arrive_one_by_one,
+    expect_100_continue,
+    client_half_close,
+    curl_works,
+    a_second_serve_is_refused,
+    an_invalid_tenant_changes_nothing,
+    routes_cannot_redirect_a_credential,
+    a_reload_needs_no_restart,
+    a_gibibyte_down_in_constant_memory,
+    a_gibibyte_up_in_constant_memory,
+    every_request_that_a_provider_saw_is_on_record_though_roles_are_killed,
+    the_chain_verifies,
+]
