@@ -1,0 +1,108 @@
+/* confine.c - the layers that a role puts on itself, in order; a layer that does not hold ends the start. */
+#include "priv/confine.h"
+
+#include "base/log.h"
+#include "priv/seccomp.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static const struct {
+    enum priv_layer layer;
+    const char *name;
+} layer_names[] = {
+    {PRIV_LAYER_NO_NEW_PRIVS, "no_new_privs"},
+    {PRIV_LAYER_DUMPABLE, "dumpable"},
+    {PRIV_LAYER_LIMITS, "limits"},
+    {PRIV_LAYER_SECCOMP, "seccomp"},
+    {PRIV_LAYER_UID, "uid"},
+};
+
+const char *priv_layer_name(enum priv_layer layer)
+{
+    for (size_t i = 0; i < sizeof(layer_names) / sizeof(layer_names[0]); i++) {
+        if (layer_names[i].layer == layer) {
+            return layer_names[i].name;
+        }
+    }
+    return NULL;
+}
+
+enum priv_layer priv_layer_parse(const char *name)
+{
+    for (size_t i = 0; i < sizeof(layer_names) / sizeof(layer_names[0]); i++) {
+        if (strcmp(layer_names[i].name, name) == 0) {
+            return layer_names[i].layer;
+        }
+    }
+    return (enum priv_layer)0;
+}
+
+static int confine_no_new_privs(const struct priv_profile *profile)
+{
+    (void)profile;
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : -errno;
+}
+
+static int confine_dumpable(const struct priv_profile *profile)
+{
+    (void)profile;
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : -errno;
+}
+
+static int limit(int what, uint64_t value)
+{
+    struct rlimit now;
+    if (getrlimit(what, &now) != 0) {
+        return -errno;
+    }
+    if (value > now.rlim_max) {
+        value = now.rlim_max; /* a limit that is lower already stays */
+    }
+    return setrlimit(what, &(struct rlimit){.rlim_cur = value, .rlim_max = value}) == 0 ? 0 : -errno;
+}
+
+static int confine_limits(const struct priv_profile *profile)
+{
+    int r;
+    if ((r = limit(RLIMIT_CORE, 0)) == 0 && (r = limit(RLIMIT_NOFILE, profile->max_descriptors)) == 0 &&
+        (r = limit(RLIMIT_FSIZE, profile->max_file_bytes)) == 0) {
+        r = limit(RLIMIT_NPROC, 0);
+    }
+    return r;
+}
+
+static int confine_seccomp(const struct priv_profile *profile)
+{
+    return priv_seccomp_load(profile->needs);
+}
+
+int priv_confine(const struct priv_profile *profile, uint32_t waived, uint32_t *held)
+{
+    static const struct {
+        enum priv_layer layer;
+        int (*apply)(const struct priv_profile *profile);
+    } steps[] = {
+        {PRIV_LAYER_NO_NEW_PRIVS, confine_no_new_privs},
+        {PRIV_LAYER_DUMPABLE, confine_dumpable},
+        {PRIV_LAYER_LIMITS, confine_limits},
+        {PRIV_LAYER_SECCOMP, confine_seccomp}, /* last: it forbids the calls of the others */
+    };
+    *held = 0;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if ((waived & steps[i].layer) != 0) {
+            log_warn("the layer %s is waived", priv_layer_name(steps[i].layer));
+            continue;
+        }
+        int r = steps[i].apply(profile);
+        if (r != 0) {
+            log_error_r(r, "the confinement layer %s does not hold", priv_layer_name(steps[i].layer));
+            return r;
+        }
+        *held |= steps[i].layer;
+    }
+    return 0;
+}
