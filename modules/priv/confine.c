@@ -53,7 +53,7 @@ static int confine_dumpable(const struct priv_profile *profile)
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : -errno;
 }
 
-static int limit(int what, uint64_t value)
+static int limit(__rlimit_resource_t what, uint64_t value)
 {
     struct rlimit now;
     if (getrlimit(what, &now) != 0) {

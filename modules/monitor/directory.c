@@ -1,0 +1,198 @@
+/* directory.c - the state directory. Whatever is not as it must be is said and left as it is. */
+#include "base/encode.h"
+#include "base/secret.h"
+#include "monitor/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MASTER_KEY_LEN 32
+#define STORE_DATABASE "clawbox.db"
+
+static int make_path(const struct monitor *m, const char *name, char out[PATH_MAX])
+{
+    int len = snprintf(out, PATH_MAX, "%s/%s", m->options->state_dir, name);
+    return len > 0 && len < PATH_MAX ? 0 : CB_ELIMIT;
+}
+
+/* Owned by us, and written by nobody else: or somebody else decides what we run with. */
+static int check_owner(const char *path, const struct stat *st, uid_t owner, mode_t forbidden)
+{
+    if (st->st_uid != owner) {
+        log_error("%s belongs to uid %u, but must belong to uid %u: `chown %u %s`", path, st->st_uid, owner,
+                  owner, path);
+        return CB_EPERM;
+    }
+    if ((st->st_mode & forbidden) != 0) {
+        log_error("%s has mode %04o, which lets others in: `chmod go-rwx %s`", path,
+                  (unsigned)(st->st_mode & 07777), path);
+        return CB_EPERM;
+    }
+    return 0;
+}
+
+static int prepare_one(const char *path, mode_t mode, uid_t owner, mode_t forbidden)
+{
+    struct stat st;
+    if (mkdir(path, mode) == 0) {
+        if (chmod(path, mode) != 0 || (owner != geteuid() && chown(path, owner, owner) != 0)) {
+            int r = -errno;
+            log_error_r(r, "%s cannot be given to uid %u", path, owner);
+            return r;
+        }
+        return 0;
+    }
+    int r = errno == EEXIST ? 0 : -errno;
+    if (r == 0 && lstat(path, &st) != 0) {
+        r = -errno;
+    }
+    if (r != 0) {
+        log_error_r(r, "the directory %s cannot be made", path);
+        return r;
+    }
+    if (!S_ISDIR(st.st_mode)) {
+        log_error("%s is not a directory", path);
+        return CB_EINVAL;
+    }
+    return check_owner(path, &st, owner, forbidden);
+}
+
+static int take_lock(struct monitor *m)
+{
+    char path[PATH_MAX];
+    int r = make_path(m, "lock", path);
+    if (r != 0) {
+        return r;
+    }
+    m->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (m->lock_fd < 0) {
+        r = -errno;
+        log_error_r(r, "%s", path);
+        return r;
+    }
+    char pid[32] = "";
+    if (flock(m->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        ssize_t len = read(m->lock_fd, pid, sizeof(pid) - 1);
+        log_error(
+            "another `clawbox serve` (pid %.*s) uses %s: stop it, or give this one a --state of its own",
+            len > 0 ? (int)strcspn(pid, "\n") : 1, len > 0 ? pid : "?", m->options->state_dir);
+        return CB_EBUSY;
+    }
+    int len = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+    if (ftruncate(m->lock_fd, 0) != 0 || write(m->lock_fd, pid, (size_t)len) != len) {
+        r = -errno;
+        log_error_r(r, "%s", path);
+    }
+    return r;
+}
+
+static int master_key_path(const struct monitor *m, char out[PATH_MAX])
+{
+    if (m->options->master_key_path == NULL) {
+        return make_path(m, "master.key", out);
+    }
+    int len = snprintf(out, PATH_MAX, "%s", m->options->master_key_path);
+    return len > 0 && len < PATH_MAX ? 0 : CB_ELIMIT;
+}
+
+/* The key of a new state directory: made here because the vault has no files, and forgotten at once. */
+static int make_master_key(const char *path)
+{
+    uint8_t key[MASTER_KEY_LEN];
+    char text[2 * MASTER_KEY_LEN + 2];
+    secret_random(key, sizeof(key));
+    encode_hex(key, sizeof(key), text);
+    text[2 * MASTER_KEY_LEN] = '\n';
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int r = fd >= 0 ? 0 : -errno;
+    if (r == 0 && (write(fd, text, 2 * MASTER_KEY_LEN + 1) != 2 * MASTER_KEY_LEN + 1 || fsync(fd) != 0)) {
+        r = errno != 0 ? -errno : CB_EFULL;
+        (void)unlink(path);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    secret_wipe(key, sizeof(key));
+    secret_wipe(text, sizeof(text));
+    if (r != 0) {
+        log_error_r(r, "the master key %s cannot be made", path);
+    }
+    return r;
+}
+
+static int check_master_key(struct monitor *m)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    int r = master_key_path(m, path);
+    if (r != 0) {
+        return r;
+    }
+    if (lstat(path, &st) == 0) {
+        return check_owner(path, &st, geteuid(), 077);
+    }
+    if (errno != ENOENT) {
+        r = -errno;
+        log_error_r(r, "%s", path);
+        return r;
+    }
+    if (faccessat(m->store_dir_fd, STORE_DATABASE, F_OK, 0) == 0) {
+        log_error(
+            "the master key %s is missing, and without it the credentials in this database cannot be opened: "
+            "put it back",
+            path);
+        return CB_ENOTFOUND;
+    }
+    return make_master_key(path);
+}
+
+int directory_prepare(struct monitor *m)
+{
+    char store[PATH_MAX];
+    char run[PATH_MAX];
+    int r;
+    if ((r = make_path(m, "store", store)) != 0 || (r = make_path(m, "run", run)) != 0) {
+        return r;
+    }
+    /* Roles with uids of their own must get through, but not see what is in it. */
+    uid_t store_uid = geteuid();
+    for (size_t i = 0; m->is_root && i < m->options->role_count; i++) {
+        if (m->options->roles[i].in_store_directory) {
+            store_uid = m->options->uid_base + m->options->roles[i].uid_offset;
+        }
+    }
+    if ((r = prepare_one(m->options->state_dir, m->is_root ? 0711 : 0700, geteuid(), 022)) != 0 ||
+        (r = take_lock(m)) != 0 || (r = prepare_one(store, 0700, store_uid, 077)) != 0 ||
+        (r = prepare_one(run, 0711, geteuid(), 022)) != 0) {
+        return r;
+    }
+    m->store_dir_fd = open(store, O_DIRECTORY | O_PATH | O_CLOEXEC);
+    if (m->store_dir_fd < 0) {
+        r = -errno;
+        log_error_r(r, "%s", store);
+        return r;
+    }
+    return check_master_key(m);
+}
+
+int directory_open_master_key(const struct monitor *m)
+{
+    char path[PATH_MAX];
+    int r = master_key_path(m, path);
+    if (r != 0) {
+        return r;
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        r = -errno;
+        log_error_r(r, "%s", path);
+        return r;
+    }
+    return fd;
+}

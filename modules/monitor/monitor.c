@@ -1,0 +1,290 @@
+/*
+ * monitor.c - starts the fixed roles, says when all of it serves, and ends it in the order in which nothing is lost.
+ *
+ * Holds      the listening sockets, the pids of its children, one life channel to each.
+ * May never  parse anything that came from a network, relay a message, or keep a secret. (The master key of a new
+ *            state directory is made here, written to its file and wiped, because the vault has no files.)
+ */
+#include "monitor/monitor.h"
+
+#include "monitor/state.h"
+#include "net/listener.h"
+#include "priv/confine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* Within five seconds in all. */
+#define STOP_GATES_MS  3000
+#define STOP_OTHERS_MS 400
+
+enum { STOP_NO, STOP_GATES, STOP_EGRESS_AND_API, STOP_VAULT, STOP_STORE, STOP_DONE };
+
+static unsigned stop_stage_of(enum ipc_role role)
+{
+    switch (role) {
+    case IPC_ROLE_GATE:
+        return STOP_GATES;
+    case IPC_ROLE_EGRESS:
+    case IPC_ROLE_API:
+        return STOP_EGRESS_AND_API;
+    case IPC_ROLE_VAULT:
+        return STOP_VAULT;
+    default:
+        return STOP_STORE; /* last, so that every outcome is recorded */
+    }
+}
+
+static void for_each_process(struct monitor *m, void (*visit)(struct process *p, void *arg), void *arg)
+{
+    for (size_t i = 0; i < m->fixed_count; i++) {
+        visit(&m->fixed[i], arg);
+    }
+    LIST_FOR_EACH (node, safe, &m->tenants) {
+        struct tenant *t = LIST_ENTRY(node, struct tenant, link);
+        for (size_t i = 0; i < TENANT_ROLES; i++) {
+            visit(&t->processes[i], arg);
+        }
+    }
+}
+
+/* ---- ready ---- */
+
+static void say_layers(const struct process *p)
+{
+    char text[128] = "";
+    for (unsigned bit = 1; bit <= PRIV_LAYERS_ALL; bit <<= 1) {
+        if ((p->layers & bit) != 0) {
+            size_t len = strlen(text);
+            (void)snprintf(text + len, sizeof(text) - len, " %s", priv_layer_name((enum priv_layer)bit));
+        }
+    }
+    log_info("%s holds:%s", ipc_role_name(p->role->role), text);
+}
+
+void monitor_progress(struct monitor *m)
+{
+    if (m->announced || !m->loaded || m->stop_stage != STOP_NO) {
+        return;
+    }
+    for (size_t i = 0; i < m->fixed_count; i++) {
+        if (!m->fixed[i].ready) {
+            return;
+        }
+    }
+    for (size_t i = 0; i < m->fixed_count; i++) {
+        say_layers(&m->fixed[i]);
+    }
+    m->announced = true;
+    (void)printf("clawbox: ready\n");
+    if (fflush(stdout) != 0) {
+        log_warn_r(-errno, "standard output");
+    }
+}
+
+/* ---- stopping ---- */
+
+struct stop_visit {
+    unsigned stage;
+    size_t alive;
+    bool kill;
+    uint32_t grace_ms;
+};
+
+static void visit_stop(struct process *p, void *arg)
+{
+    struct stop_visit *v = arg;
+    if (p->pid == 0 || stop_stage_of(p->role->role) != v->stage) {
+        return;
+    }
+    v->alive++;
+    if (v->kill) {
+        process_kill(p);
+    } else if (v->grace_ms != 0) {
+        process_stop(p, v->grace_ms);
+    }
+}
+
+void monitor_stop_progress(struct monitor *m)
+{
+    for (;;) {
+        if (m->stop_stage == STOP_DONE) {
+            net_loop_stop(m->loop);
+            return;
+        }
+        struct stop_visit count = {.stage = m->stop_stage};
+        for_each_process(m, visit_stop, &count);
+        if (count.alive != 0) {
+            return;
+        }
+        m->stop_stage++;
+        uint32_t grace_ms = m->stop_stage == STOP_GATES ? STOP_GATES_MS : STOP_OTHERS_MS;
+        struct stop_visit ask = {.stage = m->stop_stage, .grace_ms = grace_ms};
+        for_each_process(m, visit_stop, &ask);
+        net_timer_start(m->stop_timer, grace_ms + 50, 0);
+    }
+}
+
+static void on_stop_timeout(void *arg)
+{
+    struct monitor *m = arg;
+    struct stop_visit v = {.stage = m->stop_stage, .kill = true};
+    for_each_process(m, visit_stop, &v);
+}
+
+static void stop_begin(struct monitor *m)
+{
+    if (m->stop_stage != STOP_NO) {
+        return;
+    }
+    tenants_stop_watching(m);
+    m->stop_stage = STOP_GATES;
+    struct stop_visit ask = {.stage = STOP_GATES, .grace_ms = STOP_GATES_MS};
+    for_each_process(m, visit_stop, &ask);
+    net_timer_start(m->stop_timer, STOP_GATES_MS + 50, 0);
+    monitor_stop_progress(m);
+}
+
+void monitor_give_up(struct monitor *m)
+{
+    m->status = 1;
+    stop_begin(m);
+}
+
+static void on_signal(void *arg, int signum)
+{
+    struct monitor *m = arg;
+    if (signum == SIGCHLD) {
+        process_reap(m);
+    } else {
+        log_info("stopping (signal %d)", signum);
+        stop_begin(m);
+    }
+}
+
+/* ---- starting ---- */
+
+static int open_control_socket(struct monitor *m)
+{
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    int len = snprintf(path, sizeof(path), "%s/control.sock", m->options->state_dir);
+    if (len <= 0 || (size_t)len >= sizeof(path)) {
+        log_error("the path of the state directory is too long for a socket in it (at most %zu bytes in all)",
+                  sizeof(path));
+        return CB_ELIMIT;
+    }
+    m->control_fd = net_listen_unix(path, 0600);
+    if (m->control_fd < 0) {
+        log_error_r(m->control_fd, "%s", path);
+        return m->control_fd;
+    }
+    return 0;
+}
+
+static int start_fixed(struct monitor *m)
+{
+    for (size_t i = 0; i < m->options->role_count; i++) {
+        if (m->options->roles[i].per_tenant) {
+            continue;
+        }
+        if (m->fixed_count == MONITOR_FIXED_MAX) {
+            return CB_ELIMIT;
+        }
+        process_init(&m->fixed[m->fixed_count++], m, &m->options->roles[i], NULL);
+    }
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < m->fixed_count; i++) {
+        r = process_start(&m->fixed[i]);
+    }
+    return r;
+}
+
+/* Secrets live in locked memory; the usual limit is small, and only root may raise it. */
+static void raise_locked_memory(void)
+{
+    struct rlimit limit = {.rlim_cur = 64U << 20, .rlim_max = 64U << 20};
+    if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0) {
+        log_warn_r(-errno, "the limit of locked memory stays as it is");
+    }
+}
+
+static void say_waived(uint32_t waived)
+{
+    for (unsigned bit = 1; bit <= PRIV_LAYERS_ALL; bit <<= 1) {
+        if ((waived & bit) != 0) {
+            log_warn("WAIVED: the roles run without the confinement layer %s",
+                     priv_layer_name((enum priv_layer)bit));
+        }
+    }
+}
+
+static int monitor_start(struct monitor *m)
+{
+    int r;
+    m->exe_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+    if (m->exe_fd < 0) {
+        r = -errno;
+        log_error_r(r, "/proc/self/exe: the program must be able to execute itself");
+        return r;
+    }
+    if ((r = directory_prepare(m)) != 0 || (r = open_control_socket(m)) != 0) {
+        return r;
+    }
+    say_waived(m->options->waived);
+    if (m->is_root) {
+        raise_locked_memory();
+    }
+    return start_fixed(m);
+}
+
+int monitor_run(const struct monitor_options *options)
+{
+    struct monitor m = {.options = options,
+                        .exe_fd = -1,
+                        .store_dir_fd = -1,
+                        .lock_fd = -1,
+                        .control_fd = -1,
+                        .is_root = geteuid() == 0};
+    log_init("monitor", options->log_level);
+    list_init(&m.tenants);
+    m.loop = net_loop_new();
+    if (m.loop == NULL) {
+        log_error("no event loop");
+        return 1;
+    }
+    static const int signals[] = {SIGCHLD, SIGTERM, SIGINT};
+    struct net_signal *handlers[3];
+    m.stop_timer = net_timer_new(m.loop, on_stop_timeout, &m);
+    bool armed = m.stop_timer != NULL;
+    for (size_t i = 0; i < 3; i++) {
+        handlers[i] = net_signal_new(m.loop, signals[i], on_signal, &m);
+        armed = armed && handlers[i] != NULL;
+    }
+    int r = armed ? monitor_start(&m) : CB_ENOMEM;
+    if (r != 0) {
+        m.status = 1;
+        if (m.fixed_count != 0) {
+            stop_begin(&m);
+        }
+    }
+    if (r == 0 || (m.fixed_count != 0 && m.stop_stage != STOP_DONE)) {
+        net_loop_run(m.loop);
+    }
+    /* The sockets' files go with the server; what is in the state directory stays. */
+    LIST_FOR_EACH (node, safe, &m.tenants) {
+        tenant_down(&m, LIST_ENTRY(node, struct tenant, link)->id);
+    }
+    if (m.control_fd >= 0) {
+        char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+        (void)snprintf(path, sizeof(path), "%s/control.sock", options->state_dir);
+        (void)unlink(path);
+    }
+    return m.status;
+}

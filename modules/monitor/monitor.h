@@ -1,0 +1,48 @@
+/*
+ * monitor.h - the parent of all roles: forks them, wires exactly the edges that it was given, waits, restarts.
+ *
+ * It knows roles only as rows of a table and includes none of them.
+ */
+#ifndef CB_MONITOR_MONITOR_H
+#define CB_MONITOR_MONITOR_H
+
+#include "base/log.h"
+#include "ipc/msgs.h"
+
+/* A kind of process. */
+struct monitor_role {
+    enum ipc_role role;
+    bool per_tenant;
+    unsigned uid_offset;     /* fixed roles: base + offset; tenants' roles: their slot's base + offset */
+    bool in_store_directory; /* its working directory is the state directory's `store`, which it owns */
+    bool gets_master_key;
+    bool gets_roots;
+    bool gets_control_socket;
+    bool gets_tenant_listeners;
+};
+
+/* Two roles that may talk. */
+struct monitor_edge {
+    enum ipc_role a;
+    enum ipc_role b;
+};
+
+struct monitor_options {
+    const char *state_dir;
+    const char *master_key_path; /* NULL: master.key in the state directory */
+    const char *roots_path;      /* PEM of the system's roots, or NULL */
+    const char *dns_servers;     /* or "" */
+    const char *listen_address;  /* of the tenants' TCP listeners */
+    uint32_t waived;             /* confinement layers that may be missing */
+    uint32_t uid_base;           /* first uid of roles, when started as root */
+    enum log_level log_level;
+    const struct monitor_role *roles;
+    size_t role_count;
+    const struct monitor_edge *edges;
+    size_t edge_count;
+};
+
+/* Runs until SIGTERM or SIGINT, or until the start fails. Returns the exit status: 0 or 1. */
+int monitor_run(const struct monitor_options *options);
+
+#endif

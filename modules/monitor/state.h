@@ -1,0 +1,121 @@
+/*
+ * state.h - what the files of this module share. Nothing outside of it includes this.
+ *
+ *   monitor.c    start, ready, stop
+ *   process.c    forking, wiring, restarting
+ *   tenant.c     listeners, and the pair of processes that the first connection starts
+ *   directory.c  the state directory: owner, mode, lock, master key
+ */
+#ifndef CB_MONITOR_STATE_H
+#define CB_MONITOR_STATE_H
+
+#include "base/list.h"
+#include "ipc/chan.h"
+#include "monitor/monitor.h"
+#include "net/loop.h"
+
+#include <sys/types.h>
+
+#define MONITOR_FIXED_MAX 8
+#define TENANT_ROLES      2
+
+struct monitor;
+struct tenant;
+
+/* A process of a role, or the place where one will be. */
+struct process {
+    struct monitor *monitor;
+    const struct monitor_role *role;
+    struct tenant *tenant; /* NULL for a fixed role */
+    pid_t pid;             /* 0: none runs */
+    struct ipc_chan *life;
+    bool ready;     /* it said so */
+    bool was_ready; /* some process in this place once did */
+    uint32_t layers;
+    uint64_t started_ms;
+    uint64_t backoff_ms;
+    struct net_timer *restart;
+};
+
+enum tenant_state {
+    TENANT_WATCHED, /* no processes; the first connection starts them */
+    TENANT_RUNNING,
+    TENANT_ENDING, /* one of them died, the other is being ended */
+    TENANT_WAITING /* both are gone; a while of nothing, because they died quickly */
+};
+
+struct tenant {
+    struct list link;
+    struct monitor *monitor;
+    uint64_t id;
+    char name[IPC_NAME_MAX + 1];
+    uint16_t port;
+    int fds[2]; /* listening: Unix (or -1), TCP */
+    struct net_watch *watches[2];
+    enum tenant_state state;
+    struct process processes[TENANT_ROLES];
+    struct net_timer *timer;
+    uint64_t started_ms;
+    uint64_t backoff_ms;
+    bool seen;    /* named by the store since it started last */
+    bool removed; /* goes as soon as its processes are gone */
+};
+
+struct monitor {
+    const struct monitor_options *options;
+    struct net_loop *loop;
+    int exe_fd;
+    int store_dir_fd;
+    int lock_fd;
+    int control_fd;
+    bool is_root;
+    struct process fixed[MONITOR_FIXED_MAX];
+    size_t fixed_count;
+    struct list tenants;
+    bool loaded;         /* the store has named all tenants */
+    bool announced;      /* "clawbox: ready" was printed */
+    unsigned stop_stage; /* 0: not stopping */
+    struct net_timer *stop_timer;
+    int status;
+};
+
+/* ---- directory.c ---- */
+
+/* Creates or checks the state directory, takes its lock, makes the master key of a new one. Reports what is wrong. */
+CB_MUST_USE int directory_prepare(struct monitor *m);
+/* Opens the master key for the vault. A descriptor or a negative error, reported. */
+CB_MUST_USE int directory_open_master_key(const struct monitor *m);
+
+/* ---- process.c ---- */
+
+void process_init(struct process *p, struct monitor *m, const struct monitor_role *role,
+                  struct tenant *tenant);
+/* Forks, executes, hands over what the role is to have, wires its edges, says GO. */
+CB_MUST_USE int process_start(struct process *p);
+void process_kill(struct process *p);
+/* Asks it to end within that time. */
+void process_stop(struct process *p, uint32_t grace_ms);
+/* Takes notice of children that ended. */
+void process_reap(struct monitor *m);
+
+/* ---- tenant.c ---- */
+
+void tenant_up(struct monitor *m, uint64_t id, struct span name, uint16_t port);
+void tenant_down(struct monitor *m, uint64_t id);
+/* The store has named all: those that it did not name are gone. */
+void tenants_sweep(struct monitor *m);
+void tenants_unsee(struct monitor *m);
+/* One of the tenant's processes ended. */
+void tenant_process_ended(struct process *p);
+void tenants_stop_watching(struct monitor *m);
+
+/* ---- monitor.c ---- */
+
+/* A process became ready, or the tenants are known: perhaps the whole is ready. */
+void monitor_progress(struct monitor *m);
+/* A fixed role cannot be started: the server ends with status 1. */
+void monitor_give_up(struct monitor *m);
+/* While stopping: goes on when all of a stage are gone. */
+void monitor_stop_progress(struct monitor *m);
+
+#endif

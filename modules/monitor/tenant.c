@@ -1,0 +1,300 @@
+/* tenant.c - a tenant costs a listening socket; the first connection starts its gate and egress. */
+#include "monitor/state.h"
+#include "net/listener.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define TENANT_BACKOFF_FIRST_MS 100
+#define TENANT_BACKOFF_MAX_MS   5000
+#define TENANT_STEADY_MS        10000
+
+static struct tenant *tenant_find(struct monitor *m, uint64_t id)
+{
+    LIST_FOR_EACH (node, safe, &m->tenants) {
+        struct tenant *t = LIST_ENTRY(node, struct tenant, link);
+        if (t->id == id) {
+            return t;
+        }
+    }
+    return NULL;
+}
+
+/* The store said it, but a name that becomes a file's must be one. */
+static bool name_is_safe(struct span name)
+{
+    if (name.len == 0 || name.len > IPC_NAME_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.ptr[i];
+        bool edge = i == 0 || i == name.len - 1;
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && !edge))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool socket_path(const struct tenant *t, char *out, size_t size)
+{
+    int len = snprintf(out, size, "%s/run/%s.sock", t->monitor->options->state_dir, t->name);
+    return len > 0 && (size_t)len < size;
+}
+
+/* ---- watching ---- */
+
+static void tenant_watch(struct tenant *t, bool on)
+{
+    for (size_t i = 0; i < 2; i++) {
+        if (t->watches[i] != NULL && net_watch_set(t->watches[i], on ? NET_WATCH_READ : 0) != 0) {
+            log_error("the listener of %s cannot be watched", t->name);
+        }
+    }
+}
+
+static void tenant_free(struct tenant *t)
+{
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    for (size_t i = 0; i < 2; i++) {
+        if (t->watches[i] != NULL) {
+            net_watch_free(t->watches[i]);
+        }
+        if (t->fds[i] >= 0) {
+            (void)close(t->fds[i]);
+        }
+    }
+    if (t->fds[0] >= 0 && socket_path(t, path, sizeof(path))) {
+        (void)unlink(path);
+    }
+    if (t->timer != NULL) {
+        net_timer_free(t->timer);
+    }
+    list_remove(&t->link);
+    free(t);
+}
+
+static bool tenant_has_processes(const struct tenant *t)
+{
+    for (size_t i = 0; i < TENANT_ROLES; i++) {
+        if (t->processes[i].pid != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void tenant_end(struct tenant *t)
+{
+    t->state = TENANT_ENDING;
+    for (size_t i = 0; i < TENANT_ROLES; i++) {
+        process_kill(&t->processes[i]);
+    }
+}
+
+/* Both processes are gone. */
+static void tenant_rest(struct tenant *t)
+{
+    struct monitor *m = t->monitor;
+    if (t->removed) {
+        tenant_free(t);
+        return;
+    }
+    if (m->stop_stage != 0) {
+        return;
+    }
+    if (net_loop_now_ms(m->loop) - t->started_ms >= TENANT_STEADY_MS) {
+        t->backoff_ms = 0;
+    }
+    t->backoff_ms = t->backoff_ms == 0 ? TENANT_BACKOFF_FIRST_MS : t->backoff_ms * 2;
+    if (t->backoff_ms > TENANT_BACKOFF_MAX_MS) {
+        t->backoff_ms = TENANT_BACKOFF_MAX_MS;
+    }
+    t->state = TENANT_WAITING;
+    net_timer_start(t->timer, t->backoff_ms, 0);
+}
+
+static void tenant_start(struct tenant *t)
+{
+    t->state = TENANT_RUNNING;
+    t->started_ms = net_loop_now_ms(t->monitor->loop);
+    tenant_watch(t, false);
+    for (size_t i = 0; i < TENANT_ROLES; i++) {
+        if (process_start(&t->processes[i]) != 0) {
+            tenant_end(t);
+            break;
+        }
+    }
+    if (!tenant_has_processes(t)) {
+        tenant_rest(t);
+    }
+}
+
+static void on_connection_waits(void *arg, int events)
+{
+    struct tenant *t = arg;
+    (void)events;
+    if (t->state == TENANT_WATCHED && t->monitor->stop_stage == 0) {
+        tenant_start(t);
+    }
+}
+
+static void on_rested(void *arg)
+{
+    struct tenant *t = arg;
+    if (t->state == TENANT_WAITING && t->monitor->stop_stage == 0) {
+        t->state = TENANT_WATCHED;
+        tenant_watch(t, true);
+    }
+}
+
+void tenant_process_ended(struct process *p)
+{
+    struct tenant *t = p->tenant;
+    if (t->state == TENANT_RUNNING && t->monitor->stop_stage == 0) {
+        tenant_end(t);
+    }
+    if (!tenant_has_processes(t)) {
+        tenant_rest(t);
+    }
+}
+
+/* ---- coming and going ---- */
+
+static int tenant_listen(struct tenant *t, uint16_t port)
+{
+    const char *address = t->monitor->options->listen_address;
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    t->fds[1] = net_listen_tcp(address, port, &t->port);
+    if (t->fds[1] == -EADDRINUSE && port != 0) {
+        log_warn(
+            "port %u of tenant %s is taken by another program: a new one is chosen, and `clawbox env %s` prints it",
+            port, t->name, t->name);
+        t->fds[1] = net_listen_tcp(address, 0, &t->port);
+    }
+    if (t->fds[1] < 0) {
+        int r = t->fds[1];
+        log_error_r(r, "tenant %s cannot listen on %s", t->name, address);
+        return r;
+    }
+    if (socket_path(t, path, sizeof(path))) {
+        t->fds[0] = net_listen_unix(path, 0600);
+        if (t->fds[0] < 0) {
+            log_warn_r(t->fds[0], "tenant %s has no Unix socket at %s", t->name, path);
+        }
+    } else {
+        log_warn("tenant %s has no Unix socket: the path of the state directory is too long for one",
+                 t->name);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (t->fds[i] >= 0 &&
+            (t->watches[i] = net_watch_new(t->monitor->loop, t->fds[i], on_connection_waits, t)) == NULL) {
+            return CB_ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static struct tenant *tenant_new(struct monitor *m, uint64_t id, struct span name)
+{
+    struct tenant *t = calloc(1, sizeof(*t));
+    if (t == NULL) {
+        return NULL;
+    }
+    t->monitor = m;
+    t->id = id;
+    t->fds[0] = t->fds[1] = -1;
+    (void)snprintf(t->name, sizeof(t->name), "%.*s", SPAN_ARG(name));
+    size_t used = 0;
+    for (size_t i = 0; i < m->options->role_count && used < TENANT_ROLES; i++) {
+        if (m->options->roles[i].per_tenant) {
+            process_init(&t->processes[used++], m, &m->options->roles[i], t);
+        }
+    }
+    t->timer = net_timer_new(m->loop, on_rested, t);
+    if (t->timer == NULL) {
+        free(t);
+        return NULL;
+    }
+    list_push_back(&m->tenants, &t->link);
+    return t;
+}
+
+static void tell_store(struct monitor *m, const struct tenant *t)
+{
+    for (size_t i = 0; i < m->fixed_count; i++) {
+        struct process *p = &m->fixed[i];
+        if (p->role->role == IPC_ROLE_STORE && p->life != NULL &&
+            ipc_send_listening(p->life, 0, &(struct ipc_listening){.tenant_id = t->id, .port = t->port}) !=
+                0) {
+            log_warn("the store cannot be told the port of %s", t->name);
+        }
+    }
+}
+
+void tenant_up(struct monitor *m, uint64_t id, struct span name, uint16_t port)
+{
+    struct tenant *t = tenant_find(m, id);
+    if (t != NULL && !t->removed) {
+        t->seen = true; /* the store was restarted and names everybody again */
+        tell_store(m, t);
+        return;
+    }
+    if (!name_is_safe(name) || m->stop_stage != 0 || (t = tenant_new(m, id, name)) == NULL) {
+        log_error("tenant %llu cannot be listened for", (unsigned long long)id);
+        return;
+    }
+    t->seen = true;
+    if (tenant_listen(t, port) != 0) {
+        tenant_free(t);
+        return;
+    }
+    tenant_watch(t, true);
+    tell_store(m, t);
+}
+
+static void tenant_remove(struct tenant *t)
+{
+    t->removed = true;
+    tenant_watch(t, false);
+    if (tenant_has_processes(t)) {
+        tenant_end(t);
+    } else {
+        tenant_free(t);
+    }
+}
+
+void tenant_down(struct monitor *m, uint64_t id)
+{
+    struct tenant *t = tenant_find(m, id);
+    if (t != NULL) {
+        tenant_remove(t);
+    }
+}
+
+void tenants_unsee(struct monitor *m)
+{
+    LIST_FOR_EACH (node, safe, &m->tenants) {
+        LIST_ENTRY(node, struct tenant, link)->seen = false;
+    }
+}
+
+void tenants_sweep(struct monitor *m)
+{
+    LIST_FOR_EACH (node, safe, &m->tenants) {
+        struct tenant *t = LIST_ENTRY(node, struct tenant, link);
+        if (!t->seen) {
+            tenant_remove(t);
+        }
+    }
+}
+
+void tenants_stop_watching(struct monitor *m)
+{
+    LIST_FOR_EACH (node, safe, &m->tenants) {
+        tenant_watch(LIST_ENTRY(node, struct tenant, link), false);
+    }
+}
