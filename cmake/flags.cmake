@@ -21,7 +21,7 @@ target_compile_options(clawbox_warnings INTERFACE
     -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Werror
     $<$<C_COMPILER_ID:Clang>:-Wno-gnu>)
 
-# `0` fails the build of another word; a new option needs a new line here.
+# Each word means something below; another would silently build the real program.
 set(sanitizers "" "address,undefined" "fuzzer")
 if(NOT CLAWBOX_SANITIZER IN_LIST sanitizers)
     message(FATAL_ERROR "CLAWBOX_SANITIZER is \"${CLAWBOX_SANITIZER}\"; it may be empty, address,undefined or fuzzer")
@@ -54,8 +54,6 @@ else()
     endif()
     add_compile_options(-O1 -fno-omit-frame-pointer -fsanitize=${checks} -fno-sanitize-recover=all)
     file(GLOB loader "${CLAWBOX_LIBDIR}/ld-linux*.so.*")
-    execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=libgcc_s.so.1
-        OUTPUT_VARIABLE runtime OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
     cmake_path(GET CLAWBOX_LIBDIR FILENAME triplet)
     add_link_options(-pie -fsanitize=${checks} -Wl,--dynamic-linker=${loader} -Wl,--disable-new-dtags
         -Wl,-rpath,${CLAWBOX_LIBDIR}:/usr/lib/${triplet})

@@ -48,7 +48,9 @@ static size_t log_escape(char *line, size_t at, const char *text)
     return at;
 }
 
-static void log_write(enum log_level level, int code, bool with_code, const char *fmt, va_list ap)
+/* The format is checked where the callers are; 0: its arguments are in `ap`. */
+__attribute__((format(printf, 4, 0))) static void log_write(enum log_level level, int code, bool with_code,
+                                                            const char *fmt, va_list ap)
 {
     if (level > log_state.level) {
         return;

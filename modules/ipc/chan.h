@@ -85,7 +85,7 @@ IPC_MESSAGES(IPC_SENDER)
 typedef int ipc_answer_fn(void *arg, int code, const struct ipc_in *in);
 CB_MUST_USE int ipc_chan_call(struct ipc_chan *chan, enum ipc_msg msg, ipc_put_fn *put, const void *fields,
                               ipc_answer_fn *on_answer, void *arg, uint32_t *call);
-void ipc_call_cancel(struct ipc_chan *chan, uint32_t call);
+void ipc_call_cancel(struct ipc_chan *chan, uint32_t number);
 #define IPC_CALL_EVENT(lower)
 #define IPC_CALL_ANSWER(lower)
 #define IPC_CALL_REQUEST(lower)                                                               \

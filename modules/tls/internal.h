@@ -35,8 +35,8 @@ struct tls_roots {
 
 /* mbedTLS's callback for random bytes: the kernel's. */
 int tls_random(void *unused, unsigned char *out, size_t len);
-/* mbedTLS's callback for trust anchors: the roots whose subject is the issuer of `child`. */
-int tls_roots_find(void *roots, const mbedtls_x509_crt *child, mbedtls_x509_crt **candidates);
+/* mbedTLS's callback for trust anchors: `arg`'s roots (struct tls_roots) whose subject is the issuer of `child`. */
+int tls_roots_find(void *arg, const mbedtls_x509_crt *child, mbedtls_x509_crt **candidates);
 /*
  * What mbedTLS leaves open, checked on each certificate of a verified chain (0 is the leaf): version 3; names from
  * subjectAltName only; a leaf that is no CA and is for servers; issuers that are; keys that are long enough; no name
