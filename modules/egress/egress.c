@@ -225,11 +225,20 @@ static int on_go(void *arg, uint32_t waived)
     return r;
 }
 
+/* What the store has not been told yet fits into the socket as soon as it has read some more. */
+static void stop_when_told(void *arg)
+{
+    struct egress *e = arg;
+    if (e->store == NULL || ipc_chan_queued(e->store) == 0 || net_loop_now_ms(e->loop) >= e->stop_by_ms) {
+        net_loop_stop(e->loop);
+    }
+}
+
 static void on_stop(void *arg, uint32_t grace_ms)
 {
     struct egress *e = arg;
-    (void)grace_ms;
     e->stopping = true;
+    e->stop_by_ms = net_loop_now_ms(e->loop) + grace_ms;
     /* The gate has stopped before, so what is still open has nobody to read it. Outcomes must reach the store. */
     LIST_FOR_EACH (node, safe, &e->streams) {
         stream_close(LIST_ENTRY(node, struct stream, link));
@@ -238,7 +247,12 @@ static void on_stop(void *arg, uint32_t grace_ms)
     if (e->store != NULL) {
         ipc_chan_flush(e->store);
     }
-    net_loop_stop(e->loop);
+    struct net_timer *poll = net_timer_new(e->loop, stop_when_told, e);
+    if (poll == NULL) {
+        net_loop_stop(e->loop);
+        return;
+    }
+    net_timer_start(poll, 0, 10);
 }
 
 static const struct ipc_role_handler egress_role = {

@@ -98,6 +98,7 @@ struct egress {
     size_t idle_count;
     struct net_timer *idle_timer;
     bool stopping;
+    uint64_t stop_by_ms; /* on the loop's clock */
     bool fetching;
     bool fetch_again;
 };

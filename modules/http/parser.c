@@ -554,3 +554,11 @@ int http_parser_eof(struct http_parser *p, struct http_event *event)
     }
     return parser_refuse_as(p, CB_ETRUNCATED, HTTP_ERROR_SYNTAX, "the connection ended inside a message");
 }
+
+#define VERSION_TEXT(number) #number
+#define VERSION_OF(a, b, c)  VERSION_TEXT(a) "." VERSION_TEXT(b) "." VERSION_TEXT(c)
+
+const char *http_llhttp_version(void)
+{
+    return VERSION_OF(LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR, LLHTTP_VERSION_PATCH);
+}

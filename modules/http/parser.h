@@ -110,4 +110,7 @@ enum http_error http_parser_error(const struct http_parser *p);
 /* A short text for logs: what was wrong. Static storage. */
 const char *http_parser_why(const struct http_parser *p);
 
+/* Library version for `clawbox version`. */
+const char *http_llhttp_version(void);
+
 #endif

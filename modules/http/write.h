@@ -42,7 +42,5 @@ CB_MUST_USE int http_problem_proxy_status(const struct http_problem *problem, st
  * Connection: close, optional Proxy-Authenticate for a 407, and the body unless `head_only`. */
 CB_MUST_USE int http_problem_response(const struct http_problem *problem, bool close, bool head_only,
                                       struct buf *out);
-/* Appends a JSON string literal with quotes; input bytes that are not valid UTF-8 become U+FFFD. */
-CB_MUST_USE int http_json_string(struct buf *out, struct span text);
 
 #endif

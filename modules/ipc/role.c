@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <signal.h>
+#include <time.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -202,6 +203,7 @@ int ipc_role_run(enum ipc_role self, const struct ipc_role_handler *handler, voi
 {
     log_init(ipc_role_name(self), LOG_LEVEL_INFO);
     ignore_signals();
+    tzset(); /* the C library reads a file for its first time conversion, gmtime() included; later it may not */
     role.info.role = self;
     role.handler = handler;
     role.arg = arg;

@@ -206,12 +206,28 @@ static int start_fixed(struct monitor *m)
     return r;
 }
 
-/* Secrets live in locked memory; the usual limit is small, and only root may raise it. */
+#define LOCKED_MEMORY_WANTED ((rlim_t)64 << 20)
+#define LOCKED_MEMORY_LITTLE ((rlim_t)1 << 20)
+
+/* Secrets live in locked memory. The usual limit is small; who may raise it does, and else as far as it goes. */
 static void raise_locked_memory(void)
 {
-    struct rlimit limit = {.rlim_cur = 64U << 20, .rlim_max = 64U << 20};
-    if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0) {
-        log_warn_r(-errno, "the limit of locked memory stays as it is");
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur >= LOCKED_MEMORY_WANTED) {
+        return;
+    }
+    struct rlimit raised = {.rlim_cur = LOCKED_MEMORY_WANTED,
+                            .rlim_max = limit.rlim_max > LOCKED_MEMORY_WANTED ? limit.rlim_max
+                                                                              : LOCKED_MEMORY_WANTED};
+    if (setrlimit(RLIMIT_MEMLOCK, &raised) == 0) {
+        return;
+    }
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_max < LOCKED_MEMORY_LITTLE) {
+        log_warn(
+            "only %llu KiB of memory may be locked, and each credential in use needs some: raise the limit"
+            " (ulimit -l, LimitMEMLOCK=)",
+            (unsigned long long)limit.rlim_cur / 1024);
     }
 }
 
@@ -238,9 +254,7 @@ static int monitor_start(struct monitor *m)
         return r;
     }
     say_waived(m->options->waived);
-    if (m->is_root) {
-        raise_locked_memory();
-    }
+    raise_locked_memory();
     return start_fixed(m);
 }
 

@@ -12,6 +12,7 @@ What it answers, the path says:
   /v1/garbage         bytes that are not HTTP
   /v1/early           answers before it has read the body, and closes
   /v1/cookies         200 with Set-Cookie and Alt-Svc
+  /v1/chat/completions, /v1/messages   what the SDKs of OpenAI and Anthropic expect, streamed when the body asks for it
 Everything else is 200 with "ok".
 """
 
@@ -20,6 +21,34 @@ import json
 import socket
 import ssl
 import threading
+
+
+WORDS = ["Hello", " from", " the", " provider"]
+MODELS = {
+    "/v1/chat/completions": (
+        lambda text: {"id": "c1", "object": "chat.completion", "created": 1, "model": "test",
+                      "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}]},
+        lambda words: [
+            *({"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "test",
+               "choices": [{"index": 0, "delta": {"content": word}}]} for word in words),
+            None,
+        ],
+    ),
+    "/v1/messages": (
+        lambda text: {"id": "m1", "type": "message", "role": "assistant", "model": "test", "stop_reason": "end_turn",
+                      "stop_sequence": None, "usage": {"input_tokens": 1, "output_tokens": 1},
+                      "content": [{"type": "text", "text": text}]},
+        lambda words: [
+            {"type": "message_start", "message": {"id": "m1", "type": "message", "role": "assistant", "model": "test",
+             "content": [], "stop_reason": None, "stop_sequence": None, "usage": {"input_tokens": 1, "output_tokens": 1}}},
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+            *({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}} for word in words),
+            {"type": "content_block_stop", "index": 0},
+            {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": {"output_tokens": 4}},
+            {"type": "message_stop"},
+        ],
+    ),
+}
 
 
 class Request:
@@ -110,10 +139,14 @@ class Provider:
             return False
         digest = hashlib.sha256()
         length = 0
+        start = b""
         for part in self._body(stream, lower):
             digest.update(part)
             length += len(part)
+            start += part[: 65536 - len(start)]
         self._note(method, target, headers, length, digest.hexdigest(), head)
+        if path in MODELS:
+            return self._model(connection, path, b'"stream":true' in start.replace(b" ", b""))
         return self._answer(connection, method, path, length, digest.hexdigest())
 
     def _note(self, method, target, headers, length, sha256, head):
@@ -144,6 +177,21 @@ class Provider:
                 raise ValueError("cut")
             left -= len(part)
             yield part
+
+    @staticmethod
+    def _model(connection, path, streamed):
+        whole, events = MODELS[path]
+        if not streamed:
+            body = json.dumps(whole("".join(WORDS))).encode()
+            connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+            return True
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for event in events(WORDS):
+            name = f"event: {event['type']}\n" if event and "type" in event else ""
+            text = f"{name}data: {json.dumps(event) if event else '[DONE]'}\n\n".encode()
+            connection.sendall(f"{len(text):x}\r\n".encode() + text + b"\r\n")
+        connection.sendall(b"0\r\n\r\n")
+        return True
 
     def _answer(self, connection, method, path, length, sha256):
         def send(status, body, extra=""):

@@ -257,6 +257,41 @@ def curl_works(world):
     equal("length", json.loads(done.stdout)["length"], 2)
 
 
+def node_client(world, name):
+    modules = os.environ.get("CLAWBOX_NODE_MODULES", "")
+    if not shutil.which("node") or not os.path.isdir(modules):
+        raise Skip("node or the packages of tests/e2e/clients are not installed")
+    # Node looks for packages beside the script, so the scripts go to where the packages are.
+    folder = os.path.dirname(modules)
+    for script in ("proxy.mjs", name):
+        shutil.copy(os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients", script), folder)
+    world.provider.take()
+    done = subprocess.run(["node", "--import", "./proxy.mjs", name], cwd=folder, capture_output=True, timeout=WAIT,
+                          env={**os.environ, **world.environment})
+    equal("node", (done.returncode, done.stderr.decode()), (0, ""))
+    return json.loads(done.stdout)
+
+
+def the_openai_package_works(world):
+    answer = node_client(world, "openai.mjs")
+    equal("whole", answer["whole"], "Hello from the provider")
+    equal("parts", answer["parts"], ["Hello", " from", " the", " provider"])
+    equal("refusal", answer["refused"]["status"], 403)
+    assert "No route" in answer["refused"]["message"], answer["refused"]
+    seen = world.provider.take()
+    equal("what the provider saw", {r.header("Authorization")[0] for r in seen}, {"Bearer " + world.real})
+
+
+def the_anthropic_package_works(world):
+    world.appliance.run("credential", "set", "alice", "anthropic", stdin=b"sk-ant-real-e2e")
+    answer = node_client(world, "anthropic.mjs")
+    equal("whole", answer["whole"], "Hello from the provider")
+    equal("parts", answer["parts"], ["Hello", " from", " the", " provider"])
+    seen = world.provider.take()
+    equal("what the provider saw", {r.header("x-api-key")[0] for r in seen}, {"sk-ant-real-e2e"})
+    world.appliance.run("credential", "rm", "alice", "anthropic")
+
+
 def the_chain_verifies(world):
     world.appliance.run("audit", "verify")
 
@@ -349,6 +384,8 @@ TESTS = [
     expect_100_continue,
     client_half_close,
     curl_works,
+    the_openai_package_works,
+    the_anthropic_package_works,
     a_second_serve_is_refused,
     an_invalid_tenant_changes_nothing,
     routes_cannot_redirect_a_credential,

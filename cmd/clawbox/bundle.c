@@ -1,0 +1,175 @@
+/*
+ * bundle.c - writing a tenant's CA bundle.
+ *
+ * The variables that name it replace a client's own roots, so the system's are in it: an agent may be given a way past
+ * the proxy on purpose. The state directory may be closed to others; the folders below it and the file are open.
+ */
+#include "bundle.h"
+
+#include "tenant_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUNDLE_MAX ((size_t)8 * 1024 * 1024)
+#define FILE_NAME  "ca-bundle.pem"
+
+static const char *const roots[] = {
+    "/etc/ssl/certs/ca-certificates.crt", /* Debian and its kin */
+    "/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora and its kin */
+    "/etc/ssl/cert.pem",                  /* Alpine */
+};
+
+static int append_roots(struct buf *out)
+{
+    for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+        int r = tenant_file_slurp(roots[i], out);
+        if (r == -ENOENT || r == -ENOTDIR) {
+            continue;
+        }
+        if (r != 0) {
+            return cmd_fail_r(r, "the system's certificates cannot be read from %s", roots[i]);
+        }
+        if (buf_len(out) > 0 && !span_ends(buf_span(out), SPAN_LIT("\n")) &&
+            buf_append_byte(out, '\n') != 0) {
+            return cmd_fail("%s is too large", roots[i]);
+        }
+        return CMD_GO;
+    }
+    cmd_say("this machine has no file of root certificates (%s): the bundle has only the tenant's CA",
+            roots[0]);
+    return CMD_GO;
+}
+
+/* Opens the folder below `parent`, made if it is not there. The descriptor or a negative errno. */
+static int open_folder(int parent, const char *name)
+{
+    bool made = mkdirat(parent, name, 0755) == 0;
+    if (!made && errno != EEXIST) {
+        return -errno;
+    }
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    if (made && fchmod(fd, 0755) != 0) { /* the umask may have taken something away */
+        int r = -errno;
+        (void)close(fd);
+        return r;
+    }
+    return fd;
+}
+
+/* True when the file has this content and mode already. */
+static bool is_current(int folder, struct span content)
+{
+    int fd = openat(folder, FILE_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+    bool same = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 07777) == 0644 &&
+                (size_t)st.st_size == content.len;
+    uint8_t chunk[16384];
+    size_t at = 0;
+    while (same && at < content.len) {
+        ssize_t n = read(fd, chunk, sizeof(chunk));
+        same = n > 0 && span_eq(span_of(chunk, (size_t)n), span_sub(content, at, (size_t)n));
+        at += n > 0 ? (size_t)n : 0;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return same;
+}
+
+static int write_all(int fd, struct span content)
+{
+    while (content.len > 0) {
+        ssize_t n = write(fd, content.ptr, content.len);
+        if (n < 0 && errno != EINTR) {
+            return -errno;
+        }
+        content = span_sub(content, n > 0 ? (size_t)n : 0, content.len);
+    }
+    return 0;
+}
+
+static int replace(int folder, struct span content)
+{
+    char name[64];
+    (void)snprintf(name, sizeof(name), FILE_NAME ".%ld", (long)getpid());
+    /* One of ours that a crash left behind; O_EXCL below takes nobody else's. */
+    (void)unlinkat(folder, name, 0);
+    int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        return -errno;
+    }
+    int r = write_all(fd, content);
+    r = r == 0 && fchmod(fd, 0644) != 0 ? -errno : r;
+    r = r == 0 && fsync(fd) != 0 ? -errno : r;
+    if (close(fd) != 0 && r == 0) {
+        r = -errno;
+    }
+    r = r == 0 && renameat(folder, name, folder, FILE_NAME) != 0 ? -errno : r;
+    if (r != 0) {
+        (void)unlinkat(folder, name, 0);
+    }
+    return r;
+}
+
+static int write_below(const char *state, const char *tenant, struct span content)
+{
+    int r = 0;
+    int top = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int tenants = top >= 0 ? open_folder(top, "tenants") : -errno;
+    int folder = tenants >= 0 ? open_folder(tenants, tenant) : tenants;
+    if (folder < 0) {
+        r = folder;
+    } else if (!is_current(folder, content)) {
+        r = replace(folder, content);
+    }
+    if (folder >= 0) {
+        (void)close(folder);
+    }
+    if (tenants >= 0) {
+        (void)close(tenants);
+    }
+    if (top >= 0) {
+        (void)close(top);
+    }
+    return r;
+}
+
+int bundle_write(const char *state, const char *tenant, struct span ca_pem, char *path, size_t path_size)
+{
+    struct buf content;
+    buf_init(&content, BUNDLE_MAX);
+    char *absolute = realpath(state, NULL);
+    int status = CMD_FAILED;
+    if (absolute == NULL) {
+        (void)cmd_fail_r(-errno, "the state directory %s cannot be found", state);
+        goto out;
+    }
+    int len = snprintf(path, path_size, "%s/tenants/%s/" FILE_NAME, absolute, tenant);
+    if (len < 0 || (size_t)len >= path_size) {
+        (void)cmd_fail("the path of the state directory is too long");
+        goto out;
+    }
+    status = append_roots(&content);
+    if (status != CMD_GO) {
+        goto out;
+    }
+    int r = buf_append_span(&content, ca_pem);
+    r = r == 0 && !span_ends(ca_pem, SPAN_LIT("\n")) ? buf_append_byte(&content, '\n') : r;
+    r = r == 0 ? write_below(absolute, tenant, buf_span(&content)) : r;
+    if (r == -EACCES || r == -EPERM || r == -EROFS) {
+        status = cmd_fail_r(r, "%s cannot be written: run this as the user who owns %s", path, state);
+    } else if (r != 0) {
+        status = cmd_fail_r(r, "%s cannot be written", path);
+    }
+out:
+    free(absolute);
+    buf_deinit(&content);
+    return status;
+}

@@ -1,0 +1,173 @@
+/* commands.c - the command line on one page: every command, what it is for, and its help. */
+#include "cmd.h"
+
+#include <string.h>
+
+#define STATE_HELP                                                                                      \
+    "  --state DIR     the state directory (default: $CLAWBOX_STATE, else /var/lib/clawbox for root,\n" \
+    "                  else $XDG_STATE_HOME/clawbox, else ~/.local/state/clawbox)\n"
+
+static const char help_serve[] =
+    "usage: clawbox serve [--state DIR] [options]\n"
+    "\n"
+    "Runs the appliance until SIGTERM: the store, the vault, the control socket, and for every tenant with traffic\n"
+    "a gate and an egress. Prints `clawbox: ready` when it serves. The state directory is made if it is not there.\n"
+    "\n"
+    "options:\n"
+    "  --listen ADDRESS   where the tenants' listeners are (default: 127.0.0.1)\n"
+    "  --master-key FILE  the vault's key (default: one in the state directory, made at the first start)\n"
+    "  --roots FILE       the certificates that providers are checked against (default: the system's)\n"
+    "  --dns SERVERS      name servers, with commas between them (default: the system's)\n"
+    "  --uid-base N       as root: the first of the user ids that the roles take (default: 400000)\n"
+    "  --waive LAYER      run although the kernel lacks a layer of the confinement; may be repeated:\n"
+    "                     no_new_privs, dumpable, limits, seccomp, uid\n"
+    "  --log-level LEVEL  error, warn, info or debug (default: info)\n" STATE_HELP
+    "\n"
+    "example:\n"
+    "  clawbox serve --state ~/clawbox-state\n";
+
+static const char help_demo[] =
+    "usage: clawbox demo\n"
+    "\n"
+    "Plays the whole story on this machine, without a key, a network or root: an agent, the real proxy, a fake\n"
+    "provider. Says what was allowed and what was stopped. Exit code 0 only if every line of it holds.\n"
+    "\n"
+    "example:\n"
+    "  clawbox demo\n";
+
+static const char help_tenant[] =
+    "usage: clawbox tenant apply -f FILE [-f FILE ...] [--json]\n"
+    "       clawbox tenant ls [--json]\n"
+    "       clawbox tenant show NAME [--yaml | --json]\n"
+    "       clawbox tenant rm NAME [--yes]\n"
+    "\n"
+    "A tenant is one person's assistant: its routes, credentials, placeholders and records.\n"
+    "\n"
+    "  apply   makes the tenants of a file, or brings them up to date; all of a file or none\n"
+    "  ls      lists them\n"
+    "  show    its routes, and its credentials with the hosts that they may go to\n"
+    "  rm      removes one with its credentials; the audit keeps its records\n"
+    "\n"
+    "options:\n"
+    "  -f, --file FILE the tenant file, \"-\" for standard input; a caFile in it is relative to the file's directory\n"
+    "  --yaml          the tenant file as it was applied\n"
+    "  --json          JSON instead of a table\n"
+    "  --yes           do not ask\n" STATE_HELP "\n"
+    "example:\n"
+    "  clawbox tenant apply -f alice.yaml\n";
+
+static const char help_credential[] =
+    "usage: clawbox credential set TENANT CREDENTIAL [--json]\n"
+    "       clawbox credential ls TENANT [--json]\n"
+    "       clawbox credential rm TENANT CREDENTIAL\n"
+    "\n"
+    "  set     reads the value from standard input (on a terminal it asks, and shows nothing), seals it to the vault\n"
+    "          together with the hosts that the tenant's routes send it to, and says which these are\n"
+    "  ls      lists the credentials of a tenant: whether they are set, and where they may go\n"
+    "  rm      takes the value away; requests that need it are answered with 503 until it is set again\n"
+    "\n"
+    "A value is never an argument, and nothing reads one back.\n"
+    "\n"
+    "options:\n"
+    "  --json          JSON instead of text\n" STATE_HELP "\n"
+    "example:\n"
+    "  clawbox credential set alice openai < key.txt\n";
+
+static const char help_env[] =
+    "usage: clawbox env TENANT [--json]\n"
+    "\n"
+    "Prints what the tenant's agent needs in its environment, as lines for a shell: the proxy, the certificates that it\n"
+    "has to trust (written to DIR/tenants/TENANT/ca-bundle.pem), and a placeholder for each credential.\n"
+    "\n"
+    "options:\n"
+    "  --json          {\"variables\": {NAME: VALUE, ...}} instead of shell lines\n" STATE_HELP "\n"
+    "example:\n"
+    "  eval \"$(clawbox env alice)\"\n";
+
+static const char help_audit[] =
+    "usage: clawbox audit [TENANT] [-n N] [--since TIME] [--denied] [--follow] [--json]\n"
+    "       clawbox audit verify [--json]\n"
+    "\n"
+    "What was decided about each request, oldest first, and what came of it. `verify` walks the whole chain of records\n"
+    "and says where it breaks, if it does (exit code 1).\n"
+    "\n"
+    "options:\n"
+    "  -n N            the last N requests (default: 20, or all with --since); with --json the last N records\n"
+    "  --since TIME    not older than 90s, 30m, 1h or 2d\n"
+    "  --denied        only what was refused\n"
+    "  --follow        go on with new records as they come\n"
+    "  --json          one JSON object per line, every record in full\n" STATE_HELP "\n"
+    "example:\n"
+    "  clawbox audit alice --since 1h --denied\n";
+
+static const char help_version[] =
+    "usage: clawbox version [--json]\n"
+    "\n"
+    "Prints the version of clawbox and of each library in it, and a digest of its\n"
+    "table of messages, which is equal in builds that can speak with each other.\n"
+    "\n"
+    "options:\n"
+    "  --json          one JSON object\n" STATE_HELP "\n"
+    "example:\n"
+    "  clawbox version --json\n";
+
+static const char help_help[] = "usage: clawbox help [COMMAND]\n"
+                                "\n"
+                                "Lists the commands, or says how one is used.\n"
+                                "\n"
+                                "example:\n"
+                                "  clawbox help tenant\n";
+
+const struct command cmd_table[] = {
+    {"serve", "runs the appliance", help_serve, cmd_serve},
+    {"demo", "the whole story on this machine, without any key or network", help_demo, cmd_demo},
+    {"tenant", "tenants: apply, ls, show, rm", help_tenant, cmd_tenant},
+    {"credential", "credentials of a tenant: set, ls, rm", help_credential, cmd_credential},
+    {"env", "what a tenant's agent needs in its environment", help_env, cmd_env},
+    {"audit", "what was decided about each request; verify checks the records", help_audit, cmd_audit},
+    {"version", "versions of clawbox and its libraries", help_version, cmd_version},
+    {"help", "how a command is used", help_help, cmd_help},
+};
+const size_t cmd_table_count = sizeof(cmd_table) / sizeof(cmd_table[0]);
+
+const struct command *cmd_find(const char *name)
+{
+    for (size_t i = 0; i < cmd_table_count; i++) {
+        if (strcmp(cmd_table[i].name, name) == 0) {
+            return &cmd_table[i];
+        }
+    }
+    return NULL;
+}
+
+int cmd_unknown(const char *name)
+{
+    const char *names[sizeof(cmd_table) / sizeof(cmd_table[0])];
+    for (size_t i = 0; i < cmd_table_count; i++) {
+        names[i] = cmd_table[i].name;
+    }
+    const char *nearest = cmd_nearest(name, names, cmd_table_count);
+    if (nearest != NULL) {
+        cmd_say("there is no command \"%s\": did you mean \"%s\"? All of them: clawbox help", name, nearest);
+    } else {
+        cmd_say("there is no command \"%s\": see clawbox help", name);
+    }
+    return CMD_USAGE;
+}
+
+void cmd_print_overview(FILE *out)
+{
+    (void)fputs("clawbox: an agent's only way out, with credentials that the agent never holds.\n"
+                "\n"
+                "usage: clawbox COMMAND [ARGUMENTS] [--state DIR]\n"
+                "\n"
+                "commands:\n",
+                out);
+    for (size_t i = 0; i < cmd_table_count; i++) {
+        (void)fprintf(out, "  %-12s%s\n", cmd_table[i].name, cmd_table[i].summary);
+    }
+    (void)fputs("\n"
+                "How one is used: clawbox COMMAND --help\n"
+                "To begin: clawbox demo\n",
+                out);
+}

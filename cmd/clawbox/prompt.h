@@ -1,0 +1,16 @@
+/* prompt.h - a credential's value from standard input, into locked memory and nowhere else. */
+#ifndef CB_CLAWBOX_PROMPT_H
+#define CB_CLAWBOX_PROMPT_H
+
+#include "base/secret.h"
+
+#define PROMPT_VALUE_MAX ((size_t)16384)
+
+/*
+ * Reads a value of 1 to PROMPT_VALUE_MAX bytes. On a terminal it prints `question` and reads a line without showing it; else
+ * it reads to the end of the input and leaves out one line break there, and says so. What a header cannot carry is
+ * refused. CMD_GO and *out, which the caller frees; or CMD_FAILED, and standard error has said why.
+ */
+CB_MUST_USE int prompt_secret(const char *question, struct secret **out);
+
+#endif

@@ -1,0 +1,17 @@
+/* tenant_file.h - a tenant file, and the files that it names, as the body of a request. */
+#ifndef CB_CLAWBOX_TENANT_FILE_H
+#define CB_CLAWBOX_TENANT_FILE_H
+
+#include "cmd.h"
+
+/*
+ * Reads a tenant file ("-": standard input) and every caFile of its routes, relative to the file's directory, and writes
+ * the JSON of POST /v1/tenants:apply. CMD_GO; or CMD_FAILED, and standard error has said where and why. `body` is made
+ * usable in any case and is the caller's to free.
+ */
+CB_MUST_USE int tenant_file_read(const char *path, struct buf *body);
+
+/* Appends the content of a file, which the buffer's cap bounds. 0, CB_ELIMIT, CB_ENOMEM or a negative errno. */
+CB_MUST_USE int tenant_file_slurp(const char *path, struct buf *out);
+
+#endif

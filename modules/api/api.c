@@ -1,0 +1,188 @@
+/* api.c - the role `api` (api.h): its listener, its channels, who may connect, setup and stop. */
+#include "api/api.h"
+
+#include "api/state.h"
+#include "base/log.h"
+#include "ipc/role.h"
+#include "priv/confine.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const struct priv_profile api_profile = {.needs = PRIV_NEED_ACCEPT, .max_descriptors = 256};
+
+/* ---- who may connect ---- */
+
+/* For a connection: the process that connected. For a listening socket: the one that called listen(). */
+static int peer_uid(int fd, uid_t *out)
+{
+    struct ucred who;
+    socklen_t size = sizeof(who);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) {
+        return -errno;
+    }
+    *out = who.uid;
+    return size == sizeof(who) ? 0 : CB_EINVAL;
+}
+
+static void on_accept(void *arg, int fd)
+{
+    struct api *api = arg;
+    uid_t uid;
+    int r = peer_uid(fd, &uid);
+    bool refused = r == 0 && uid != 0 && uid != api->owner;
+    if (refused) {
+        log_warn("a connection of uid %u to the control socket is refused", (unsigned)uid);
+    }
+    if (r == 0) {
+        r = api->stopping ? CB_ESTATE : api_conn_open(api, fd, refused);
+    }
+    if (r != 0) {
+        log_warn_r(r, "a connection is not taken");
+        (void)close(fd);
+    }
+    if (api->conn_count >= API_CONNS_MAX) {
+        net_listener_pause(api->listener, true);
+    }
+}
+
+void api_conn_gone(struct api *api)
+{
+    api->conn_count--;
+    if (api->stopping && api->conn_count == 0) {
+        net_loop_stop(api->loop);
+    } else if (api->listener != NULL) {
+        net_listener_pause(api->listener, false);
+    }
+}
+
+/* ---- channels ---- */
+
+static int on_message(void *arg, struct ipc_in *in)
+{
+    (void)arg;
+    (void)in;
+    return CB_EPERM; /* store and vault only answer */
+}
+
+static void peer_closed(struct ipc_chan **chan, int code)
+{
+    if (code != CB_ECLOSED) {
+        log_error_r(code, "the %s broke the protocol", ipc_role_name(ipc_chan_peer(*chan)));
+    }
+    ipc_chan_free(*chan);
+    *chan = NULL;
+}
+
+static void on_store_closed(void *arg, int code)
+{
+    struct api *api = arg;
+    peer_closed(&api->store, code);
+}
+
+static void on_vault_closed(void *arg, int code)
+{
+    struct api *api = arg;
+    peer_closed(&api->vault, code);
+}
+
+static const struct ipc_chan_handler store_handler = {.on_message = on_message, .on_closed = on_store_closed};
+static const struct ipc_chan_handler vault_handler = {.on_message = on_message, .on_closed = on_vault_closed};
+
+static int on_peer(void *arg, enum ipc_role role, uint64_t tenant_id, struct span tenant, int fd)
+{
+    struct api *api = arg;
+    (void)tenant_id;
+    (void)tenant;
+    bool is_store = role == IPC_ROLE_STORE;
+    if (!is_store && role != IPC_ROLE_VAULT) {
+        (void)close(fd);
+        return CB_EPERM;
+    }
+    struct ipc_chan *chan;
+    int r = ipc_chan_open(ipc_role()->loop, fd, IPC_CHANNEL_PEER, IPC_ROLE_API, role, false,
+                          is_store ? &store_handler : &vault_handler, api, &chan);
+    if (r != 0) {
+        (void)close(fd);
+        return r;
+    }
+    struct ipc_chan **slot = is_store ? &api->store : &api->vault;
+    api_fail_calls(api, *slot);
+    ipc_chan_free(*slot);
+    *slot = chan;
+    return 0;
+}
+
+/* ---- the role ---- */
+
+static int on_listener(void *arg, enum ipc_listener_kind kind, int fd)
+{
+    struct api *api = arg;
+    int r = kind != IPC_LISTENER_CONTROL ? CB_EPERM
+            : api->listener != NULL      ? CB_EEXIST
+                                         : peer_uid(fd, &api->owner);
+    if (r == 0) {
+        r = net_listener_open(ipc_role()->loop, fd, on_accept, api, &api->listener);
+    }
+    if (r != 0) {
+        (void)close(fd);
+        return r;
+    }
+    net_listener_pause(api->listener, true); /* until the role is confined */
+    return 0;
+}
+
+static int on_go(void *arg, uint32_t waived)
+{
+    struct api *api = arg;
+    uint32_t held;
+    api->loop = ipc_role()->loop;
+    int r = api->listener != NULL ? priv_confine(&api_profile, waived, &held) : CB_ESTATE;
+    if (r != 0) {
+        return r;
+    }
+    net_listener_pause(api->listener, false);
+    ipc_role_ready(held);
+    return 0;
+}
+
+static void stop_now(void *arg)
+{
+    struct api *api = arg;
+    net_loop_stop(api->loop);
+}
+
+/* Requests under way may finish; connections that wait for a next request are closed. */
+static void on_stop(void *arg, uint32_t grace_ms)
+{
+    struct api *api = arg;
+    api->loop = ipc_role()->loop;
+    api->stopping = true;
+    if (api->listener != NULL) {
+        net_listener_close(api->listener);
+        api->listener = NULL;
+    }
+    api_conns_stop(api);
+    api->stop_timer = net_timer_new(api->loop, stop_now, api);
+    if (api->conn_count == 0 || api->stop_timer == NULL) {
+        net_loop_stop(api->loop);
+        return;
+    }
+    net_timer_start(api->stop_timer, grace_ms, 0);
+}
+
+static const struct ipc_role_handler api_role = {
+    .on_listener = on_listener, .on_peer = on_peer, .on_go = on_go, .on_stop = on_stop};
+
+int api_run(struct api *api)
+{
+    list_init(&api->conns);
+    return ipc_role_run(IPC_ROLE_API, &api_role, api);
+}
+
+int api_main(void)
+{
+    static struct api api = {.idle_ms = API_IDLE_MS};
+    return api_run(&api);
+}

@@ -1,0 +1,15 @@
+/*
+ * api.h - the role `api`: what an administrator asks for over the control socket, as HTTP/1.1 and JSON.
+ *
+ * Holds      the control socket and its connections; nothing between two requests.
+ * Answers    processes of root and of the user who runs clawbox.
+ * Asks       the store (tenants, sealed credentials, audit) and the vault (public keys and certificates).
+ * May never  see the value of a credential (it passes sealed boxes on), open the database, a file or a connection.
+ */
+#ifndef CB_API_API_H
+#define CB_API_API_H
+
+/* Runs the role; descriptor 3 is the channel to the monitor (ipc/role.h). The process's exit status. */
+int api_main(void);
+
+#endif

@@ -1,0 +1,306 @@
+/*
+ * conn.c - one connection: bytes to requests, answers to bytes.
+ *
+ * One request at a time: while it is under way, what the client sends is held, and above a mark no longer read. A client that
+ * closes its side before the answer is taken for gone: its call is cancelled. (What store or vault were asked to do
+ * happens all the same.)
+ */
+#include "api/state.h"
+
+#include "base/log.h"
+#include "http/write.h"
+
+#include <stdlib.h>
+
+#define CONN_HELD_MAX  ((size_t)256 * 1024)
+#define CONN_HELD_STOP ((size_t)64 * 1024)
+#define CONN_HEAD_MAX  1024
+#define CONN_LINGER_MS 2000
+
+static void conn_free(struct api_conn *c)
+{
+    struct api *api = c->api;
+    net_task_cancel(&c->turn);
+    net_timer_free(c->timer);
+    http_parser_free(c->parser);
+    buf_deinit(&c->held);
+    buf_deinit(&c->body);
+    buf_deinit(&c->request.out);
+    list_remove(&c->link);
+    free(c);
+    api_conn_gone(api);
+}
+
+void api_conn_close(struct api_conn *c)
+{
+    if (c->request.chan != NULL) {
+        ipc_call_cancel(c->request.chan, c->request.call);
+    }
+    net_conn_close(c->net);
+    conn_free(c);
+}
+
+/* Lets what was written reach the client, also when it still sends. */
+static void conn_finish(struct api_conn *c)
+{
+    net_conn_close_gently(c->net, CONN_LINGER_MS);
+    conn_free(c);
+}
+
+/* ---- the answer ---- */
+
+void api_conn_answered(struct api_conn *c)
+{
+    net_task_post(c->api->loop, &c->turn);
+}
+
+static int conn_write_head(const struct api_conn *c, struct buf *out)
+{
+    const struct api_request *q = &c->request;
+    bool has_body = q->content_type != NULL;
+    int r = http_write_status_line(out, q->status);
+    if (r == 0 && has_body) {
+        r = http_write_field(out, SPAN_LIT("Content-Type"), span_str(q->content_type));
+    }
+    if (r == 0) {
+        r = http_write_framing(out, has_body ? HTTP_FRAMING_LENGTH : HTTP_FRAMING_NONE, buf_len(&q->out));
+    }
+    if (r == 0 && q->allow[0] != '\0') {
+        r = http_write_field(out, SPAN_LIT("Allow"), span_str(q->allow));
+    }
+    if (r == 0 && c->closing) {
+        r = http_write_field(out, SPAN_LIT("Connection"), SPAN_LIT("close"));
+    }
+    return r == 0 ? http_write_head_end(out) : r;
+}
+
+static int conn_write_answer(struct api_conn *c)
+{
+    const struct api_request *q = &c->request;
+    struct buf head;
+    buf_init(&head, CONN_HEAD_MAX);
+    int r = conn_write_head(c, &head);
+    if (r == 0) {
+        r = net_conn_write(c->net, buf_span(&head));
+    }
+    if (r == 0 && (q->head == NULL || !span_eq_str(q->head->method, "HEAD"))) {
+        r = net_conn_write(c->net, buf_span(&q->out));
+    }
+    buf_deinit(&head);
+    return r;
+}
+
+static void conn_request_init(struct api_conn *c)
+{
+    buf_deinit(&c->request.out);
+    buf_deinit(&c->body);
+    c->request = (struct api_request){.api = c->api, .conn = c};
+    buf_init(&c->request.out, API_ANSWER_MAX);
+    buf_set_sensitive(&c->request.out); /* proxy tokens */
+}
+
+/* ---- requests ---- */
+
+/* A request that cannot be read to its end: the answer is the last on this connection. */
+static void conn_refuse(struct api_conn *c, unsigned status, const char *detail)
+{
+    c->busy = true;
+    c->closing = true;
+    api_refuse(&c->request, status, "%s", detail);
+}
+
+static void conn_refuse_malformed(struct api_conn *c)
+{
+    static const unsigned statuses[] = {
+        [HTTP_ERROR_NONE] = 500,           [HTTP_ERROR_SYNTAX] = 400,      [HTTP_ERROR_TARGET_TOO_LONG] = 414,
+        [HTTP_ERROR_HEAD_TOO_LARGE] = 431, [HTTP_ERROR_EXPECTATION] = 417, [HTTP_ERROR_VERSION] = 505};
+    conn_refuse(c, statuses[http_parser_error(c->parser)], http_parser_why(c->parser));
+}
+
+static const char body_too_large[] = "A body has at most 1 MiB.";
+
+static int conn_head(struct api_conn *c, const struct http_head *head)
+{
+    c->request.head = head;
+    c->closing = !head->keep_alive || head->minor == 0 || c->api->stopping;
+    if (head->framing == HTTP_FRAMING_LENGTH && head->content_length > API_BODY_MAX) {
+        conn_refuse(c, 413, body_too_large);
+        return 0;
+    }
+    return head->expect_continue ? net_conn_write(c->net, SPAN_LIT("HTTP/1.1 100 Continue\r\n\r\n")) : 0;
+}
+
+static int conn_event(struct api_conn *c, const struct http_event *event)
+{
+    int r = 0;
+    switch (event->type) {
+    case HTTP_EVENT_HEAD:
+        return conn_head(c, event->head);
+    case HTTP_EVENT_BODY:
+        r = buf_append_span(&c->body, event->body);
+        if (r == CB_ELIMIT) {
+            conn_refuse(c, 413, body_too_large);
+            return 0;
+        }
+        return r;
+    case HTTP_EVENT_END:
+        net_timer_stop(c->timer);
+        c->busy = true;
+        c->request.body = buf_span(&c->body);
+        api_dispatch(&c->request);
+        return 0;
+    case HTTP_EVENT_INTERIM:
+        return 0; /* a request parser has none */
+    }
+    return CB_EINTERNAL;
+}
+
+/* Parses what is held until a request is complete or bytes are missing. 0, or why the connection cannot go on. */
+static int conn_parse(struct api_conn *c)
+{
+    while (!c->busy && !net_conn_is_full(c->net)) {
+        struct http_event event;
+        struct span in = buf_span(&c->held);
+        size_t before = in.len;
+        int r = http_parser_next(c->parser, &in, &event);
+        if (r == CB_EAGAIN) {
+            buf_consume(&c->held, before - in.len);
+            break;
+        }
+        if (r != 0) {
+            conn_refuse_malformed(c);
+            break;
+        }
+        r = conn_event(c, &event);
+        buf_consume(&c->held, before - in.len); /* the body of the event is in there */
+        if (r != 0) {
+            return r;
+        }
+    }
+    net_conn_read(c->net, buf_len(&c->held) < CONN_HELD_STOP);
+    return 0;
+}
+
+/* At the end of a turn in which the request was answered. */
+static void conn_turn(void *arg)
+{
+    struct api_conn *c = arg;
+    if (!c->request.answered) {
+        return;
+    }
+    c->closing = c->closing || c->api->stopping || c->ended;
+    int r = conn_write_answer(c);
+    if (r != 0) {
+        log_debug_r(r, "an answer cannot be written");
+        api_conn_close(c);
+        return;
+    }
+    if (c->closing) {
+        conn_finish(c);
+        return;
+    }
+    c->busy = false;
+    conn_request_init(c);
+    net_timer_start(c->timer, c->api->idle_ms, 0);
+    r = conn_parse(c);
+    if (r != 0) {
+        api_conn_close(c);
+    }
+}
+
+/* ---- the socket ---- */
+
+static void on_data(void *arg, struct span data)
+{
+    struct api_conn *c = arg;
+    if (c->closing && c->busy) {
+        return; /* nothing that comes now is read */
+    }
+    int r = buf_append_span(&c->held, data);
+    if (r == 0 && !c->busy) {
+        net_timer_start(c->timer, c->api->idle_ms, 0);
+        r = conn_parse(c);
+    } else if (buf_len(&c->held) >= CONN_HELD_STOP) {
+        net_conn_read(c->net, false);
+    }
+    if (r != 0) {
+        api_conn_close(c);
+    }
+}
+
+static void on_end(void *arg)
+{
+    struct api_conn *c = arg;
+    c->ended = true;
+    if (c->busy && c->request.answered) {
+        return; /* its turn is yet to come */
+    }
+    if (c->busy) {
+        api_conn_close(c);
+    } else {
+        conn_finish(c);
+    }
+}
+
+static void on_drained(void *arg)
+{
+    struct api_conn *c = arg;
+    if (!c->busy && conn_parse(c) != 0) {
+        api_conn_close(c);
+    }
+}
+
+static void on_error(void *arg, int code)
+{
+    log_debug_r(code, "a connection is lost");
+    api_conn_close(arg);
+}
+
+static void on_timeout(void *arg)
+{
+    api_conn_close(arg);
+}
+
+static const struct net_conn_handler conn_handler = {
+    .on_data = on_data, .on_end = on_end, .on_drained = on_drained, .on_error = on_error};
+
+int api_conn_open(struct api *api, int fd, bool refused)
+{
+    struct api_conn *c = calloc(1, sizeof(*c));
+    if (c == NULL) {
+        return CB_ENOMEM;
+    }
+    c->api = api;
+    buf_init(&c->held, CONN_HELD_MAX);
+    buf_init(&c->body, API_BODY_MAX);
+    conn_request_init(c);
+    net_task_init(&c->turn, conn_turn, c);
+    list_push_back(&api->conns, &c->link);
+    api->conn_count++;
+    c->parser = http_parser_new_request();
+    c->timer = net_timer_new(api->loop, on_timeout, c);
+    int r = c->parser != NULL && c->timer != NULL ? 0 : CB_ENOMEM;
+    if (r == 0) {
+        r = net_conn_open(api->loop, fd, &conn_handler, c, &c->net);
+    }
+    if (r != 0) {
+        conn_free(c);
+        return r;
+    }
+    net_timer_start(c->timer, api->idle_ms, 0);
+    net_conn_read(c->net, true);
+    if (refused) {
+        conn_refuse(c, 403, "This socket is for root and for the user who runs clawbox.");
+    }
+    return 0;
+}
+
+void api_conns_stop(struct api *api)
+{
+    LIST_FOR_EACH (node, safe, &api->conns) {
+        struct api_conn *c = LIST_ENTRY(node, struct api_conn, link);
+        if (!c->busy) {
+            conn_finish(c);
+        }
+    }
+}

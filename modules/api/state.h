@@ -1,0 +1,235 @@
+/*
+ * state.h - what the files of this role share. Nothing outside of it includes this.
+ *
+ *   api.c          the role: listener, channels, setup, stop; who may connect
+ *   conn.c         one connection: bytes to requests, answers to bytes
+ *   router.c       the table of methods and paths
+ *   answer.c       answers, problem documents, and calls to store and vault
+ *   input.c        what a request says: query, JSON body
+ *   apply.c        tenants:apply
+ *   tenants.c      the other requests about tenants
+ *   credentials.c  sealed credentials
+ *   audit.c        pages of the audit, and its verification
+ *
+ * A handler runs once a request is complete. It answers (api_answer_..., api_refuse...) or calls store or vault
+ * (API_CALL, then api_wait()) and answers from the continuation. An answer is written at the end of the loop's turn, so
+ * that a request outlives whatever runs above it on the stack; a connection that goes away cancels its call.
+ */
+#ifndef CB_API_STATE_H
+#define CB_API_STATE_H
+
+#include "base/json.h"
+#include "base/list.h"
+#include "conf/tree.h"
+#include "http/parser.h"
+#include "ipc/chan.h"
+#include "net/conn.h"
+#include "net/listener.h"
+#include "policy/spec.h"
+
+#include <sys/types.h>
+
+#define API_CONNS_MAX    64
+#define API_BODY_MAX     ((size_t)1024 * 1024)
+#define API_ANSWER_MAX   ((size_t)32 * 1024 * 1024)
+#define API_IDLE_MS      60000
+#define API_VERIFY_SLICE 2000
+
+struct api_conn;
+struct api_request;
+
+struct api {
+    struct net_loop *loop;
+    struct net_listener *listener;
+    struct ipc_chan *store;
+    struct ipc_chan *vault;
+    uid_t owner; /* who made the listening socket: the user who runs clawbox */
+    uint64_t idle_ms;
+    struct list conns;
+    size_t conn_count;
+    struct net_timer *stop_timer;
+    bool stopping;
+};
+
+/* ---- router.c ---- */
+
+typedef void api_handler_fn(struct api_request *q);
+
+struct api_route {
+    const char *method;
+    const char *path; /* {tenant} and {credential} stand for names */
+    api_handler_fn *handle;
+    bool takes_body;
+};
+
+/* A complete request: finds its handler and runs it, or refuses. */
+void api_dispatch(struct api_request *q);
+
+/* ---- answer.c ---- */
+
+/* The answer of a call, decoded by the continuation. A result other than 0 says that it was not what msgs.h promises: the peer
+ * is dropped and the request answered with 503. */
+typedef int api_answer_fn(struct api_request *q, struct span payload);
+
+/* One request. Spans point into the connection's parser and body and live until it is answered. */
+struct api_request {
+    struct api *api;
+    struct api_conn *conn;
+    const struct http_head *head;
+    struct span query; /* behind the '?' */
+    struct span tenant;
+    struct span credential;
+    struct span body;
+
+    /* the call under way */
+    struct ipc_chan *chan; /* NULL: none */
+    uint32_t call;
+    enum ipc_msg answer; /* that it must have */
+    api_answer_fn *next;
+
+    /* the answer */
+    bool answered;
+    unsigned status;
+    const char *content_type; /* NULL: no body */
+    char allow[64];           /* of a 405 */
+    struct buf out;
+    struct json json; /* writes to `out` */
+
+    /* of audit:verify */
+    uint64_t verified; /* rows so far */
+    uint64_t verified_seq;
+};
+
+/* Starts the call of msgs.h and gives what api_wait() takes. */
+#define API_CALL(q, peer, lower, fields) \
+    ((peer) != NULL ? ipc_call_##lower((peer), (fields), api_on_answer, (q), &(q)->call) : CB_ECLOSED)
+ipc_answer_fn api_on_answer;
+/* `r` is the result of API_CALL: on 0 `next` gets the answer, which must be of that kind; else the request is refused. */
+void api_wait(struct api_request *q, struct ipc_chan *peer, int r, enum ipc_msg answer, api_answer_fn *next);
+/* The channel is no more: whoever waits for an answer over it gets a 503. */
+void api_fail_calls(struct api *api, const struct ipc_chan *chan);
+
+/* Begins a JSON answer and returns its writer, inside the outermost object. */
+struct json *api_json_begin(struct api_request *q);
+/* Ends the outermost object and answers 200; or 500 when it did not fit. */
+void api_answer_json(struct api_request *q);
+/* Answers 200 with what is in `out`. */
+void api_answer_text(struct api_request *q, const char *content_type);
+/* Answers 204. */
+void api_answer_nothing(struct api_request *q);
+/* Answers with a problem document. What was in `out` is dropped. */
+void api_refuse(struct api_request *q, unsigned status, const char *fmt, ...) CB_PRINTF(3, 4);
+/* The same with lines of `errors` as its member "errors". */
+void api_refuse_errors(struct api_request *q, unsigned status, const char *detail, struct span errors);
+/* Refuses with the status that belongs to an error code; `why` is the detail, or the code's own text when it is empty. */
+void api_refuse_code(struct api_request *q, int code, struct span why);
+/* The answer has such a `code` (positive, as in msgs.h). */
+void api_refuse_answer(struct api_request *q, uint32_t code, struct span why);
+/* A text with at most 100 bytes of it, for messages: printf("%.*s", API_SHORT(s)). */
+#define API_SHORT(s) SPAN_ARG(span_sub((s), 0, 100))
+/* Writes the lines of a text as an array of strings. */
+void api_json_lines(struct json *j, const char *key, struct span lines);
+void api_json_text_or_null(struct json *j, const char *key, const char *text);
+/* The next line of *text without its '\n', which is consumed. False at the end. */
+bool api_next_line(struct span *text, struct span *line);
+
+/* ---- input.c ---- */
+
+/* A parameter of the query. Absent ones keep their values. */
+struct api_param {
+    const char *name;
+    struct span *text; /* a name, or empty; or */
+    uint64_t *number;  /* a number in these bounds */
+    uint64_t min;
+    uint64_t max;
+};
+
+/* Reads the query; false when it refused the request. */
+bool api_query_read(struct api_request *q, const struct api_param *params, size_t count);
+/* Reads the body as a JSON object with no other members than `known` (ended by NULL). False when it refused the request;
+ * the tree is empty then. */
+bool api_body_read(struct api_request *q, const char *const *known, struct conf_tree *out);
+/* A required member of it; they refuse the request when it is not there or is something else. */
+bool api_member_text(struct api_request *q, const struct conf_tree *body, const char *key, struct span *out);
+bool api_member_number(struct api_request *q, const struct conf_tree *body, const char *key, uint64_t *out);
+/* True for a JSON string: a scalar in quotes. */
+bool api_is_text(const struct conf_node *node);
+
+/* ---- handlers ---- */
+
+api_handler_fn api_tenants_apply;
+api_handler_fn api_tenants_list;
+api_handler_fn api_tenant_show;
+api_handler_fn api_tenant_delete;
+api_handler_fn api_tenant_env;
+api_handler_fn api_credentials_list;
+api_handler_fn api_credential_prepare;
+api_handler_fn api_credential_put;
+api_handler_fn api_credential_delete;
+api_handler_fn api_audit_page;
+api_handler_fn api_audit_verify;
+
+/* Continuation for DONE: 204, or the refusal. */
+api_answer_fn api_on_done;
+
+/* An element of the list `credentials` of TENANT. */
+struct api_credential {
+    struct span name;
+    struct span placeholder;
+    struct span binding;
+    uint64_t version; /* 0: not set */
+    uint64_t set_ms;
+};
+
+/* What TENANT says, with its specification decoded. Spans point into the message. */
+struct api_tenant {
+    struct ipc_tenant row;
+    struct spec *spec;
+};
+
+/* Calls for the request's tenant. */
+void api_tenant_get(struct api_request *q, api_answer_fn *next);
+/* Reads the answer. 1: refused, because there is no such tenant or it is damaged. Free with api_tenant_deinit() after 0. */
+CB_MUST_USE int api_tenant_read(struct api_request *q, struct span payload, struct api_tenant *out);
+void api_tenant_deinit(struct api_tenant *tenant);
+struct api_credential api_credential_read(struct reader *r);
+/* How many credentials the list has; *r is then where they begin. */
+uint32_t api_credentials_begin(const struct api_tenant *tenant, struct reader *r);
+/* Writes the array "credentials". The reader's error, if any. */
+CB_MUST_USE int api_credentials_write(struct json *j, const struct api_tenant *tenant);
+
+/* ---- conn.c ---- */
+
+struct api_conn {
+    struct list link;
+    struct api *api;
+    struct net_conn *net;
+    struct http_parser *parser;
+    struct net_timer *timer; /* while no request is under way */
+    struct net_task turn;    /* writes the answer, then goes on parsing */
+    struct buf held;         /* bytes that were not parsed yet */
+    struct buf body;
+    struct api_request request;
+    bool busy;    /* a request is complete, and its answer is not written */
+    bool closing; /* the answer that is due is the last */
+    bool ended;   /* the client sends no more */
+};
+
+/* Takes over a connection; `refused` is for a client that may not be here: it is told so. On failure the descriptor stays the
+ * caller's. */
+CB_MUST_USE int api_conn_open(struct api *api, int fd, bool refused);
+/* Ends it at once; a call under way is cancelled. */
+void api_conn_close(struct api_conn *c);
+/* The request has been answered: the answer is written at the end of this turn. */
+void api_conn_answered(struct api_conn *c);
+/* The role stops: idle connections end now, others after their answer. */
+void api_conns_stop(struct api *api);
+
+/* ---- api.c ---- */
+
+/* As api_main(), with other settings: for tests. */
+int api_run(struct api *api);
+/* A connection has been freed. */
+void api_conn_gone(struct api *api);
+
+#endif

@@ -1,0 +1,257 @@
+/* tenants.c - tenants: list, show, delete, and what their agents need (env). */
+#include "api/state.h"
+
+#include "base/log.h"
+#include "tls/cert.h"
+
+#define LIST_LIMIT_DEFAULT 100
+#define LIST_LIMIT_MAX     1000
+
+/* ---- reading TENANT ---- */
+
+void api_tenant_get(struct api_request *q, api_answer_fn *next)
+{
+    struct ipc_chan *store = q->api->store;
+    struct ipc_tenant_get m = {.tenant = q->tenant};
+    api_wait(q, store, API_CALL(q, store, tenant_get, &m), IPC_MSG_TENANT, next);
+}
+
+int api_tenant_read(struct api_request *q, struct span payload, struct api_tenant *out)
+{
+    *out = (struct api_tenant){.spec = NULL};
+    int r = ipc_get_tenant(payload, &out->row);
+    if (r != 0) {
+        return r;
+    }
+    if (out->row.code == -CB_ENOTFOUND) {
+        api_refuse(q, 404, "There is no tenant \"%.*s\".", SPAN_ARG(q->tenant));
+        return 1;
+    }
+    if (out->row.code != 0) {
+        api_refuse_answer(q, out->row.code, SPAN_EMPTY);
+        return 1;
+    }
+    r = spec_decode(out->row.spec, &out->spec);
+    if (r == CB_ENOMEM) {
+        api_refuse_code(q, r, SPAN_EMPTY);
+    } else if (r != 0) {
+        log_error_r(r, "the stored specification of tenant %.*s cannot be read", SPAN_ARG(q->tenant));
+        api_refuse(q, 500, "The stored specification of this tenant cannot be read: apply its file again.");
+    }
+    return r != 0;
+}
+
+void api_tenant_deinit(struct api_tenant *tenant)
+{
+    spec_free(tenant->spec);
+    tenant->spec = NULL;
+}
+
+/* ---- list ---- */
+
+static int on_list(struct api_request *q, struct span payload)
+{
+    struct ipc_tenant_page m;
+    int error = ipc_get_tenant_page(payload, &m);
+    if (error != 0) {
+        return error;
+    }
+    struct json *j = api_json_begin(q);
+    struct reader r = reader_of(m.tenants);
+    uint32_t count = ipc_list_read(&r, UINT16_MAX);
+    json_array(j, "tenants");
+    for (uint32_t i = 0; i < count && r.error == 0; i++) {
+        json_object(j, NULL);
+        json_text(j, "name", ipc_read_text(&r, IPC_NAME_MAX));
+        json_number(j, "id", reader_u64(&r));
+        json_number(j, "port", reader_u16(&r));
+        json_number(j, "routes", reader_u32(&r));
+        json_number(j, "credentials_used", reader_u32(&r));
+        json_number(j, "credentials_set", reader_u32(&r));
+        json_time(j, "created", reader_u64(&r));
+        json_time(j, "updated", reader_u64(&r));
+        json_object_end(j);
+    }
+    json_array_end(j);
+    json_bool(j, "more", m.more);
+    error = reader_finish(&r);
+    if (error == 0) {
+        api_answer_json(q);
+    }
+    return error;
+}
+
+void api_tenants_list(struct api_request *q)
+{
+    struct span after = SPAN_EMPTY;
+    uint64_t limit = LIST_LIMIT_DEFAULT;
+    const struct api_param params[] = {{.name = "after", .text = &after},
+                                       {.name = "limit", .number = &limit, .min = 1, .max = LIST_LIMIT_MAX}};
+    if (!api_query_read(q, params, sizeof(params) / sizeof(params[0]))) {
+        return;
+    }
+    struct ipc_chan *store = q->api->store;
+    struct ipc_tenant_list m = {.after = after, .limit = (uint16_t)limit};
+    api_wait(q, store, API_CALL(q, store, tenant_list, &m), IPC_MSG_TENANT_PAGE, on_list);
+}
+
+/* ---- show ---- */
+
+static void write_texts(struct json *j, const char *key, char *const *texts, size_t count)
+{
+    json_array(j, key);
+    for (size_t i = 0; i < count; i++) {
+        json_text(j, NULL, span_str(texts[i]));
+    }
+    json_array_end(j);
+}
+
+/* "ADDRESS:PORT", as a tenant file has it. */
+static int write_upstream(struct json *j, const struct spec_route *route)
+{
+    struct buf text;
+    if (route->upstream_address == NULL) {
+        json_null(j, "upstream");
+        return 0;
+    }
+    buf_init(&text, 512);
+    int r = buf_appendf(&text, "%s:%u", route->upstream_address, (unsigned)route->upstream_port);
+    if (r == 0) {
+        json_text(j, "upstream", buf_span(&text));
+    }
+    buf_deinit(&text);
+    return r;
+}
+
+static int write_route(struct json *j, const struct spec_route *route)
+{
+    json_object(j, NULL);
+    json_text(j, "name", span_str(route->name));
+    json_text(j, "action", span_str(route->action == SPEC_ACTION_DENY ? "deny" : "allow"));
+    json_text(j, "scheme", span_str(route->scheme == SPEC_SCHEME_HTTP ? "http" : "https"));
+    json_text(j, "host", span_str(route->host));
+    json_number(j, "port", route->port);
+    write_texts(j, "methods", route->methods, route->method_count);
+    write_texts(j, "paths", route->paths, route->path_count);
+    api_json_text_or_null(j, "credential", route->credential);
+    int r = write_upstream(j, route);
+    json_object_end(j);
+    return r;
+}
+
+static int on_show(struct api_request *q, struct span payload)
+{
+    struct api_tenant tenant;
+    int r = api_tenant_read(q, payload, &tenant);
+    if (r != 0) {
+        return r > 0 ? 0 : r;
+    }
+    struct json *j = api_json_begin(q);
+    json_text(j, "name", q->tenant);
+    json_number(j, "id", tenant.row.tenant_id);
+    json_number(j, "generation", tenant.row.generation);
+    json_number(j, "port", tenant.row.port);
+    json_text(j, "yaml", tenant.row.yaml);
+    json_array(j, "routes");
+    for (size_t i = 0; r == 0 && i < tenant.spec->route_count; i++) {
+        r = write_route(j, &tenant.spec->routes[i]);
+    }
+    json_array_end(j);
+    if (r == 0) {
+        r = api_credentials_write(j, &tenant);
+    }
+    if (r == 0) {
+        api_answer_json(q);
+    }
+    api_tenant_deinit(&tenant);
+    return r;
+}
+
+void api_tenant_show(struct api_request *q)
+{
+    if (api_query_read(q, NULL, 0)) {
+        api_tenant_get(q, on_show);
+    }
+}
+
+/* ---- delete ---- */
+
+void api_tenant_delete(struct api_request *q)
+{
+    if (!api_query_read(q, NULL, 0)) {
+        return;
+    }
+    struct ipc_chan *store = q->api->store;
+    struct ipc_tenant_delete m = {.tenant = q->tenant};
+    api_wait(q, store, API_CALL(q, store, tenant_delete, &m), IPC_MSG_DONE, api_on_done);
+}
+
+/* ---- env ---- */
+
+static int on_env_ca(struct api_request *q, struct span payload)
+{
+    struct ipc_ca_cert m;
+    struct buf pem;
+    int r = ipc_get_ca_cert(payload, &m);
+    if (r != 0) {
+        return r;
+    }
+    if (m.code != 0) {
+        api_refuse_answer(q, m.code, SPAN_EMPTY);
+        return 0;
+    }
+    buf_init(&pem, (size_t)2 * IPC_CERT_MAX);
+    r = tls_cert_to_pem(m.cert, &pem);
+    if (r == 0) {
+        json_text(&q->json, "ca_pem", buf_span(&pem));
+        api_answer_json(q);
+    }
+    buf_deinit(&pem);
+    return r;
+}
+
+/* Which variable holds which placeholder. Credentials that no route uses any more have no variable. */
+static int write_variables(struct json *j, const struct api_tenant *tenant)
+{
+    struct reader r;
+    uint32_t count = api_credentials_begin(tenant, &r);
+    json_object(j, "variables");
+    for (uint32_t i = 0; i < count && r.error == 0; i++) {
+        struct api_credential credential = api_credential_read(&r);
+        const struct spec_credential *used = spec_find_credential(tenant->spec, credential.name);
+        if (r.error == 0 && used != NULL && used->env != NULL) {
+            json_text(j, used->env, credential.placeholder);
+        }
+    }
+    json_object_end(j);
+    return reader_finish(&r);
+}
+
+static int on_env(struct api_request *q, struct span payload)
+{
+    struct api_tenant tenant;
+    int r = api_tenant_read(q, payload, &tenant);
+    if (r != 0) {
+        return r > 0 ? 0 : r;
+    }
+    struct json *j = api_json_begin(q);
+    json_text(j, "tenant", q->tenant);
+    json_number(j, "id", tenant.row.tenant_id);
+    json_number(j, "port", tenant.row.port);
+    json_text(j, "token", tenant.row.token);
+    r = write_variables(j, &tenant);
+    api_tenant_deinit(&tenant);
+    if (r == 0) {
+        struct ipc_chan *vault = q->api->vault;
+        struct ipc_ca_cert_get m = {.tenant_id = tenant.row.tenant_id};
+        api_wait(q, vault, API_CALL(q, vault, ca_cert_get, &m), IPC_MSG_CA_CERT, on_env_ca);
+    }
+    return r;
+}
+
+void api_tenant_env(struct api_request *q)
+{
+    if (api_query_read(q, NULL, 0)) {
+        api_tenant_get(q, on_env);
+    }
+}

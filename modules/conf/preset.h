@@ -1,0 +1,38 @@
+/*
+ * preset.h - the providers that a route may name: schema/providers.yaml, which is part of the program.
+ */
+#ifndef CB_CONF_PRESET_H
+#define CB_CONF_PRESET_H
+
+#include "conf/tree.h"
+
+struct conf_presets {
+    struct conf_tree tree;
+};
+
+/* Texts live as long as the presets that they came from. */
+struct conf_preset {
+    const char *name;
+    const char *host;
+    const struct conf_node *methods; /* lists of texts */
+    const struct conf_node *paths;
+    const char *header;
+    const char *prefix;
+    const char *shape;
+    const char *env;
+};
+
+/* Reads the embedded file. CB_EINTERNAL when it is not as it should be, CB_ENOMEM. */
+CB_MUST_USE int conf_presets_load(struct conf_presets *out);
+/* A zeroed struct is fine. */
+void conf_presets_deinit(struct conf_presets *presets);
+/* 0; CB_ENOTFOUND when there is no provider of that name. */
+CB_MUST_USE int conf_presets_find(const struct conf_presets *presets, const char *name,
+                                  struct conf_preset *out);
+/* "anthropic, google, ...": for messages. Cut when it does not fit. */
+void conf_presets_names(const struct conf_presets *presets, char *out, size_t size);
+/* True when every path that the checked `pattern` matches is one of the preset. */
+bool conf_preset_covers_path(const struct conf_preset *preset, const char *pattern);
+bool conf_preset_has_method(const struct conf_preset *preset, const char *method);
+
+#endif

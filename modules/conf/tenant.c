@@ -1,0 +1,225 @@
+/* tenant.c - whole tenant files: the documents, what stands around the routes, and all or none. */
+#include "conf/tenant.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "conf/route.h"
+
+#define REQUESTS_PER_MINUTE_MAX 1000000
+#define CONCURRENT_MAX          65536
+#define REQUEST_BYTES_MAX       ((uint64_t)1 << 40)
+
+/* The required child; reports and gives NULL when it is missing. */
+static const struct conf_node *need(struct conf_report *report, const struct conf_node *map, const char *key)
+{
+    const struct conf_node *node = conf_node_get(map, key);
+    if (node == NULL) {
+        conf_report_node(report, map, "\"%s\" is missing", key);
+    }
+    return node;
+}
+
+static void check_word(struct conf_report *report, const struct conf_node *document, const char *key,
+                       const char *word)
+{
+    const struct conf_node *node = need(report, document, key);
+    const char *text = NULL;
+    if (node != NULL && conf_read_text(report, node, &text) && strcmp(text, word) != 0) {
+        conf_report_node(report, node, "should be %s", word);
+    }
+}
+
+static int read_metadata(struct conf_draft *draft, const struct conf_node *document)
+{
+    static const char *const keys[] = {"name", NULL};
+    const struct conf_node *metadata = need(draft->report, document, "metadata");
+    const char *name = NULL;
+    if (metadata == NULL || !conf_read_kind(draft->report, metadata, CONF_KIND_MAP)) {
+        return 0;
+    }
+    (void)conf_read_keys(draft->report, metadata, keys);
+    const struct conf_node *node = need(draft->report, metadata, "name");
+    if (node == NULL || !conf_read_text(draft->report, node, &name)) {
+        return 0;
+    }
+    if (!spec_name_valid(span_str(name))) {
+        conf_report_node(draft->report, node, "not a name: 1 to %d of a-z, 0-9 and \"-\", no \"-\" at an end",
+                         SPEC_NAME_MAX);
+        return 0;
+    }
+    draft->spec->tenant = strdup(name);
+    return draft->spec->tenant != NULL ? 0 : CB_ENOMEM;
+}
+
+static void read_limits(struct conf_draft *draft, const struct conf_node *node)
+{
+    static const char *const keys[] = {"requestsPerMinute", "concurrent", "requestBytes", NULL};
+    struct spec_limits *limits = &draft->spec->limits;
+    uint64_t value = 0;
+    if (node == NULL || !conf_read_kind(draft->report, node, CONF_KIND_MAP)) {
+        return;
+    }
+    (void)conf_read_keys(draft->report, node, keys);
+    const struct conf_node *child = conf_node_get(node, "requestsPerMinute");
+    if (child != NULL && conf_read_number(draft->report, child, 1, REQUESTS_PER_MINUTE_MAX, &value)) {
+        limits->requests_per_minute = (uint32_t)value;
+    }
+    child = conf_node_get(node, "concurrent");
+    if (child != NULL && conf_read_number(draft->report, child, 1, CONCURRENT_MAX, &value)) {
+        limits->concurrent = (uint32_t)value;
+    }
+    child = conf_node_get(node, "requestBytes");
+    if (child != NULL && conf_read_size(draft->report, child, REQUEST_BYTES_MAX, &value)) {
+        limits->request_bytes = value;
+    }
+}
+
+static int read_routes(struct conf_draft *draft, const struct conf_node *routes)
+{
+    if (routes == NULL || !conf_read_kind(draft->report, routes, CONF_KIND_SEQUENCE)) {
+        return 0;
+    }
+    for (const struct conf_node *node = routes->first; node != NULL; node = node->next) {
+        int r = conf_route_read(draft, node);
+        if (r == CB_ELIMIT) {
+            conf_report_node(draft->report, node, "a tenant has at most %d routes", SPEC_ROUTES_MAX);
+            return 0;
+        }
+        if (r != 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+/* A spec without errors has to be one that the store and egress take. */
+static int check_encoding(const struct conf_draft *draft, const struct conf_node *document)
+{
+    struct buf encoded;
+    buf_init(&encoded, SPEC_ENCODED_MAX);
+    int r = spec_encode(draft->spec, &encoded);
+    buf_deinit(&encoded);
+    if (r == CB_ELIMIT) {
+        conf_report_node(draft->report, document,
+                         "the tenant is too large: fewer or shorter routes and certificates");
+        return 0;
+    }
+    return r == CB_EINVAL ? CB_EINTERNAL : r; /* a rule of spec_check.c that is missing here */
+}
+
+static int read_tenant(struct conf_draft *draft, const struct conf_node *document)
+{
+    static const char *const keys[] = {"apiVersion", "kind", "metadata", "spec", NULL};
+    static const char *const spec_keys[] = {"routes", "limits", NULL};
+    struct conf_report *report = draft->report;
+    size_t errors = report->count;
+    if (!conf_read_kind(report, document, CONF_KIND_MAP)) {
+        return 0;
+    }
+    (void)conf_read_keys(report, document, keys);
+    check_word(report, document, "apiVersion", "clawbox/v1");
+    check_word(report, document, "kind", "Tenant");
+    int r = read_metadata(draft, document);
+    const struct conf_node *spec = need(report, document, "spec");
+    if (r != 0 || spec == NULL || !conf_read_kind(report, spec, CONF_KIND_MAP)) {
+        return r;
+    }
+    (void)conf_read_keys(report, spec, spec_keys);
+    const struct conf_node *routes = need(report, spec, "routes");
+    r = read_routes(draft, routes);
+    if (r != 0) {
+        return r;
+    }
+    read_limits(draft, conf_node_get(spec, "limits"));
+    r = conf_routes_cross_check(draft);
+    return r == 0 && report->count == errors ? check_encoding(draft, document) : r;
+}
+
+static void check_tenant_name(struct conf_report *report, const struct conf_tenants *tenants,
+                              const struct spec *spec, const struct conf_node *document)
+{
+    for (size_t i = 0; spec->tenant != NULL && i < tenants->count; i++) {
+        const char *name = tenants->specs[i]->tenant;
+        if (name != NULL && strcmp(name, spec->tenant) == 0) {
+            conf_report_node(report, conf_node_get(conf_node_get(document, "metadata"), "name"),
+                             "an earlier document has the name \"%s\" too: write another name", name);
+            return;
+        }
+    }
+}
+
+static int read_documents(struct conf_draft *draft, const struct conf_tree *tree, struct conf_tenants *out)
+{
+    size_t count = 0;
+    for (const struct conf_node *node = tree->documents; node != NULL; node = node->next) {
+        count++;
+    }
+    if (count == 0) {
+        conf_report_place(draft->report, 1, 1, "",
+                          "there is no tenant in this file: write apiVersion: clawbox/v1, ...");
+        return 0;
+    }
+    out->specs = calloc(count, sizeof(struct spec *));
+    if (out->specs == NULL) {
+        return CB_ENOMEM;
+    }
+    for (const struct conf_node *node = tree->documents; node != NULL; node = node->next) {
+        *draft = (struct conf_draft){
+            .report = draft->report, .files = draft->files, .presets = draft->presets, .spec = spec_new()};
+        if (draft->spec == NULL) {
+            return CB_ENOMEM;
+        }
+        int r = read_tenant(draft, node);
+        check_tenant_name(draft->report, out, draft->spec, node);
+        out->specs[out->count++] = draft->spec;
+        if (r != 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+int conf_tenants_load(struct span text, const char *file_name, const struct conf_files *files,
+                      struct conf_tenants *out, struct buf *errors)
+{
+    struct conf_report report = {.file = file_name, .out = errors};
+    struct conf_presets presets = {0};
+    struct conf_tree tree = {0};
+    struct conf_tree_error error;
+    *out = (struct conf_tenants){0};
+    struct conf_draft *draft = calloc(1, sizeof(*draft));
+    int r = draft != NULL ? conf_presets_load(&presets) : CB_ENOMEM;
+    if (r != 0) {
+        goto out;
+    }
+    *draft = (struct conf_draft){.report = &report, .files = files, .presets = &presets};
+    r = conf_tree_read(text, &tree, &error);
+    if (r == 0) {
+        r = read_documents(draft, &tree, out);
+    } else if (error.line != 0) {
+        conf_report_place(&report, error.line, error.column, error.path, error.message);
+        r = 0;
+    }
+    conf_report_end(&report);
+    if (r == 0) {
+        r = report.failure != 0 ? report.failure : report.count != 0 ? CB_ECONFIG : 0;
+    }
+out:
+    if (r != 0) {
+        conf_tenants_deinit(out);
+    }
+    conf_tree_deinit(&tree);
+    conf_presets_deinit(&presets);
+    free(draft);
+    return r;
+}
+
+void conf_tenants_deinit(struct conf_tenants *tenants)
+{
+    for (size_t i = 0; i < tenants->count; i++) {
+        spec_free(tenants->specs[i]);
+    }
+    free(tenants->specs);
+    *tenants = (struct conf_tenants){0};
+}

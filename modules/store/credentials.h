@@ -1,0 +1,37 @@
+/*
+ * credentials.h - sealed credentials and certificate authorities in the database. What is sealed stays sealed here.
+ *
+ * Functions that change something are transactions of their own; see tenants.h.
+ */
+#ifndef CB_STORE_CREDENTIALS_H
+#define CB_STORE_CREDENTIALS_H
+
+#include "ipc/codec.h"
+#include "store/db.h"
+
+/*
+ * Sets a credential or replaces it, and raises the tenant's generation. `binding` is our copy of what the box has inside.
+ * CB_ENOTFOUND: no such tenant. CB_ECONFLICT: the name is another tenant's by now, or its routes send the credential where
+ * `binding` does not allow it. CB_EINVAL: an invalid name, an empty box or binding.
+ */
+CB_MUST_USE int store_credential_put(struct store_db *db, const struct ipc_credential_put *put,
+                                     uint64_t now_ms, uint64_t *generation);
+/* Takes box and binding away; placeholder and version stay. CB_ENOTFOUND: no such tenant, or not set. */
+CB_MUST_USE int store_credential_delete(struct store_db *db, struct span tenant, struct span credential,
+                                        uint64_t *tenant_id, uint64_t *generation);
+/* Appends the sealed box. CB_ENOTFOUND: not set. */
+CB_MUST_USE int store_credential_box(struct store_db *db, uint64_t tenant_id, struct span credential,
+                                     struct buf *box);
+/* Appends the list of the message SPEC: what the tenant's spec uses. */
+CB_MUST_USE int store_credentials_for_egress(struct store_db *db, uint64_t tenant_id, struct buf *out);
+/* Appends the list of the message TENANT: what is used or set. */
+CB_MUST_USE int store_credentials_for_people(struct store_db *db, uint64_t tenant_id, struct buf *out);
+
+/* Appends certificate and sealed key of the tenant's CA. CB_ENOTFOUND: it has none, or there is no such tenant. */
+CB_MUST_USE int store_ca_get(struct store_db *db, uint64_t tenant_id, struct buf *cert,
+                             struct buf *sealed_key);
+/* Stores or replaces it. CB_ENOTFOUND: no such tenant. */
+CB_MUST_USE int store_ca_put(struct store_db *db, uint64_t tenant_id, struct span cert,
+                             struct span sealed_key, uint64_t now_ms);
+
+#endif

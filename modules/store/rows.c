@@ -1,0 +1,210 @@
+/* rows.c - what a tenant's egress and the vault ask: routes, sealed rows, certificate authorities, hosts. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "policy/spec.h"
+#include "store/credentials.h"
+#include "store/state.h"
+#include "store/tenants.h"
+#include "tls/seal.h"
+
+#define VAULT_KEY_NAME SPAN_LIT("vault_key")
+#define VAULT_KEY_LEN  32
+
+/* ---- egress ---- */
+
+static int rows_spec(struct store_peer *p, const struct ipc_in *in)
+{
+    struct ipc_spec_get get;
+    int bad = ipc_get_spec_get(in->payload, &get);
+    if (bad != 0) {
+        return bad;
+    }
+    struct store_tenant t;
+    struct buf credentials;
+    uint8_t hash[DIGEST_LEN] = {0};
+    buf_init(&credentials, IPC_PAGE_MAX / 2);
+    struct ipc_spec m = {.token_hash = span_of(hash, sizeof(hash))};
+    int r = store_tenant_get_by_id(p->store->db, p->tenant_id, &t);
+    if (r == 0) {
+        const struct span token = span_str(t.token);
+        digest_sha256(&token, 1, hash);
+        r = store_credentials_for_egress(p->store->db, p->tenant_id, &credentials);
+        m.generation = t.generation;
+        m.spec = r == 0 ? buf_span(&t.spec) : SPAN_EMPTY;
+        m.credentials = r == 0 ? buf_span(&credentials) : SPAN_EMPTY;
+    }
+    m.code = store_answer_code(r);
+    int sent = ipc_send_spec(p->chan, in->call, &m);
+    store_tenant_deinit(&t);
+    buf_deinit(&credentials);
+    return sent;
+}
+
+int rows_egress(struct store_peer *p, const struct ipc_in *in)
+{
+    switch (in->msg) {
+    case IPC_MSG_AUDIT_DECISION:
+        return batch_decision(p, in);
+    case IPC_MSG_AUDIT_OUTCOME:
+        return batch_outcome(p, in);
+    case IPC_MSG_SPEC_GET:
+        batch_commit(p->store);
+        return rows_spec(p, in);
+    default:
+        return CB_EPERM;
+    }
+}
+
+/* ---- vault ---- */
+
+static int rows_done(struct store_peer *p, uint32_t call, int r)
+{
+    struct ipc_done m = {.code = store_answer_code(r),
+                         .why = r != 0 ? span_str(store_db_why(p->store->db)) : SPAN_EMPTY};
+    return ipc_send_done(p->chan, call, &m);
+}
+
+static int rows_vault_key(struct store_peer *p, const struct ipc_in *in)
+{
+    struct ipc_vault_key_get get;
+    struct buf key;
+    buf_init(&key, VAULT_KEY_LEN);
+    int r = ipc_get_vault_key_get(in->payload, &get);
+    if (r == 0) {
+        r = store_meta_get(p->store->db, VAULT_KEY_NAME, &key);
+        r = r == CB_ENOTFOUND ? 0 : r;
+    }
+    if (r == 0) {
+        r = ipc_send_vault_key(p->chan, in->call, &(struct ipc_vault_key){.public_key = buf_span(&key)});
+    }
+    buf_deinit(&key);
+    return r;
+}
+
+static int rows_vault_key_put(struct store_peer *p, const struct ipc_in *in)
+{
+    struct ipc_vault_key_put put;
+    int r = ipc_get_vault_key_put(in->payload, &put);
+    if (r != 0) {
+        return r;
+    }
+    if (put.public_key.len != VAULT_KEY_LEN) {
+        return CB_EMALFORMED;
+    }
+    return rows_done(p, in->call, store_meta_add(p->store->db, VAULT_KEY_NAME, put.public_key));
+}
+
+static int rows_sealed(struct store_peer *p, const struct ipc_in *in)
+{
+    struct ipc_sealed_get get;
+    int r = ipc_get_sealed_get(in->payload, &get);
+    if (r != 0) {
+        return r;
+    }
+    struct buf box;
+    buf_init(&box, IPC_BOX_MAX);
+    int code = store_credential_box(p->store->db, get.tenant_id, get.credential, &box);
+    struct ipc_sealed m = {.code = store_answer_code(code), .box = buf_span(&box)};
+    r = ipc_send_sealed(p->chan, in->call, &m);
+    buf_deinit(&box);
+    return r;
+}
+
+static int rows_ca(struct store_peer *p, const struct ipc_in *in)
+{
+    struct ipc_ca_get get;
+    int r = ipc_get_ca_get(in->payload, &get);
+    if (r != 0) {
+        return r;
+    }
+    struct store_tenant t;
+    struct buf cert;
+    struct buf sealed_key;
+    buf_init(&cert, IPC_CERT_MAX);
+    buf_init(&sealed_key, IPC_CERT_MAX);
+    int code = store_tenant_get_by_id(p->store->db, get.tenant_id, &t);
+    if (code == 0) {
+        code = store_ca_get(p->store->db, get.tenant_id, &cert, &sealed_key);
+        code = code == CB_ENOTFOUND ? 0 : code; /* no CA yet */
+    }
+    struct ipc_ca_row m = {.code = store_answer_code(code),
+                           .tenant = code == 0 ? span_str(t.name) : SPAN_EMPTY,
+                           .cert = code == 0 ? buf_span(&cert) : SPAN_EMPTY,
+                           .sealed_key = code == 0 ? buf_span(&sealed_key) : SPAN_EMPTY};
+    r = ipc_send_ca_row(p->chan, in->call, &m);
+    store_tenant_deinit(&t);
+    buf_deinit(&cert);
+    buf_deinit(&sealed_key);
+    return r;
+}
+
+static int rows_ca_put(struct store_peer *p, const struct ipc_in *in)
+{
+    struct ipc_ca_put put;
+    int r = ipc_get_ca_put(in->payload, &put);
+    if (r != 0) {
+        return r;
+    }
+    r = store_ca_put(p->store->db, put.tenant_id, put.cert, put.sealed_key, clock_wall_ms());
+    return rows_done(p, in->call, r);
+}
+
+/* The host patterns of the tenant's allow routes: for which the vault signs leaves. */
+static int hosts_collect(const struct spec *spec, struct buf *out)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < spec->route_count; i++) {
+        if (spec->routes[i].action == SPEC_ACTION_ALLOW) {
+            r = buf_appendf(out, "%s\n", spec->routes[i].host);
+        }
+    }
+    return r;
+}
+
+static int rows_hosts(struct store_peer *p, const struct ipc_in *in)
+{
+    struct ipc_hosts_get get;
+    int r = ipc_get_hosts_get(in->payload, &get);
+    if (r != 0) {
+        return r;
+    }
+    struct store_tenant t;
+    struct spec *spec = NULL;
+    struct buf hosts;
+    buf_init(&hosts, IPC_PAGE_MAX - 64);
+    int code = store_tenant_get_by_id(p->store->db, get.tenant_id, &t);
+    if (code == 0) {
+        code = spec_decode(buf_span(&t.spec), &spec);
+    }
+    if (code == 0) {
+        code = hosts_collect(spec, &hosts);
+    }
+    struct ipc_hosts m = {.code = store_answer_code(code),
+                          .hosts = code == 0 ? buf_span(&hosts) : SPAN_EMPTY};
+    r = ipc_send_hosts(p->chan, in->call, &m);
+    spec_free(spec);
+    store_tenant_deinit(&t);
+    buf_deinit(&hosts);
+    return r;
+}
+
+int rows_vault(struct store_peer *p, const struct ipc_in *in)
+{
+    batch_commit(p->store);
+    switch (in->msg) {
+    case IPC_MSG_VAULT_KEY_GET:
+        return rows_vault_key(p, in);
+    case IPC_MSG_VAULT_KEY_PUT:
+        return rows_vault_key_put(p, in);
+    case IPC_MSG_SEALED_GET:
+        return rows_sealed(p, in);
+    case IPC_MSG_CA_GET:
+        return rows_ca(p, in);
+    case IPC_MSG_CA_PUT:
+        return rows_ca_put(p, in);
+    case IPC_MSG_HOSTS_GET:
+        return rows_hosts(p, in);
+    default:
+        return CB_EPERM;
+    }
+}

@@ -1,0 +1,113 @@
+/*
+ * state.h - what the files of the role share. Nothing outside of the module includes this.
+ *
+ *   store.c    the role: channels, setup, stop
+ *   batch.c    audit records: one commit per turn of the loop, answers after it
+ *   rows.c     what egress and vault ask: routes, sealed rows, hosts
+ *   admin.c    what the api asks: tenants, credentials, pages of the audit
+ * Below them, and without messages: db.c, file.c, tenants.c, credentials.c, audit.c, audit_row.c.
+ */
+#ifndef CB_STORE_STATE_H
+#define CB_STORE_STATE_H
+
+#include "base/list.h"
+#include "ipc/chan.h"
+#include "store/audit.h"
+#include "store/db.h"
+
+struct store;
+
+/* One channel. For an egress the tenant is what the monitor said, never what a message says. */
+struct store_peer {
+    struct list link;
+    struct store *store;
+    enum ipc_role role;
+    uint64_t tenant_id;
+    char tenant[IPC_NAME_MAX + 1];
+    struct ipc_chan *chan;
+};
+
+/* A decision that is in the open transaction. */
+struct batch_decision {
+    struct store_peer *peer; /* NULL: it went meanwhile */
+    uint32_t call;
+    uint64_t seq;
+};
+
+/* An outcome that is not known to be durable yet. */
+struct batch_outcome {
+    uint64_t tenant_id;
+    char tenant[IPC_NAME_MAX + 1];
+    struct ipc_audit_outcome m; /* its spans are set anew from the arrays below */
+    uint8_t request_id[IPC_REQUEST_ID_LEN];
+    char peer[64];
+    uint8_t peer_len;
+};
+
+#define BATCH_DECISIONS_MAX 4096  /* with so many the batch is committed at once */
+#define BATCH_OUTCOMES_MAX  10000 /* kept while the database takes nothing; more are lost, and that is said */
+
+struct batch {
+    struct batch_decision *decisions;
+    size_t decision_count;
+    struct batch_outcome *outcomes;
+    size_t outcome_count;   /* all that wait */
+    size_t outcome_room;    /* allocated */
+    size_t outcome_written; /* the first so many are in the open transaction */
+    bool open;
+    uint64_t failed_ms; /* when the database last refused; 0: it takes records */
+    int failed_code;
+    uint64_t lost;
+    struct net_task commit;
+    struct net_timer *retry;
+};
+
+struct store {
+    struct net_loop *loop;
+    struct store_db *db;
+    struct list peers;
+    struct batch batch;
+    struct list applies; /* answers to TENANTS_APPLY that wait for listeners */
+    struct net_timer *apply_timer;
+    struct net_timer *stop_timer;
+    bool stopping;
+};
+
+/* The positive number that stands for an error in an answer. */
+static inline uint32_t store_answer_code(int r)
+{
+    return (uint32_t)-r;
+}
+
+/* ---- store.c ---- */
+
+/* The channel to a role; for egress that of the tenant. NULL while it is down. */
+struct store_peer *peer_find(struct store *s, enum ipc_role role, uint64_t tenant_id);
+/* Tells a tenant's egress that its routes or credentials changed, if it runs. */
+void peer_tell_spec_changed(struct store *s, uint64_t tenant_id, uint64_t generation);
+
+/* ---- batch.c ---- */
+
+CB_MUST_USE int batch_init(struct store *s);
+void batch_deinit(struct store *s);
+/* AUDIT_DECISION and AUDIT_OUTCOME. The result is for the channel: other than 0 drops it. */
+CB_MUST_USE int batch_decision(struct store_peer *p, const struct ipc_in *in);
+CB_MUST_USE int batch_outcome(struct store_peer *p, const struct ipc_in *in);
+/* Commits what is open, and answers. Everything else that reads or writes the database calls this first. */
+void batch_commit(struct store *s);
+void batch_forget_peer(struct store *s, const struct store_peer *p);
+
+/* ---- rows.c ---- */
+
+CB_MUST_USE int rows_egress(struct store_peer *p, const struct ipc_in *in);
+CB_MUST_USE int rows_vault(struct store_peer *p, const struct ipc_in *in);
+
+/* ---- admin.c ---- */
+
+CB_MUST_USE int admin_message(struct store_peer *p, const struct ipc_in *in);
+/* A tenant's listener is there: the apply that made the tenant may be answered. */
+void admin_listening(struct store *s, uint64_t tenant_id);
+/* Drops answers that nobody waits for any more. */
+void admin_forget_api(struct store *s);
+
+#endif

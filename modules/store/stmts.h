@@ -1,0 +1,84 @@
+/*
+ * stmts.h - every SQL statement of the store, each prepared once. There is no other SQL but what db.c needs to open a
+ * file, and none is ever put together from text.
+ */
+#ifndef CB_STORE_STMTS_H
+#define CB_STORE_STMTS_H
+
+/* clang-format off */
+#define STORE_STATEMENTS(S) \
+    S(BEGIN, "BEGIN IMMEDIATE") \
+    S(COMMIT, "COMMIT") \
+    S(ROLLBACK, "ROLLBACK") \
+    \
+    S(META_GET, "SELECT value FROM meta WHERE name = ?1") \
+    S(META_ADD, "INSERT INTO meta (name, value) VALUES (?1, ?2)") \
+    \
+    S(TENANT_BY_NAME, "SELECT id, name, generation, port, token, yaml, spec FROM tenant WHERE name = ?1") \
+    S(TENANT_BY_ID, "SELECT id, name, generation, port, token, yaml, spec FROM tenant WHERE id = ?1") \
+    S(TENANT_ADD, \
+      "INSERT INTO tenant (name, generation, token, yaml, spec, routes, created_ms, updated_ms)" \
+      " VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?6)") \
+    S(TENANT_CHANGE, \
+      "UPDATE tenant SET generation = generation + 1, yaml = ?2, spec = ?3, routes = ?4," \
+      " updated_ms = max(?5, created_ms) WHERE id = ?1") \
+    S(TENANT_TOUCH, "UPDATE tenant SET generation = generation + 1 WHERE id = ?1") \
+    S(TENANT_SET_PORT, "UPDATE tenant SET port = ?2 WHERE id = ?1") \
+    S(TENANT_DELETE, "DELETE FROM tenant WHERE id = ?1") \
+    S(TENANT_LIST, \
+      "SELECT t.name, t.id, t.port, t.routes," \
+      " (SELECT count(*) FROM credential c WHERE c.tenant_id = t.id AND c.used = 1)," \
+      " (SELECT count(*) FROM credential c WHERE c.tenant_id = t.id AND c.box IS NOT NULL)," \
+      " t.created_ms, t.updated_ms FROM tenant t WHERE t.name > ?1 ORDER BY t.name LIMIT ?2") \
+    \
+    S(CREDENTIAL_GET, \
+      "SELECT placeholder, used, version, binding, box FROM credential WHERE tenant_id = ?1 AND name = ?2") \
+    S(CREDENTIAL_LIST, \
+      "SELECT name, placeholder, binding, iif(box IS NULL, 0, version), set_ms, used FROM credential" \
+      " WHERE tenant_id = ?1 ORDER BY name") \
+    S(CREDENTIAL_UNUSE, "UPDATE credential SET used = 0 WHERE tenant_id = ?1") \
+    S(CREDENTIAL_USE, \
+      "INSERT INTO credential (tenant_id, name, placeholder, used, version, binding, box, set_ms)" \
+      " VALUES (?1, ?2, ?3, 1, 0, x'', NULL, 0)" \
+      " ON CONFLICT (tenant_id, name) DO UPDATE SET used = 1," \
+      " placeholder = iif(placeholder = '', excluded.placeholder, placeholder)") \
+    S(CREDENTIAL_PUT, \
+      "INSERT INTO credential (tenant_id, name, placeholder, used, version, binding, box, set_ms)" \
+      " VALUES (?1, ?2, '', 0, 1, ?3, ?4, ?5)" \
+      " ON CONFLICT (tenant_id, name) DO UPDATE SET version = version + 1, binding = excluded.binding," \
+      " box = excluded.box, set_ms = excluded.set_ms") \
+    S(CREDENTIAL_CLEAR, \
+      "UPDATE credential SET version = version + 1, binding = x'', box = NULL, set_ms = 0" \
+      " WHERE tenant_id = ?1 AND name = ?2 AND box IS NOT NULL") \
+    \
+    S(CA_GET, "SELECT cert, sealed_key FROM ca WHERE tenant_id = ?1") \
+    S(CA_PUT, \
+      "INSERT INTO ca (tenant_id, cert, sealed_key, created_ms) VALUES (?1, ?2, ?3, ?4)" \
+      " ON CONFLICT (tenant_id) DO UPDATE SET cert = excluded.cert, sealed_key = excluded.sealed_key," \
+      " created_ms = excluded.created_ms") \
+    \
+    S(AUDIT_LAST, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1") \
+    S(AUDIT_ADD, "INSERT INTO audit (seq, tenant, time_ms, denied, row, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)") \
+    S(AUDIT_WALK, \
+      "SELECT seq, tenant, time_ms, denied, row, hash FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2") \
+    S(AUDIT_HASH, "SELECT hash FROM audit WHERE seq = ?1") \
+    S(AUDIT_PAGE, \
+      "SELECT seq, row, hash FROM audit WHERE seq > ?1 AND time_ms >= ?2 AND denied >= ?3 ORDER BY seq LIMIT ?4") \
+    S(AUDIT_PAGE_TENANT, \
+      "SELECT seq, row, hash FROM audit WHERE seq > ?1 AND time_ms >= ?2 AND denied >= ?3 AND tenant = ?5" \
+      " ORDER BY seq LIMIT ?4") \
+    S(AUDIT_NEWEST, \
+      "SELECT seq, row, hash FROM audit WHERE seq > ?1 AND time_ms >= ?2 AND denied >= ?3 ORDER BY seq DESC LIMIT ?4") \
+    S(AUDIT_NEWEST_TENANT, \
+      "SELECT seq, row, hash FROM audit WHERE seq > ?1 AND time_ms >= ?2 AND denied >= ?3 AND tenant = ?5" \
+      " ORDER BY seq DESC LIMIT ?4")
+/* clang-format on */
+
+enum store_stmt {
+#define STORE_STMT_ENUM(name, sql) STORE_STMT_##name,
+    STORE_STATEMENTS(STORE_STMT_ENUM)
+#undef STORE_STMT_ENUM
+        STORE_STMT__COUNT
+};
+
+#endif

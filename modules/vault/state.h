@@ -1,0 +1,178 @@
+/*
+ * state.h - what the files of this role share. Nothing outside of it includes this.
+ *
+ *   vault.c        the role: the master key, the store's channel, setup
+ *   peer.c         tenants, their channels, and the requests that wait for the store
+ *   credential.c   UNSEAL
+ *   ca.c           a tenant's CA: loaded, or made once; the few that are kept unsealed
+ *   leaf.c         LEAF_SIGN and CA_CERT_GET: what waits for hosts and CA, and the answers
+ *
+ * Requests are answered in the call that brings them or wait for the store. What waits is a struct vault_wait that
+ * hangs on its channel, so it ends with it; a tenant's record lives as long as anything hangs on it.
+ */
+#ifndef CB_VAULT_STATE_H
+#define CB_VAULT_STATE_H
+
+#include "base/list.h"
+#include "base/secret.h"
+#include "ipc/chan.h"
+#include "tls/cert.h"
+#include "tls/seal.h"
+
+#define VAULT_TENANT_BUCKETS 1024
+#define VAULT_CA_KEPT        64  /* CA keys in memory at once */
+#define VAULT_WAITS_MAX      256 /* requests of one channel that wait; with more it is not read */
+
+struct vault_ca {
+    struct tls_key *key; /* NULL: not there */
+    struct buf cert;     /* DER */
+};
+
+/* Denial leaves that a tenant may still have: a bucket that fills with time. */
+struct vault_bucket {
+    uint64_t at_ms; /* when `thousandths` was right; 0: never used, full */
+    uint64_t thousandths;
+    uint64_t refused; /* since the last warning */
+    uint64_t warned_ms;
+};
+
+/* What is known of one tenant. The api's channel hangs on the record with id 0, which is nobody's. */
+struct vault_tenant {
+    struct list link; /* in its bucket of vault.tenants */
+    struct vault *vault;
+    uint64_t id;
+    struct list peers; /* struct vault_peer */
+    struct list waits; /* struct vault_wait: for hosts or CA */
+    uint32_t epoch;    /* counts FORGETs, so that an answer from before one is not kept */
+
+    struct buf hosts; /* patterns, one per line */
+    bool hosts_known;
+    bool hosts_asked;
+    uint32_t hosts_epoch; /* when they were asked for */
+
+    struct vault_ca ca;
+    struct list ca_age;     /* in vault.cas while there is a key */
+    struct vault_ca making; /* until the store has it */
+    bool ca_asked;
+    uint32_t ca_epoch;
+
+    struct vault_bucket denials;
+};
+
+struct vault_peer {
+    struct list link; /* tenant.peers, or vault.doomed */
+    struct vault *vault;
+    struct vault_tenant *tenant; /* whose channel this is; from the monitor, never from a message */
+    enum ipc_role role;
+    struct ipc_chan *chan;
+    struct list waits;
+    size_t wait_count;
+    bool doomed; /* could not be answered: freed at the end of the turn */
+};
+
+enum vault_wait_kind { VAULT_WAIT_UNSEAL, VAULT_WAIT_LEAF, VAULT_WAIT_CA_CERT };
+
+/* A request that waits for the store. */
+struct vault_wait {
+    struct list of_peer;
+    struct list of_tenant; /* linked for LEAF and CA_CERT */
+    struct vault_peer *peer;
+    enum vault_wait_kind kind;
+    uint32_t call;       /* of the peer's request */
+    uint32_t store_call; /* UNSEAL: of ours */
+    size_t text_len;
+    size_t public_key_len;
+    char text[IPC_HOST_MAX]; /* the credential's name, or the canonical host */
+    uint8_t public_key[TLS_PUBLIC_KEY_MAX];
+};
+
+struct vault {
+    struct net_loop *loop;
+    struct ipc_chan *store;    /* NULL while it is down */
+    struct secret *master;     /* until GO */
+    struct secret *secret_key; /* from GO on */
+    uint8_t public_key[SEAL_PUBLIC_LEN];
+    uint32_t held; /* confinement layers */
+    bool going;    /* confined: the store may be asked */
+    bool serving;  /* the key belongs to the database: channels are read */
+    int status;
+    struct list tenants[VAULT_TENANT_BUCKETS];
+    struct list cas; /* tenants with an unsealed key, most recently used first */
+    size_t ca_count;
+    struct list doomed;
+    struct net_task reap;
+};
+
+/* The positive number that stands for an error in an answer. */
+static inline uint32_t vault_code(int r)
+{
+    return (uint32_t)-r;
+}
+
+/* The other way round, for a number that the store sent: 0 or a negative code, whatever it is. */
+static inline int vault_result(uint32_t code)
+{
+    return code <= INT32_MAX ? -(int)code : CB_EMALFORMED;
+}
+
+/* ---- peer.c ---- */
+
+void vault_init(struct vault *v);
+/* The tenant's record, or NULL. */
+struct vault_tenant *tenant_find(struct vault *v, uint64_t id);
+/* The same, made when it is missing; NULL when out of memory. tenant_settle() must follow. */
+struct vault_tenant *tenant_get(struct vault *v, uint64_t id);
+/* Frees the record when nothing hangs on it any more. Call last: the record may be gone. */
+void tenant_settle(struct vault_tenant *t);
+/* Calls `each` for all tenants; it may settle its tenant. */
+void tenant_each(struct vault *v, void (*each)(struct vault_tenant *t));
+
+/* Adds a channel in the place of an older one of the same role and tenant. On failure the descriptor stays the caller's. */
+CB_MUST_USE int peer_add(struct vault *v, enum ipc_role role, uint64_t tenant_id, int fd);
+/* Reads the channel or not, as is right now. */
+void peer_flow(struct vault_peer *p);
+/* Takes the result of sending an answer: a peer that cannot be given its answer is dropped. */
+void peer_sent(struct vault_peer *p, int r);
+
+/* A request that is going to wait; NULL when out of memory. */
+struct vault_wait *wait_new(struct vault_peer *p, enum vault_wait_kind kind, uint32_t call, struct span text,
+                            struct span public_key);
+/* Forgets it, without an answer. */
+void wait_free(struct vault_wait *w);
+/* Answers it with an error (negative code) and forgets it. */
+void wait_fail(struct vault_wait *w, int r);
+/* Answers everything that waits for the store with CB_ECLOSED. */
+void waits_fail_all(struct vault *v);
+
+/* ---- credential.c ---- */
+
+/* UNSEAL. The result is for the channel: other than 0 drops it. */
+CB_MUST_USE int credential_unseal(struct vault_peer *p, const struct ipc_in *in);
+/* Answers UNSEAL with an error. */
+void credential_refuse(struct vault_peer *p, uint32_t call, int r);
+
+/* ---- ca.c ---- */
+
+/* Asks the store for the tenant's CA, and makes one when there is none; leaf_advance() is called at the end, or
+ * leaf_fail(). */
+CB_MUST_USE int ca_fetch(struct vault_tenant *t);
+/* Marks the tenant's CA as just used. */
+void ca_touch(struct vault_tenant *t);
+/* Wipes the unsealed key, and what was being made. */
+void ca_drop(struct vault_tenant *t);
+
+/* ---- leaf.c ---- */
+
+/* LEAF_SIGN and CA_CERT_GET. The result is for the channel. */
+CB_MUST_USE int leaf_sign(struct vault_peer *p, const struct ipc_in *in);
+CB_MUST_USE int leaf_ca_cert(struct vault_peer *p, const struct ipc_in *in);
+/* Answers what can be answered, asks for what is missing. */
+void leaf_advance(struct vault_tenant *t);
+/* Fails what waits for the tenant's hosts or CA; or only what waits for its hosts. */
+void leaf_fail(struct vault_tenant *t, int r, bool only_leaves);
+void leaf_refuse(struct vault_peer *p, uint32_t call, int r);
+void leaf_refuse_ca_cert(struct vault_peer *p, uint32_t call, int r);
+/* FORGET. */
+void leaf_forget(struct vault_tenant *t);
+
+#endif
