@@ -65,7 +65,7 @@ CREATE TABLE audit (
     seq        INTEGER NOT NULL PRIMARY KEY CHECK (seq > 0),
     tenant     TEXT    NOT NULL CHECK (length(tenant) BETWEEN 1 AND 40),
     time_ms    INTEGER NOT NULL CHECK (time_ms >= 0),
-    -- 1: the verdict of its reason is "denied".
+    -- 1: clawbox said no; 0: the verdict of its reason is "allowed" or "failed".
     denied     INTEGER NOT NULL CHECK (denied IN (0, 1)),
     -- The canonical encoding (modules/store/audit.h).
     row        BLOB    NOT NULL CHECK (typeof(row) = 'blob' AND length(row) BETWEEN 1 AND 8192),

@@ -262,9 +262,11 @@ static int audit_verify(int argc, char **argv)
     bool holds = r == CMD_GO && control_flag(root, "ok");
     if (r == CMD_GO && json) {
         control_print_body(&answer);
+    } else if (holds && control_number(root, "rows") == 0) {
+        (void)printf("the chain holds: there are no records yet\n");
     } else if (holds) {
-        (void)printf("the chain holds: %llu records", (unsigned long long)control_number(root, "rows"));
-        (void)printf(", the last is %llu with the hash %s\n",
+        (void)printf("the chain holds: %llu records, the last is %llu with the hash %s\n",
+                     (unsigned long long)control_number(root, "rows"),
                      (unsigned long long)control_number(root, "last_seq"), control_text(root, "hash"));
     } else if (r == CMD_GO) {
         (void)cmd_fail("the chain of the audit is broken at record %llu, behind %llu good ones: %s",

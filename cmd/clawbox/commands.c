@@ -21,8 +21,7 @@ static const char help_serve[] =
     "  --uid-base N       as root: the first of the user ids that the roles take (default: 400000)\n"
     "  --waive LAYER      run although the kernel lacks a layer of the confinement; may be repeated:\n"
     "                     no_new_privs, dumpable, limits, seccomp, uid\n"
-    "  --log-level LEVEL  error, warn, info or debug (default: info)\n" STATE_HELP
-    "\n"
+    "  --log-level LEVEL  error, warn, info or debug (default: info)\n" STATE_HELP "\n"
     "example:\n"
     "  clawbox serve --state ~/clawbox-state\n";
 
@@ -94,7 +93,7 @@ static const char help_audit[] =
     "options:\n"
     "  -n N            the last N requests (default: 20, or all with --since); with --json the last N records\n"
     "  --since TIME    not older than 90s, 30m, 1h or 2d\n"
-    "  --denied        only what was refused\n"
+    "  --denied        only what was refused: the verdicts denied, tripwire, invalid and limited\n"
     "  --follow        go on with new records as they come\n"
     "  --json          one JSON object per line, every record in full\n" STATE_HELP "\n"
     "example:\n"

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /* A message in one piece. What came from an argument or from the server must not steer the terminal. */
-static void say(int code, const char *fmt, va_list ap)
+CB_PRINTF(2, 0) static void say(int code, const char *fmt, va_list ap)
 {
     char text[2048];
     (void)vsnprintf(text, sizeof(text), fmt, ap);

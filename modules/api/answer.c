@@ -163,7 +163,7 @@ void api_refuse_code(struct api_request *q, int code, struct span why)
 
 void api_refuse_answer(struct api_request *q, uint32_t code, struct span why)
 {
-    api_refuse_code(q, code <= INT32_MAX ? -(int)code : CB_EINTERNAL, why);
+    api_refuse_code(q, ipc_result(code), why);
 }
 
 /* ---- calls ---- */

@@ -89,6 +89,11 @@ static int on_page(struct api_request *q, struct span payload)
     if (error != 0) {
         return error;
     }
+    if (m.code != 0) {
+        api_refuse_code(q, ipc_result(m.code),
+                        SPAN_LIT("the audit cannot be read; the server's log says why"));
+        return 0;
+    }
     struct reader r = reader_of(m.rows);
     uint32_t count = ipc_list_read(&r, UINT16_MAX);
     for (uint32_t i = 0; i < count && r.error == 0; i++) {

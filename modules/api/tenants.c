@@ -56,6 +56,11 @@ static int on_list(struct api_request *q, struct span payload)
     if (error != 0) {
         return error;
     }
+    if (m.code != 0) {
+        api_refuse_code(q, ipc_result(m.code),
+                        SPAN_LIT("the tenants cannot be listed; the server's log says why"));
+        return 0;
+    }
     struct json *j = api_json_begin(q);
     struct reader r = reader_of(m.tenants);
     uint32_t count = ipc_list_read(&r, UINT16_MAX);

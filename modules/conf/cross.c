@@ -206,6 +206,23 @@ out:
     return r;
 }
 
+/* Reports the route with which it is too much. */
+static bool check_patterns(const struct conf_draft *draft)
+{
+    size_t patterns = 0;
+    for (size_t i = 0; i < draft->spec->route_count; i++) {
+        patterns += draft->spec->routes[i].path_count;
+        if (patterns > CONF_PATTERNS_MAX) {
+            conf_report_node(
+                draft->report, draft->route_nodes[i],
+                "a tenant has at most %d path patterns in all its routes: join some of them with * or **",
+                CONF_PATTERNS_MAX);
+            return false;
+        }
+    }
+    return true;
+}
+
 int conf_routes_cross_check(const struct conf_draft *draft)
 {
     check_route_names(draft);
@@ -216,5 +233,5 @@ int conf_routes_cross_check(const struct conf_draft *draft)
             return r;
         }
     }
-    return check_conflicts(draft);
+    return check_patterns(draft) ? check_conflicts(draft) : 0;
 }

@@ -9,6 +9,10 @@
 
 #include "policy/spec.h"
 
+/* Path patterns of one tenant, all routes together: whether two of them could match the same path is asked of every pair on
+ * a host. */
+#define CONF_PATTERNS_MAX 2048
+
 /* How a tenant file reaches the files that it names (caFile). */
 struct conf_files {
     /* Appends the file's content to `out`, which has a cap. 0 or a negative code, whose text goes into the message. */

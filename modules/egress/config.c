@@ -62,7 +62,7 @@ int config_take_credential(struct egress_credential *credential, const struct ip
         return r;
     }
     if (m.code != 0) {
-        return -(int)m.code;
+        return ipc_result(m.code);
     }
     struct secret *value = m.value.len != 0 ? secret_from(m.value) : NULL;
     char *binding = strndup((const char *)m.binding.ptr, m.binding.len);
@@ -214,7 +214,7 @@ static int on_spec(void *arg, int code, const struct ipc_in *in)
     }
     struct egress_config *config = NULL;
     if (m.code != 0) {
-        log_error_r(-(int)m.code, "the store has no routes for this tenant");
+        log_error_r(ipc_result(m.code), "the store has no routes for this tenant");
     } else if (config_make(&m, &config) == 0) {
         struct egress_config *old = e->config;
         if (old != NULL) {

@@ -183,7 +183,7 @@ static int on_decision_stored(void *arg, int code, const struct ipc_in *in)
     int bad = 0;
     if (r == 0) {
         bad = in->msg == IPC_MSG_AUDIT_STORED ? ipc_get_audit_stored(in->payload, &m) : CB_EMALFORMED;
-        r = bad != 0 ? bad : -(int)m.code;
+        r = bad != 0 ? bad : ipc_result(m.code);
     }
     if (r != 0) {
         log_warn_r(r, "request %s is refused, because it could not be recorded", s->record.id_text);

@@ -105,7 +105,7 @@ static int on_leaf(void *arg, int code, const struct ipc_in *in)
     int r = code;
     if (r == 0) {
         bad = in->msg == IPC_MSG_LEAF ? ipc_get_leaf(in->payload, &m) : CB_EMALFORMED;
-        r = bad != 0 ? bad : -(int)m.code;
+        r = bad != 0 ? bad : ipc_result(m.code);
     }
     if (r == 0) {
         r = tls_leaf_new(m.cert, m.ca, entry->cache->key, &entry->leaf);

@@ -7,6 +7,7 @@
 #ifndef CB_IPC_CODEC_H
 #define CB_IPC_CODEC_H
 
+#include "base/err.h"
 #include "ipc/msgs.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
@@ -63,6 +64,18 @@ const char *ipc_role_name(unsigned role);
 bool ipc_msg_permitted(unsigned msg, enum ipc_channel channel, enum ipc_role from, enum ipc_role to);
 /* SHA-256-free digest of the table (names, fields, limits) that two builds can compare: printed by `clawbox version`. */
 uint64_t ipc_table_digest(void);
+
+/* The `code` field of an answer: 0 for success, else the positive value of an error of base/err.h. A peer may send any
+ * number: one that is no error's becomes CB_EMALFORMED. */
+static inline uint32_t ipc_code(int result)
+{
+    return (uint32_t)-result;
+}
+
+static inline int ipc_result(uint32_t code)
+{
+    return code <= INT32_MAX ? -(int)code : CB_EMALFORMED;
+}
 
 /* ---- lists inside BYTES fields: a u32 count, then the elements one after the other ---- */
 

@@ -289,6 +289,7 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(U16, limit, 0)
 /* `tenants` is a list of: text name, u64 id, u16 port, u32 routes, u32 credentials used, u32 credentials set, u64 created_ms, u64 updated_ms. */
 #define IPC_FIELDS_tenant_page(F) \
+    F(U32, code, 0)               \
     F(BOOL, more, 0)              \
     F(BYTES, tenants, IPC_PAGE_MAX)
 #define IPC_FIELDS_tenant_get(F) F(TEXT, tenant, IPC_NAME_MAX)
@@ -323,6 +324,7 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(U16, limit, 0)
 /* `rows` is a list as store/audit.h describes it. */
 #define IPC_FIELDS_audit_rows(F) \
+    F(U32, code, 0)              \
     F(U64, last_seq, 0)          \
     F(BOOL, more, 0)             \
     F(BYTES, rows, IPC_PAGE_MAX)

@@ -4,9 +4,9 @@
 #include "base/log.h"
 
 #include <signal.h>
-#include <time.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 enum role_state { ROLE_NEW, ROLE_STARTED, ROLE_GOING, ROLE_READY, ROLE_STOPPING };
@@ -192,8 +192,9 @@ void ipc_role_ready(uint32_t layers)
 
 static void ignore_signals(void)
 {
-    /* A terminal sends these to the whole group; the monitor alone decides what they mean. */
-    static const int signals[] = {SIGPIPE, SIGINT, SIGHUP, SIGQUIT};
+    /* A terminal sends INT, HUP and QUIT to the whole group; the monitor alone decides what they mean. PIPE and XFSZ are
+     * errors of the call that caused them. */
+    static const int signals[] = {SIGPIPE, SIGXFSZ, SIGINT, SIGHUP, SIGQUIT};
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
         (void)signal(signals[i], SIG_IGN);
     }

@@ -231,6 +231,18 @@ static void raise_locked_memory(void)
     }
 }
 
+/* A tenant costs the monitor two descriptors, and the store and the vault one or two: more than the usual soft limit. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+            log_warn_r(-errno, "the limit of open descriptors stays as it is");
+        }
+    }
+}
+
 static void say_waived(uint32_t waived)
 {
     for (unsigned bit = 1; bit <= PRIV_LAYERS_ALL; bit <<= 1) {
@@ -255,6 +267,7 @@ static int monitor_start(struct monitor *m)
     }
     say_waived(m->options->waived);
     raise_locked_memory();
+    raise_descriptors();
     return start_fixed(m);
 }
 

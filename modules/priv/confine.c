@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct {
@@ -65,11 +66,19 @@ static int limit(__rlimit_resource_t what, uint64_t value)
     return setrlimit(what, &(struct rlimit){.rlim_cur = value, .rlim_max = value}) == 0 ? 0 : -errno;
 }
 
+/* The log may be a file, because somebody redirected standard error to one. It is then the only file that is open. */
+static uint64_t file_limit(const struct priv_profile *profile)
+{
+    struct stat st;
+    bool logs_to_file = fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode);
+    return profile->max_file_bytes == 0 && logs_to_file ? RLIM_INFINITY : profile->max_file_bytes;
+}
+
 static int confine_limits(const struct priv_profile *profile)
 {
     int r;
     if ((r = limit(RLIMIT_CORE, 0)) == 0 && (r = limit(RLIMIT_NOFILE, profile->max_descriptors)) == 0 &&
-        (r = limit(RLIMIT_FSIZE, profile->max_file_bytes)) == 0) {
+        (r = limit(RLIMIT_FSIZE, file_limit(profile))) == 0) {
         r = limit(RLIMIT_NPROC, 0);
     }
     return r;

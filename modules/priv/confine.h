@@ -41,7 +41,7 @@ struct priv_profile {
     unsigned needs;           /* of enum priv_need */
     uint64_t max_descriptors; /* RLIMIT_NOFILE */
     uint64_t
-        max_file_bytes; /* RLIMIT_FSIZE; 0: may not write files at all (pipes and sockets are not files) */
+        max_file_bytes; /* RLIMIT_FSIZE; 0: may not write files at all (pipes and sockets are not files), but the log */
 };
 
 /* Confines the calling process for good. *held receives the layers. A layer in `waived` may fail or is skipped

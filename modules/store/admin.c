@@ -18,7 +18,7 @@ static struct span admin_why(struct store *s, int r)
 
 static int admin_done(struct store_peer *p, uint32_t call, int r)
 {
-    struct ipc_done m = {.code = store_answer_code(r), .why = admin_why(p->store, r)};
+    struct ipc_done m = {.code = ipc_code(r), .why = admin_why(p->store, r)};
     return ipc_send_done(p->chan, call, &m);
 }
 
@@ -57,7 +57,7 @@ static int apply_answer(struct store_peer *p, uint32_t call, int code, const str
     int r = store_applied_write(applied, count, &results);
     if (r == 0) {
         struct ipc_tenants_applied m = {
-            .code = store_answer_code(code), .results = buf_span(&results), .why = admin_why(p->store, code)};
+            .code = ipc_code(code), .results = buf_span(&results), .why = admin_why(p->store, code)};
         r = ipc_send_tenants_applied(p->chan, call, &m);
     }
     buf_deinit(&results);
@@ -175,13 +175,14 @@ static int admin_list(struct store_peer *p, const struct ipc_in *in)
     struct buf page;
     buf_init(&page, IPC_PAGE_MAX);
     struct ipc_tenant_page answer = {.more = false};
-    r = store_tenant_list(p->store->db, m.after, m.limit, &page, &answer.more);
-    if (r == 0) {
+    int code = store_tenant_list(p->store->db, m.after, m.limit, &page, &answer.more);
+    if (code == 0) {
         answer.tenants = buf_span(&page);
-        r = ipc_send_tenant_page(p->chan, in->call, &answer);
     } else {
-        log_error_r(r, "the tenants cannot be listed (%s)", store_db_why(p->store->db));
+        log_error_r(code, "the tenants cannot be listed (%s)", store_db_why(p->store->db));
     }
+    answer.code = ipc_code(code);
+    r = ipc_send_tenant_page(p->chan, in->call, &answer);
     buf_deinit(&page);
     return r;
 }
@@ -210,7 +211,7 @@ static int admin_get(struct store_peer *p, const struct ipc_in *in)
                                      .spec = buf_span(&t.spec),
                                      .credentials = buf_span(&credentials)};
     }
-    answer.code = store_answer_code(code);
+    answer.code = ipc_code(code);
     r = ipc_send_tenant(p->chan, in->call, &answer);
     store_tenant_deinit(&t);
     buf_deinit(&credentials);
@@ -288,14 +289,16 @@ static int admin_audit_page(struct store_peer *p, const struct ipc_in *in)
     struct store_audit_page page;
     struct buf rows;
     buf_init(&rows, IPC_PAGE_MAX);
-    r = store_audit_page(p->store->db, &query, &rows, &page);
-    if (r == 0) {
-        struct ipc_audit_rows answer = {
-            .last_seq = page.last_seq, .more = page.more, .rows = buf_span(&rows)};
-        r = ipc_send_audit_rows(p->chan, in->call, &answer);
+    struct ipc_audit_rows answer = {.code = 0};
+    int code = store_audit_page(p->store->db, &query, &rows, &page);
+    if (code == 0) {
+        answer =
+            (struct ipc_audit_rows){.last_seq = page.last_seq, .more = page.more, .rows = buf_span(&rows)};
     } else {
-        log_error_r(r, "the audit cannot be read (%s)", store_db_why(p->store->db));
+        log_error_r(code, "the audit cannot be read (%s)", store_db_why(p->store->db));
     }
+    answer.code = ipc_code(code);
+    r = ipc_send_audit_rows(p->chan, in->call, &answer);
     buf_deinit(&rows);
     return r;
 }
@@ -310,7 +313,7 @@ static int admin_audit_verify(struct store_peer *p, const struct ipc_in *in)
     struct store_audit_verified v;
     uint32_t limit = m.limit < VERIFY_LIMIT_MAX ? m.limit : VERIFY_LIMIT_MAX;
     int code = store_audit_verify(p->store->db, m.after_seq, m.hash, limit, &v);
-    struct ipc_audit_verified answer = {.code = store_answer_code(code),
+    struct ipc_audit_verified answer = {.code = ipc_code(code),
                                         .last_seq = v.last_seq,
                                         .rows = v.rows,
                                         .hash = span_of(v.hash, sizeof(v.hash)),
@@ -321,7 +324,7 @@ static int admin_audit_verify(struct store_peer *p, const struct ipc_in *in)
 
 int admin_message(struct store_peer *p, const struct ipc_in *in)
 {
-    batch_commit(p->store);
+    batch_flush(p->store);
     switch (in->msg) {
     case IPC_MSG_TENANTS_APPLY:
         return admin_apply(p, in);

@@ -14,9 +14,11 @@ static void chain_hash(struct span before, struct span encoded, uint8_t out[DIGE
     digest_sha256(parts, 2, out);
 }
 
+/* What clawbox said no to, whatever the name of the no. */
 static bool is_denied(uint8_t reason)
 {
-    return policy_reason_verdict((enum policy_reason)reason) == POLICY_VERDICT_DENIED;
+    enum policy_verdict verdict = policy_reason_verdict((enum policy_reason)reason);
+    return verdict != POLICY_VERDICT_ALLOWED && verdict != POLICY_VERDICT_FAILED;
 }
 
 /* seq and hash of the last record; 0 and zeroes when there is none. */

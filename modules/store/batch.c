@@ -1,5 +1,6 @@
 /*
  * batch.c - audit records: all that came in one turn of the loop become durable in one commit, and are answered after it.
+ * Outcomes wait a moment for a decision to share its commit with.
  *
  * While the database takes nothing (a full disk), decisions are refused at once: so no request is sent unrecorded.
  * Outcomes of requests that were sent before are kept and written when it takes records again.
@@ -11,11 +12,12 @@
 
 #include <stdlib.h>
 
-#define BATCH_RETRY_MS 500
+#define BATCH_RETRY_MS   500
+#define BATCH_OUTCOME_MS 50 /* how long an outcome may wait for a decision to share a commit with */
 
 static void batch_answer(struct store_peer *p, uint32_t call, int code, uint64_t seq)
 {
-    struct ipc_audit_stored m = {.code = store_answer_code(code), .seq = seq};
+    struct ipc_audit_stored m = {.code = ipc_code(code), .seq = seq};
     int r = ipc_send_audit_stored(p->chan, call, &m);
     if (r != 0 && r != CB_ECLOSED) {
         log_error_r(r, "the egress of %s cannot be told that its record is durable", p->tenant);
@@ -230,8 +232,9 @@ int batch_outcome(struct store_peer *p, const struct ipc_in *in)
     if (m.peer.len != 0) {
         memcpy(o->peer, m.peer.ptr, m.peer.len);
     }
-    if (!batch_is_failing(s)) {
-        (void)batch_open(s); /* a failure keeps it for later */
+    /* Nobody waits for it: the next decision takes it along, or else the timer. */
+    if (!b->open && b->outcome_count == 1) {
+        net_timer_start(b->retry, BATCH_OUTCOME_MS, 0);
     }
     return 0;
 }
@@ -250,12 +253,17 @@ static void on_commit(void *arg)
     batch_commit(arg);
 }
 
+void batch_flush(struct store *s)
+{
+    if (s->batch.outcome_count != 0 && !batch_is_failing(s)) {
+        (void)batch_open(s); /* a failure keeps them for the timer */
+    }
+    batch_commit(s);
+}
+
 static void on_retry(void *arg)
 {
-    struct store *s = arg;
-    if (s->batch.outcome_count != 0) {
-        (void)batch_open(s); /* a failure starts the timer again */
-    }
+    batch_flush(arg);
 }
 
 int batch_init(struct store *s)
@@ -270,10 +278,7 @@ int batch_init(struct store *s)
 void batch_deinit(struct store *s)
 {
     struct batch *b = &s->batch;
-    batch_commit(s);
-    if (b->outcome_count != 0 && batch_open(s) == 0) {
-        batch_commit(s);
-    }
+    batch_flush(s);
     if (b->outcome_count != 0) {
         log_error("%zu outcomes are lost: the audit takes no records", b->outcome_count);
     }

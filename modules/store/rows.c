@@ -33,7 +33,7 @@ static int rows_spec(struct store_peer *p, const struct ipc_in *in)
         m.spec = r == 0 ? buf_span(&t.spec) : SPAN_EMPTY;
         m.credentials = r == 0 ? buf_span(&credentials) : SPAN_EMPTY;
     }
-    m.code = store_answer_code(r);
+    m.code = ipc_code(r);
     int sent = ipc_send_spec(p->chan, in->call, &m);
     store_tenant_deinit(&t);
     buf_deinit(&credentials);
@@ -59,7 +59,7 @@ int rows_egress(struct store_peer *p, const struct ipc_in *in)
 
 static int rows_done(struct store_peer *p, uint32_t call, int r)
 {
-    struct ipc_done m = {.code = store_answer_code(r),
+    struct ipc_done m = {.code = ipc_code(r),
                          .why = r != 0 ? span_str(store_db_why(p->store->db)) : SPAN_EMPTY};
     return ipc_send_done(p->chan, call, &m);
 }
@@ -104,7 +104,7 @@ static int rows_sealed(struct store_peer *p, const struct ipc_in *in)
     struct buf box;
     buf_init(&box, IPC_BOX_MAX);
     int code = store_credential_box(p->store->db, get.tenant_id, get.credential, &box);
-    struct ipc_sealed m = {.code = store_answer_code(code), .box = buf_span(&box)};
+    struct ipc_sealed m = {.code = ipc_code(code), .box = buf_span(&box)};
     r = ipc_send_sealed(p->chan, in->call, &m);
     buf_deinit(&box);
     return r;
@@ -127,7 +127,7 @@ static int rows_ca(struct store_peer *p, const struct ipc_in *in)
         code = store_ca_get(p->store->db, get.tenant_id, &cert, &sealed_key);
         code = code == CB_ENOTFOUND ? 0 : code; /* no CA yet */
     }
-    struct ipc_ca_row m = {.code = store_answer_code(code),
+    struct ipc_ca_row m = {.code = ipc_code(code),
                            .tenant = code == 0 ? span_str(t.name) : SPAN_EMPTY,
                            .cert = code == 0 ? buf_span(&cert) : SPAN_EMPTY,
                            .sealed_key = code == 0 ? buf_span(&sealed_key) : SPAN_EMPTY};
@@ -179,8 +179,7 @@ static int rows_hosts(struct store_peer *p, const struct ipc_in *in)
     if (code == 0) {
         code = hosts_collect(spec, &hosts);
     }
-    struct ipc_hosts m = {.code = store_answer_code(code),
-                          .hosts = code == 0 ? buf_span(&hosts) : SPAN_EMPTY};
+    struct ipc_hosts m = {.code = ipc_code(code), .hosts = code == 0 ? buf_span(&hosts) : SPAN_EMPTY};
     r = ipc_send_hosts(p->chan, in->call, &m);
     spec_free(spec);
     store_tenant_deinit(&t);

@@ -73,12 +73,6 @@ struct store {
     bool stopping;
 };
 
-/* The positive number that stands for an error in an answer. */
-static inline uint32_t store_answer_code(int r)
-{
-    return (uint32_t)-r;
-}
-
 /* ---- store.c ---- */
 
 /* The channel to a role; for egress that of the tenant. NULL while it is down. */
@@ -93,8 +87,10 @@ void batch_deinit(struct store *s);
 /* AUDIT_DECISION and AUDIT_OUTCOME. The result is for the channel: other than 0 drops it. */
 CB_MUST_USE int batch_decision(struct store_peer *p, const struct ipc_in *in);
 CB_MUST_USE int batch_outcome(struct store_peer *p, const struct ipc_in *in);
-/* Commits what is open, and answers. Everything else that reads or writes the database calls this first. */
+/* Commits what is open, and answers. Everything else that writes the database calls this first. */
 void batch_commit(struct store *s);
+/* The same, with the outcomes that still wait: before the audit is read, and at the end. */
+void batch_flush(struct store *s);
 void batch_forget_peer(struct store *s, const struct store_peer *p);
 
 /* ---- rows.c ---- */

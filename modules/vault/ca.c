@@ -98,7 +98,7 @@ static int on_ca_stored(void *arg, int code, const struct ipc_in *in)
     }
     struct ipc_done m;
     int bad = in->msg == IPC_MSG_DONE ? ipc_get_done(in->payload, &m) : CB_EMALFORMED;
-    ca_done(t, bad != 0 ? bad : -(int)m.code);
+    ca_done(t, bad != 0 ? bad : ipc_result(m.code));
     return bad;
 }
 
@@ -138,7 +138,7 @@ static int on_ca_row(void *arg, int code, const struct ipc_in *in)
     }
     struct ipc_ca_row m;
     int bad = in->msg == IPC_MSG_CA_ROW ? ipc_get_ca_row(in->payload, &m) : CB_EMALFORMED;
-    int r = bad != 0 ? bad : -(int)m.code;
+    int r = bad != 0 ? bad : ipc_result(m.code);
     if (r == 0 && m.cert.len == 0 && t->ca_epoch == t->epoch) {
         r = ca_make(t, &m);
         if (r == 0) {

@@ -5,7 +5,7 @@
 
 void credential_refuse(struct vault_peer *p, uint32_t call, int r)
 {
-    peer_sent(p, ipc_send_credential(p->chan, call, &(struct ipc_credential){.code = vault_code(r)}));
+    peer_sent(p, ipc_send_credential(p->chan, call, &(struct ipc_credential){.code = ipc_code(r)}));
 }
 
 /*
@@ -40,7 +40,7 @@ static int on_sealed(void *arg, int code, const struct ipc_in *in)
     }
     struct ipc_sealed m;
     int bad = in->msg == IPC_MSG_SEALED ? ipc_get_sealed(in->payload, &m) : CB_EMALFORMED;
-    int r = bad != 0 ? bad : m.code != 0 ? -(int)m.code : credential_open(w, m.box);
+    int r = bad != 0 ? bad : m.code != 0 ? ipc_result(m.code) : credential_open(w, m.box);
     if (r != 0) {
         wait_fail(w, r);
     } else {

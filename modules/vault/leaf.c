@@ -23,12 +23,12 @@
 
 void leaf_refuse(struct vault_peer *p, uint32_t call, int r)
 {
-    peer_sent(p, ipc_send_leaf(p->chan, call, &(struct ipc_leaf){.code = vault_code(r)}));
+    peer_sent(p, ipc_send_leaf(p->chan, call, &(struct ipc_leaf){.code = ipc_code(r)}));
 }
 
 void leaf_refuse_ca_cert(struct vault_peer *p, uint32_t call, int r)
 {
-    peer_sent(p, ipc_send_ca_cert(p->chan, call, &(struct ipc_ca_cert){.code = vault_code(r)}));
+    peer_sent(p, ipc_send_ca_cert(p->chan, call, &(struct ipc_ca_cert){.code = ipc_code(r)}));
 }
 
 static bool hosts_cover(struct span hosts, struct span host)
@@ -125,7 +125,7 @@ static int on_hosts(void *arg, int code, const struct ipc_in *in)
     }
     struct ipc_hosts m;
     int bad = in->msg == IPC_MSG_HOSTS ? ipc_get_hosts(in->payload, &m) : CB_EMALFORMED;
-    int r = bad != 0 ? bad : vault_result(m.code);
+    int r = bad != 0 ? bad : ipc_result(m.code);
     t->hosts_asked = false;
     bool stale = t->hosts_epoch != t->epoch;
     if (r == 0 && !stale) {

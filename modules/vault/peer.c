@@ -188,6 +188,8 @@ void peer_sent(struct vault_peer *p, int r)
                 p->tenant->id);
     /* Not now: somebody may be walking over what waits. */
     p->doomed = true;
+    list_remove(&p->link);
+    list_push_back(&p->vault->doomed, &p->link);
     peer_flow(p);
     net_task_post(p->vault->loop, &p->vault->reap);
 }

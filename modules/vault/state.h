@@ -103,18 +103,6 @@ struct vault {
     struct net_task reap;
 };
 
-/* The positive number that stands for an error in an answer. */
-static inline uint32_t vault_code(int r)
-{
-    return (uint32_t)-r;
-}
-
-/* The other way round, for a number that the store sent: 0 or a negative code, whatever it is. */
-static inline int vault_result(uint32_t code)
-{
-    return code <= INT32_MAX ? -(int)code : CB_EMALFORMED;
-}
-
 /* ---- peer.c ---- */
 
 void vault_init(struct vault *v);

@@ -69,7 +69,7 @@ static int on_key_stored(void *arg, int code, const struct ipc_in *in)
         return r;
     }
     if (m.code != 0) {
-        log_error_r(vault_result(m.code), "the store does not keep the vault's key");
+        log_error_r(ipc_result(m.code), "the store does not keep the vault's key");
         vault_end(v, 1);
         return 0;
     }

@@ -112,6 +112,8 @@ def main():
             report.run(test.__name__.replace("_", " "), test, world)
     finally:
         status, log = world.close()
+        if os.environ.get("CLAWBOX_E2E_LOG"):
+            print(log)
     report.run("serve ends with status 0", lambda: scenarios.equal("status", status, 0))
     report.run("no credential in the log", lambda: scenarios.absent("log", REAL, log))
     print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -159,6 +160,26 @@ TEST(needs_open_exactly_what_they_name)
     CHECK_EQ_INT(try_under(PRIV_NEED_CONNECT, 0, unix_pair), ENDED_BY_FILTER);
     CHECK_EQ_INT(try_under(PRIV_NEED_SOCKETPAIR, 0, unix_pair), ENDED_WELL);
     CHECK_EQ_INT(try_under(PRIV_NEED_SOCKETPAIR, 0, inet_socket), ENDED_BY_FILTER);
+}
+
+/* `clawbox serve 2>log` makes the log a file, and a warning must not end the role that has it. */
+static int write_log(void)
+{
+    return write(STDERR_FILENO, "x", 1) == 1 ? 0 : 1;
+}
+
+TEST(the_log_may_be_a_file)
+{
+    char path[] = "/tmp/clawbox-test-log-XXXXXX";
+    int log = mkostemp(path, O_CLOEXEC);
+    int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    CHECK(log >= 0 && saved >= 0 && dup2(log, STDERR_FILENO) >= 0);
+    int ended = try_under(0, PRIV_LAYER_SECCOMP, write_log);
+    CHECK(dup2(saved, STDERR_FILENO) >= 0);
+    CHECK_EQ_INT(ended, ENDED_WELL);
+    (void)close(saved);
+    (void)close(log);
+    CHECK(unlink(path) == 0);
 }
 
 TEST(layers_have_names)

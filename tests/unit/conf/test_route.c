@@ -1,0 +1,231 @@
+/* test_route.c - every key of a route: what it becomes, and the exact message for each mistake. */
+#include "conf/route.h"
+
+#include "conf_test.h"
+#include "policy/path.h"
+
+#define ROUTE(text_)    HEAD text_ TAIL
+#define AT(col_, rest_) "t.yaml:5:" #col_ ": spec.routes[0]" rest_ "\n"
+#define BEARER          "{host: a.example, credential: c, inject: {bearer: true}"
+
+TEST(targets)
+{
+    CHECK_ERRORS(ROUTE("{name: x}"), AT(1, ": names no destination: write provider or host"));
+    CHECK_ERRORS(
+        ROUTE("{host: a.example, bogus: 1}"),
+        AT(19, ".bogus: unknown key; known here: provider, host, name, credential, port, scheme, methods, "
+               "paths, inject, action, placeholder, insecure, upstream, env, shape"));
+    CHECK_ERRORS(ROUTE("{host: API.Example.com}"),
+                 AT(8, ".host: not in canonical form: write \"api.example.com\""));
+    CHECK_ERRORS(ROUTE("{host: a.example, provider: xai, credential: c}"),
+                 AT(2, ".host: the provider has its own hosts: remove host, or provider"));
+    CHECK_ERRORS(
+        ROUTE("{provider: acme, credential: c}"),
+        AT(12,
+           ".provider: unknown provider; known are openai, anthropic, google, xai, openrouter: else write a host"));
+    CHECK_ERRORS(ROUTE("{host: a.example, name: A}"),
+                 AT(25, ".name: not a name: 1 to 40 of a-z, 0-9 and \"-\", no \"-\" at an end"));
+    CHECK_ERRORS(ROUTE("x"), AT(1, ": should be a map, not a single value"));
+}
+
+TEST(types)
+{
+    CHECK_ERRORS(ROUTE("{host: [a]}"), AT(8, ".host: should be a single value, not a list"));
+    CHECK_ERRORS(ROUTE("{host: 12}"), AT(8, ".host: should be a text: write it in quotes, \"12\""));
+    CHECK_ERRORS(ROUTE("{host: }"), AT(8, ".host: has no value: write a text, or remove the key"));
+    CHECK_ERRORS(ROUTE("{host: a.example, port: 0}"),
+                 AT(25, ".port: should be a whole number from 1 to 65535, without quotes"));
+    CHECK_ERRORS(ROUTE("{host: a.example, port: \"443\"}"),
+                 AT(25, ".port: should be a whole number from 1 to 65535, without quotes"));
+    CHECK_ERRORS(ROUTE(BEARER ", insecure: yes}"),
+                 AT(68, ".insecure: should be true or false, without quotes"));
+    CHECK_ERRORS(ROUTE("{host: a.example, scheme: ftp}"), AT(27, ".scheme: should be https or http"));
+    CHECK_ERRORS(ROUTE("{host: a.example, action: drop}"), AT(27, ".action: should be allow or deny"));
+    CHECK_ERRORS(ROUTE(BEARER ", placeholder: no}"), AT(71, ".placeholder: should be optional or required"));
+}
+
+TEST(methods_and_paths)
+{
+    CHECK_ERRORS(ROUTE("{host: a.example, methods: GET}"),
+                 AT(28, ".methods: should be a list, not a single value"));
+    CHECK_ERRORS(ROUTE("{host: a.example, methods: []}"),
+                 AT(28, ".methods: should have 1 to 16 entries: leave the key out for the default"));
+    CHECK_ERRORS(ROUTE("{host: a.example, methods: [GET, get]}"),
+                 AT(34, ".methods[1]: not a method: write it in capitals, as in GET"));
+    CHECK_ERRORS(ROUTE("{host: a.example, methods: [CONNECT]}"),
+                 AT(29, ".methods[0]: CONNECT is never forwarded: remove it"));
+    CHECK_ERRORS(ROUTE("{host: a.example, paths: [/a, /a]}"),
+                 AT(31, ".paths[1]: stands in this list already: remove it"));
+    CHECK_ERRORS(
+        ROUTE("{provider: xai, credential: c, methods: [PUT]}"),
+        AT(42,
+           ".methods[0]: a route may only narrow what provider xai allows: remove it, or write a route with a host"));
+    CHECK_ERRORS(
+        ROUTE("{provider: xai, credential: c, paths: [/v2]}"),
+        AT(40, ".paths[0]: a route may only narrow what provider xai allows: write a path below /v1/**"));
+}
+
+TEST(bad_path_patterns_have_the_message_of_policy)
+{
+    struct conf_tenants tenants;
+    struct buf errors;
+    char why[320];
+    char want[512];
+    CHECK_EQ_INT(policy_path_pattern_check(SPAN_LIT("/a/../b"), why, sizeof(why)), CB_EINVAL);
+    (void)snprintf(want, sizeof(want), "t.yaml:5:27: spec.routes[0].paths[0]: %s\n", why);
+    CHECK_ERRORS(ROUTE("{host: a.example, paths: [/a/../b]}"), want);
+    CHECK_EQ_INT(test_load(ROUTE("{host: a.example, paths: [a]}"), &tenants, &errors), CB_ECONFIG);
+    conf_tenants_deinit(&tenants);
+    buf_deinit(&errors);
+}
+
+TEST(injection)
+{
+    CHECK_ERRORS(
+        ROUTE("{host: a.example, credential: c}"),
+        AT(31,
+           ".credential: no allow route injects it: write inject: {bearer: true} or inject: {header: NAME}"));
+    CHECK_ERRORS(ROUTE("{host: a.example, action: deny, credential: c}"),
+                 AT(33, ".credential: a deny route injects and sends nothing: remove it"));
+    CHECK_ERRORS(ROUTE("{host: a.example, inject: {bearer: true}}"),
+                 AT(27, ".inject: no credential is named: write credential: NAME"));
+    CHECK_ERRORS(ROUTE("{provider: xai}"), AT(1, ": no credential is named: write credential: NAME"));
+    CHECK_ERRORS(ROUTE("{provider: xai, credential: c, inject: {bearer: true}}"),
+                 AT(32, ".inject: the provider says how its credential goes in: remove it"));
+    CHECK_ERRORS(ROUTE("{host: a.example, env: X}"),
+                 AT(19, ".env: means something only with a credential: remove it"));
+    CHECK_ERRORS(ROUTE("{host: a.example, credential: c, inject: {}}"),
+                 AT(42, ".inject: should be {bearer: true} or {header: NAME, prefix: TEXT}"));
+    CHECK_ERRORS(ROUTE("{host: a.example, credential: c, inject: {bearer: false}}"),
+                 AT(51, ".inject.bearer: should be true; for no injection remove inject and credential"));
+    CHECK_ERRORS(ROUTE("{host: a.example, credential: c, inject: {header: \"a b\"}}"),
+                 AT(51, ".inject.header: not a header name: write one such as X-Api-Key"));
+    CHECK_ERRORS(
+        ROUTE("{host: a.example, credential: c, inject: {header: X, prefix: \" x\"}}"),
+        AT(62, ".inject.prefix: should be at most 64 printable ASCII characters without a blank in front"));
+    CHECK_ERRORS(ROUTE("{host: a.example, scheme: http, credential: c, inject: {bearer: true}}"),
+                 AT(45, ".credential: would go over plain http: use scheme https, or say insecure: true"));
+}
+
+TEST(reserved_headers)
+{
+    static const char *const names[] = {"Host",           "connection",          "TE",
+                                        "Trailer",        "Transfer-Encoding",   "Upgrade",
+                                        "Keep-Alive",     "Proxy-Authorization", "Proxy-Connection",
+                                        "Content-Length", "content-type"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char text[512];
+        char want[512];
+        (void)snprintf(text, sizeof(text), ROUTE("{host: a.example, credential: c, inject: {header: %s}}"),
+                       names[i]);
+        (void)snprintf(
+            want, sizeof(want),
+            AT(51, ".inject.header: \"%s\" belongs to the proxy or to the message itself: write the header "
+                   "that the provider reads, such as X-Api-Key"),
+            names[i]);
+        CHECK_ERRORS(text, want);
+    }
+}
+
+TEST(upstream)
+{
+    CHECK_ERRORS(ROUTE("{host: a.example, upstream: {}}"),
+                 AT(29, ".upstream: is empty: write address, caFile or ca, or remove it"));
+    CHECK_ERRORS(
+        ROUTE("{host: a.example, upstream: {address: b.example}}"),
+        AT(39,
+           ".upstream.address: should be an address, with a port or without: \"192.0.2.1:443\" or \"[2001:db8::1]\""));
+    CHECK_ERRORS(ROUTE("{host: a.example, upstream: {caFile: /none}}"),
+                 AT(38, ".upstream.caFile: \"/none\" could not be read: not found"));
+    CHECK_ERRORS(ROUTE("{host: a.example, upstream: {ca: x}}"),
+                 AT(34, ".upstream.ca: should be at most 64 KiB of certificates in PEM form"));
+    CHECK_ERRORS(ROUTE("{host: a.example, scheme: http, upstream: {caFile: /ca.pem}}"),
+                 AT(44, ".upstream.caFile: plain http has no certificates: remove it"));
+    CHECK_ERRORS(ROUTE("{host: a.example, upstream: {caFile: /ca.pem, address: \"10.0.0.1\"}}"), "");
+}
+
+TEST(files_of_certificates)
+{
+    static char large[70000] = "-----BEGIN CERTIFICATE-----\n";
+    const char *text =
+        ROUTE("{provider: xai, credential: c, upstream: {address: \"[::1]:8443\", caFile: /ca.pem}}");
+    struct conf_files files = {.read = test_read, .arg = large};
+    struct conf_tenants tenants;
+    struct buf errors;
+    memset(large + strlen(large), 'A', sizeof(large) - 1 - strlen(large));
+    buf_init(&errors, 4096);
+    CHECK_EQ_INT(conf_tenants_load(span_str(text), "t.yaml", &files, &tenants, &errors), CB_ECONFIG);
+    CHECK(buf_append_byte(&errors, 0) == 0);
+    CHECK_EQ_STR((const char *)buf_span(&errors).ptr,
+                 AT(74, ".upstream.caFile: \"/ca.pem\" could not be read: it is larger than 64 KiB"));
+    buf_reset(&errors);
+    static char empty[] = "no certificate";
+    files.arg = empty;
+    CHECK_EQ_INT(conf_tenants_load(span_str(text), "t.yaml", &files, &tenants, &errors), CB_ECONFIG);
+    CHECK(buf_append_byte(&errors, 0) == 0);
+    CHECK_EQ_STR((const char *)buf_span(&errors).ptr,
+                 AT(74, ".upstream.caFile: \"/ca.pem\" has no certificate in PEM form"));
+    buf_reset(&errors);
+    CHECK_EQ_INT(conf_tenants_load(span_str(text), "t.yaml", NULL, &tenants, &errors), CB_ECONFIG);
+    CHECK(buf_append_byte(&errors, 0) == 0);
+    CHECK_EQ_STR((const char *)buf_span(&errors).ptr,
+                 AT(66, ".upstream.caFile: files cannot be read here: write the PEM text itself as ca"));
+    buf_deinit(&errors);
+    if (CHECK_EQ_INT(test_load(text, &tenants, &errors), 0)) {
+        const struct spec_route *route = &tenants.specs[0]->routes[0];
+        CHECK_EQ_STR(route->upstream_address, "[::1]");
+        CHECK_EQ_UINT(route->upstream_port, 8443);
+        CHECK(strstr(route->upstream_ca, "BEGIN CERTIFICATE") != NULL);
+        CHECK_EQ_STR(route->host, "api.x.ai");
+    }
+    conf_tenants_deinit(&tenants);
+    buf_deinit(&errors);
+}
+
+TEST(a_provider_is_not_widened)
+{
+    static const char *const keys[] = {"scheme: https", "port: 443", "insecure: true"};
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        char text[512];
+        char want[512];
+        (void)snprintf(text, sizeof(text), ROUTE("{provider: xai, credential: c, %s}"), keys[i]);
+        (void)snprintf(want, sizeof(want),
+                       AT(32, ".%.*s: a provider is reached by https on port 443: remove it"),
+                       (int)strcspn(keys[i], ":"), keys[i]);
+        CHECK_ERRORS(text, want);
+    }
+    CHECK_ERRORS(
+        ROUTE("{provider: xai, credential: c, paths: [/**]}"),
+        AT(40, ".paths[0]: a route may only narrow what provider xai allows: write a path below /v1/**"));
+    CHECK_ERRORS(
+        ROUTE("{provider: xai, credential: c, paths: [/v1*]}"),
+        AT(40, ".paths[0]: a route may only narrow what provider xai allows: write a path below /v1/**"));
+    CHECK_ERRORS(ROUTE("{provider: xai, credential: c, paths: [/v1/models, /v1/chat/*], methods: [POST]}"),
+                 "");
+    CHECK_ERRORS(
+        ROUTE(
+            "{provider: xai, credential: c},\n{provider: xai, action: deny, name: hole, paths: [/v1/files/**]}"),
+        "");
+}
+
+TEST(names_come_from_hosts)
+{
+    CHECK_ERRORS(ROUTE("{host: \"[::]\"}"), AT(8, ".host: gives no name: write name: NAME"));
+    CHECK_ERRORS(ROUTE("{host: \"[::]\", name: any}"), "");
+}
+
+TEST(credentials_of_several_routes)
+{
+    CHECK_ERRORS(
+        ROUTE(BEARER ", env: 1X}"),
+        AT(63, ".env: not a name for an environment variable: letters, digits and \"_\", no digit in front"));
+    CHECK_ERRORS(
+        ROUTE(BEARER ", env: X},\n{host: b.example, credential: c, inject: {bearer: true}, env: Y}"),
+        "t.yaml:6:63: spec.routes[1].env: another route says \"X\" for this credential: write the same, or leave it out\n");
+    CHECK_ERRORS(
+        ROUTE(BEARER ", env: X},\n{host: b.example, credential: d, inject: {bearer: true}, env: X}"),
+        "t.yaml:6:31: spec.routes[1].credential: its variable X is the one of credential \"c\" too: write another env\n");
+    CHECK_ERRORS(ROUTE(BEARER "},\n{host: b.example, credential: c, inject: {bearer: true}, env: Y}"), "");
+}
+
+TEST_MAIN()
