@@ -59,6 +59,8 @@ struct ipc_chan {
     struct net_task turn; /* flush, resume reading, report a death */
     unsigned depth;       /* callbacks of ours that are on the stack */
     bool reading;
+    bool
+        read_watched; /* follows `reading`, but is switched off only when something comes that may not be read */
     bool full;
     bool broken; /* the peer takes nothing any more */
     bool dead;   /* on_closed was or will be called, nothing else */
@@ -73,7 +75,7 @@ static void chan_update_watch(struct ipc_chan *c)
     if (c->dead) {
         return;
     }
-    int events = (c->reading ? NET_WATCH_READ : 0) | (buf_len(&c->out) != 0 ? NET_WATCH_WRITE : 0);
+    int events = (c->read_watched ? NET_WATCH_READ : 0) | (buf_len(&c->out) != 0 ? NET_WATCH_WRITE : 0);
     if (net_watch_set(c->watch, events) != 0) {
         c->broken = true;
     }
@@ -417,7 +419,12 @@ static void chan_on_ready(void *arg, int events)
         chan_after_write(c);
     }
     if ((events & NET_WATCH_READ) != 0 && !c->dead && !c->freed) {
-        chan_on_readable(c);
+        if (c->reading) {
+            chan_on_readable(c);
+        } else {
+            c->read_watched = false;
+            chan_update_watch(c);
+        }
     }
     (void)chan_leave(c);
 }
@@ -471,7 +478,8 @@ int ipc_chan_open(struct net_loop *loop, int fd, enum ipc_channel channel, enum 
                            .handler = handler,
                            .arg = arg,
                            .free_call = -1,
-                           .reading = true};
+                           .reading = true,
+                           .read_watched = true};
     buf_init(&c->in, IPC_APPLY_MAX + CHAN_READ_SIZE + IPC_FRAME_HEAD);
     buf_init(&c->out, CHAN_OUT_MAX);
     unsigned roles = 1U << self | 1U << peer;
@@ -515,7 +523,12 @@ void ipc_chan_read(struct ipc_chan *c, bool on)
         return;
     }
     c->reading = on;
-    chan_update_watch(c);
+    /* Most pauses end before anything comes, so the watch is left as it is, which costs nothing: a request is paused
+     * twice. */
+    if (on && !c->read_watched) {
+        c->read_watched = true;
+        chan_update_watch(c);
+    }
     if (on && buf_len(&c->in) >= IPC_FRAME_HEAD) {
         net_task_post(c->loop, &c->turn);
     }
