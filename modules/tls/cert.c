@@ -371,6 +371,7 @@ void tls_roots_free(struct tls_roots *roots)
     if (roots == NULL) {
         return;
     }
+    tls_tickets_free(roots->tickets);
     if (roots->conf_ready) {
         mbedtls_ssl_config_free(&roots->conf);
     }

@@ -30,6 +30,14 @@
 #define MBEDTLS_SHA512_C
 #define MBEDTLS_HKDF_C
 
+/* What libsodium does faster (modules/tls/alt). */
+#ifndef TLS_ALT_SOFT
+#define MBEDTLS_GCM_ALT
+#define MBEDTLS_CHACHAPOLY_ALT
+#endif
+#define MBEDTLS_ECDH_GEN_PUBLIC_ALT
+#define MBEDTLS_ECDH_COMPUTE_SHARED_ALT
+
 /* public keys */
 #define MBEDTLS_BIGNUM_C
 #define MBEDTLS_ECP_C
@@ -73,6 +81,7 @@
 #define MBEDTLS_SSL_TLS1_3_COMPATIBILITY_MODE
 #define MBEDTLS_KEY_EXCHANGE_ECDHE_RSA_ENABLED
 #define MBEDTLS_KEY_EXCHANGE_ECDHE_ECDSA_ENABLED
+#define MBEDTLS_SSL_OUT_CONTENT_LEN 4096 /* our records and messages; those of others may have 16 KiB */
 #define MBEDTLS_SSL_ALPN
 #define MBEDTLS_SSL_SERVER_NAME_INDICATION
 #define MBEDTLS_SSL_SESSION_TICKETS

@@ -4,16 +4,21 @@
 #include "tls/internal.h"
 
 #include <mbedtls/error.h>
+#include <mbedtls/platform.h>
+#include <mbedtls/ssl_ticket.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define SESSION_PENDING_MAX ((size_t)1024 * 1024)
 #define SESSION_OUT_MAX     ((size_t)64 * 1024 * 1024)
 #define SESSION_KEEP        ((size_t)8 * 1024) /* buffers larger than this are given back when they are empty */
+#define SESSION_TICKET_S    3600 /* lifetime of a ticket, and of the key that encrypts tickets */
+#define SESSION_SHORT       2000 /* a record up to here is not worth giving its pages back */
 #define SESSION_PLAIN_MAX   MBEDTLS_SSL_IN_CONTENT_LEN
 
 struct tls_server {
     mbedtls_ssl_config conf;
+    mbedtls_ssl_ticket_context tickets;
 };
 
 struct tls_client {
@@ -26,11 +31,16 @@ struct tls_session {
     bool established;
     bool failed;
     bool sent_close;
-    struct tls_leaf *leaf;
+    bool spread;  /* a long message has filled pages of mbedTLS's input buffer since they were given back */
+    size_t burst; /* bytes read since there was nothing to read */
+    bool offered; /* client: a ticket, which `trust` stands behind */
+    bool resumed;
+    struct tls_leaf *leaf;   /* server */
+    struct tls_roots *roots; /* client */
+    struct tls_trust trust;
     struct buf in;
     struct buf out;
-    char host[256]; /* client: whom we want */
-    char sni[256];  /* server: whom the client wants */
+    char name[TLS_HOST_MAX]; /* client: whom we want; server: whom the client wants */
     char why[160];
 };
 
@@ -81,11 +91,21 @@ static int on_client_hello(mbedtls_ssl_context *ssl)
     struct tls_session *s = mbedtls_ssl_get_user_data_p(ssl);
     size_t len = 0;
     const unsigned char *name = mbedtls_ssl_get_hs_sni(ssl, &len);
-    if (name != NULL && len < sizeof(s->sni)) {
-        memcpy(s->sni, name, len);
-        s->sni[len] = '\0';
+    if (name != NULL && len < sizeof(s->name)) {
+        memcpy(s->name, name, len);
+        s->name[len] = '\0';
     }
     return mbedtls_ssl_set_hs_own_cert(ssl, &s->leaf->chain, &s->leaf->key->pk);
+}
+
+/* Tickets of TLS 1.2 would give up forward secrecy for as long as their key lives. An empty ticket is none. */
+static int on_ticket_write(void *tickets, const mbedtls_ssl_session *session, unsigned char *start,
+                           const unsigned char *end, size_t *len, uint32_t *lifetime_s)
+{
+    if (session->MBEDTLS_PRIVATE(tls_version) != MBEDTLS_SSL_VERSION_TLS1_3) {
+        return MBEDTLS_ERR_SSL_FEATURE_UNAVAILABLE;
+    }
+    return mbedtls_ssl_ticket_write(tickets, session, start, end, len, lifetime_s);
 }
 
 struct tls_server *tls_server_new(void)
@@ -94,13 +114,17 @@ struct tls_server *tls_server_new(void)
     if (server == NULL) {
         return NULL;
     }
-    if (configure(&server->conf, MBEDTLS_SSL_IS_SERVER) != 0) {
+    mbedtls_ssl_ticket_init(&server->tickets);
+    if (configure(&server->conf, MBEDTLS_SSL_IS_SERVER) != 0 ||
+        mbedtls_ssl_ticket_setup(&server->tickets, tls_random, NULL, MBEDTLS_CIPHER_AES_256_GCM,
+                                 SESSION_TICKET_S) != 0) {
         tls_server_free(server);
         return NULL;
     }
     mbedtls_ssl_conf_authmode(&server->conf, MBEDTLS_SSL_VERIFY_NONE); /* agents have no certificates */
     mbedtls_ssl_conf_cert_cb(&server->conf, on_client_hello);
-    mbedtls_ssl_conf_session_tickets(&server->conf, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+    mbedtls_ssl_conf_session_tickets_cb(&server->conf, on_ticket_write, mbedtls_ssl_ticket_parse,
+                                        &server->tickets);
     return server;
 }
 
@@ -108,6 +132,7 @@ void tls_server_free(struct tls_server *server)
 {
     if (server != NULL) {
         mbedtls_ssl_config_free(&server->conf);
+        mbedtls_ssl_ticket_free(&server->tickets);
         free(server);
     }
 }
@@ -134,7 +159,9 @@ static int roots_configure(struct tls_roots *roots)
     }
     mbedtls_ssl_conf_authmode(&roots->conf, MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_ca_cb(&roots->conf, tls_roots_find, roots);
-    mbedtls_ssl_conf_session_tickets(&roots->conf, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+    mbedtls_ssl_conf_session_tickets(&roots->conf, MBEDTLS_SSL_SESSION_TICKETS_DISABLED); /* of TLS 1.2 */
+    mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
+        &roots->conf, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
     roots->conf_ready = true;
     return 0;
 }
@@ -171,7 +198,7 @@ static int on_recv(void *arg, unsigned char *to, size_t len)
 static int on_verify(void *arg, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
 {
     struct tls_session *s = arg;
-    tls_verify_more(crt, depth, s->host, flags);
+    tls_verify_more(crt, depth, s->name, flags);
     return 0;
 }
 
@@ -208,7 +235,7 @@ int tls_session_new_client(struct tls_client *client, const struct tls_roots *ro
                            struct tls_session **out)
 {
     (void)client;
-    if (strlen(host) >= sizeof((*out)->host)) {
+    if (strlen(host) >= sizeof((*out)->name)) {
         return CB_ELIMIT;
     }
     /* The configuration that belongs to the roots is made on first use; nothing else of them changes. */
@@ -221,7 +248,8 @@ int tls_session_new_client(struct tls_client *client, const struct tls_roots *ro
     if (r != 0) {
         return r;
     }
-    (void)snprintf(s->host, sizeof(s->host), "%s", host);
+    (void)snprintf(s->name, sizeof(s->name), "%s", host);
+    s->roots = own;
     mbedtls_ssl_set_verify(&s->ssl, on_verify, s);
     /* RFC 6066, 3: no server name for addresses; on_verify() compares them with the certificate all the same. */
     bool is_address = strchr(host, ':') != NULL || strspn(host, "0123456789.") == strlen(host);
@@ -229,6 +257,7 @@ int tls_session_new_client(struct tls_client *client, const struct tls_roots *ro
         tls_session_free(s);
         return CB_ENOMEM;
     }
+    s->offered = tls_tickets_offer(own->tickets, host, &s->ssl, &s->trust);
     *out = s;
     return 0;
 }
@@ -247,7 +276,7 @@ void tls_session_free(struct tls_session *s)
 
 struct span tls_session_sni(const struct tls_session *s)
 {
-    return span_str(s->sni);
+    return span_str(s->is_server ? s->name : "");
 }
 
 /* ---- the work ---- */
@@ -261,6 +290,9 @@ int tls_session_feed(struct tls_session *s, struct span ciphertext)
 static int session_fail(struct tls_session *s, int code)
 {
     s->failed = true;
+    if (s->offered && !s->established) {
+        tls_tickets_forget(s->roots->tickets, s->name); /* the next attempt shall be a full one */
+    }
     uint32_t flags = mbedtls_ssl_get_verify_result(&s->ssl);
     if (!s->is_server && !s->established && flags != 0 && flags != UINT32_MAX) {
         if (mbedtls_x509_crt_verify_info(s->why, sizeof(s->why), "", flags) <= 0) {
@@ -277,6 +309,26 @@ static int session_fail(struct tls_session *s, int code)
     return CB_ETLS;
 }
 
+/*
+ * A client's handshake is over. The server's certificates were verified just now, or it knows the key of a ticket that we
+ * offered, which stands for an earlier verification; a third way there is not. The certificates are given back: they
+ * are the larger part of an idle session's memory, and nobody looks at them again.
+ */
+static int on_server_known(struct tls_session *s)
+{
+    mbedtls_ssl_session *session = s->ssl.MBEDTLS_PRIVATE(session);
+    mbedtls_x509_crt *peer = session->MBEDTLS_PRIVATE(peer_cert);
+    if (peer == NULL) {
+        s->resumed = s->offered;
+        return s->resumed ? 0 : CB_ECERT;
+    }
+    s->trust = (struct tls_trust){.verified_s = tls_trust_now_s(), .valid_to = peer->valid_to};
+    mbedtls_x509_crt_free(peer);
+    mbedtls_free(peer);
+    session->MBEDTLS_PRIVATE(peer_cert) = NULL;
+    return 0;
+}
+
 int tls_session_handshake(struct tls_session *s)
 {
     if (s->established) {
@@ -286,11 +338,25 @@ int tls_session_handshake(struct tls_session *s)
         return CB_ETLS;
     }
     int r = mbedtls_ssl_handshake(&s->ssl);
+    if (r == 0 && !s->is_server && on_server_known(s) != 0) {
+        return session_fail(s, MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE);
+    }
     if (r == 0) {
         s->established = true;
+        s->spread = true;
         return 0;
     }
     return r == MBEDTLS_ERR_SSL_WANT_READ ? CB_EAGAIN : session_fail(s, r);
+}
+
+/* All is read. After a full record more of them are likely, so only what comes after less is taken for a pause. */
+static void on_idle(struct tls_session *s)
+{
+    if (s->spread && s->burst < SESSION_PLAIN_MAX) {
+        s->spread = false;
+        tls_idle_release(&s->ssl);
+    }
+    s->burst = 0;
 }
 
 int tls_session_read(struct tls_session *s, struct span *plain)
@@ -301,14 +367,22 @@ int tls_session_read(struct tls_session *s, struct span *plain)
     for (;;) {
         int r = mbedtls_ssl_read(&s->ssl, session_plain, sizeof(session_plain));
         if (r > 0) {
+            s->spread = s->spread || r > SESSION_SHORT;
+            s->burst += (size_t)r;
             *plain = span_of(session_plain, (size_t)r);
             return 0;
         }
         switch (r) {
         case MBEDTLS_ERR_SSL_WANT_READ:
+            /* mbedTLS says so after every message that is no data, whatever came behind it. */
+            if (buf_len(&s->in) != 0 || mbedtls_ssl_check_pending(&s->ssl) != 0) {
+                continue;
+            }
+            on_idle(s);
             return CB_EAGAIN;
         case MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET:
-            continue; /* not used */
+            tls_tickets_keep(&s->roots->tickets, s->name, &s->ssl, &s->trust);
+            continue;
         case 0:
         case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
             return CB_ECLOSED;
@@ -352,6 +426,11 @@ struct buf *tls_session_output(struct tls_session *s)
 size_t tls_session_pending(const struct tls_session *s)
 {
     return buf_len(&s->in);
+}
+
+bool tls_session_is_resumed(const struct tls_session *s)
+{
+    return s->resumed;
 }
 
 const char *tls_session_why(const struct tls_session *s)

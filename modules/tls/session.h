@@ -9,7 +9,8 @@
  *     tls_session_write(s, plain)                plaintext in; ciphertext goes to the output
  *     tls_session_output(s)                      a buf: send its content, then buf_consume()
  *
- * TLS 1.2 and 1.3, AEAD suites with forward secrecy only, no renegotiation, no compression, no early data.
+ * TLS 1.2 and 1.3, AEAD suites with forward secrecy only, no renegotiation, no compression, no early data. Sessions of
+ * TLS 1.3 are resumed by tickets (with a fresh key exchange), on both sides; a server's tickets end with its process.
  */
 #ifndef CB_TLS_SESSION_H
 #define CB_TLS_SESSION_H
@@ -59,6 +60,8 @@ void tls_session_close(struct tls_session *s);
 struct buf *tls_session_output(struct tls_session *s);
 /* Ciphertext that was fed and not used yet: lets a caller stop reading its socket. */
 size_t tls_session_pending(const struct tls_session *s);
+/* Client: true when the server was believed for a ticket of an earlier session with the same roots and host. */
+bool tls_session_is_resumed(const struct tls_session *s);
 /* For logs and the audit: what failed ("certificate expired"), or the protocol version once established. Static or session storage. */
 const char *tls_session_why(const struct tls_session *s);
 const char *tls_session_version(const struct tls_session *s);

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define HOST "api.openai.com"
 
@@ -182,6 +183,40 @@ TEST(ten_mebibytes_both_ways)
     pair_close(&p);
 }
 
+/* Records that come in parts, with a look for data after each: what is there of the next one must survive the pause. */
+TEST(records_in_parts)
+{
+    static const size_t steps[] = {1, 3, 700, 2100, 4096, 5000};
+    static uint8_t block[12000];
+    if (!world_ready()) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(block); i++) {
+        block[i] = (uint8_t)(i * 11 + i / 256);
+    }
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        struct pair p;
+        struct span plain;
+        size_t got = 0;
+        if (!pair_open(&p, HOST, world.roots, leaf_for(HOST, now_ms(), 3600), 65536)) {
+            return;
+        }
+        for (int round = 0; round < 5; round++) {
+            CHECK_EQ_INT(tls_session_write(p.server, span_of(block, sizeof(block))), 0);
+            while (carry(p.server, p.client, steps[i]) != 0) {
+                int r;
+                while ((r = tls_session_read(p.client, &plain)) == 0) {
+                    CHECK_EQ_MEM(plain.ptr, block + got % sizeof(block), plain.len);
+                    got += plain.len;
+                }
+                CHECK_EQ_INT(r, CB_EAGAIN);
+            }
+        }
+        CHECK_EQ_INT(got, 5 * sizeof(block));
+        pair_close(&p);
+    }
+}
+
 TEST(closing_and_truncation)
 {
     if (!world_ready()) {
@@ -223,7 +258,7 @@ TEST(a_changed_record_is_refused)
     pair_close(&p);
 }
 
-/* What a client says to a leaf that it should not accept. */
+/* What a client says to a leaf that it should not accept. The roots hold no ticket for the host yet. */
 static int client_of(const char *wanted, const struct tls_roots *roots, const char *leaf_host, uint64_t at_ms,
                      uint32_t lifetime_s)
 {
@@ -245,13 +280,130 @@ TEST(certificates_that_must_not_be_accepted)
         return;
     }
     const uint64_t hour_ms = 3600U * 1000;
-    CHECK_EQ_INT(client_of(HOST, world.roots, "api.anthropic.com", now_ms(), 3600), CB_ECERT);
+    struct tls_roots *roots = roots_of(buf_span(&world.ca_der));
+    CHECK_EQ_INT(client_of(HOST, roots, "api.anthropic.com", now_ms(), 3600), CB_ECERT);
     CHECK_EQ_INT(client_of(HOST, world.other_roots, HOST, now_ms(), 3600), CB_ECERT);
-    CHECK_EQ_INT(client_of(HOST, world.roots, HOST, now_ms() - 48 * hour_ms, 3600), CB_ECERT);
-    CHECK_EQ_INT(client_of(HOST, world.roots, HOST, now_ms() + 48 * hour_ms, 3600), CB_ECERT);
-    CHECK_EQ_INT(client_of("192.0.2.2", world.roots, "192.0.2.1", now_ms(), 3600), CB_ECERT);
-    CHECK_EQ_INT(client_of("192.0.2.1", world.roots, "192.0.2.1", now_ms(), 3600), 0);
-    CHECK_EQ_INT(client_of("2001:db8::1", world.roots, "2001:db8::1", now_ms(), 3600), 0);
+    CHECK_EQ_INT(client_of(HOST, roots, HOST, now_ms() - 48 * hour_ms, 3600), CB_ECERT);
+    CHECK_EQ_INT(client_of(HOST, roots, HOST, now_ms() + 48 * hour_ms, 3600), CB_ECERT);
+    CHECK_EQ_INT(client_of("192.0.2.2", roots, "192.0.2.1", now_ms(), 3600), CB_ECERT);
+    CHECK_EQ_INT(client_of("192.0.2.1", roots, "192.0.2.1", now_ms(), 3600), 0);
+    CHECK_EQ_INT(client_of("2001:db8::1", roots, "2001:db8::1", now_ms(), 3600), 0);
+    tls_roots_free(roots);
+}
+
+/* Opens a pair, takes the ticket that came, says whether the client believed an earlier one. */
+static bool resumes(const char *host, const struct tls_roots *roots, struct tls_leaf *leaf)
+{
+    struct pair p;
+    struct span plain;
+    bool resumed = false;
+    if (pair_open(&p, host, roots, leaf, 65536) && CHECK_EQ_INT(p.client_result, 0) &&
+        CHECK_EQ_INT(p.server_result, 0)) {
+        resumed = tls_session_is_resumed(p.client);
+        CHECK_EQ_STR(tls_session_version(p.client), "TLSv1.3");
+        CHECK(span_eq_str(tls_session_sni(p.server), host));
+        CHECK_EQ_INT(tls_session_read(p.client, &plain), CB_EAGAIN);
+        CHECK_EQ_INT(tls_session_write(p.client, SPAN_LIT("request")), 0);
+        (void)carry(p.client, p.server, 65536);
+        CHECK_EQ_INT(tls_session_read(p.server, &plain), 0);
+        CHECK(span_eq_str(plain, "request"));
+        CHECK_EQ_INT(tls_session_write(p.server, SPAN_LIT("response")), 0);
+        (void)carry(p.server, p.client, 65536);
+        CHECK_EQ_INT(tls_session_read(p.client, &plain), 0);
+        CHECK(span_eq_str(plain, "response"));
+    }
+    pair_close(&p);
+    return resumed;
+}
+
+TEST(tickets_are_for_one_host_and_its_roots)
+{
+    if (!world_ready()) {
+        return;
+    }
+    struct tls_roots *roots = roots_of(buf_span(&world.ca_der));
+    struct tls_roots *same = roots_of(buf_span(&world.ca_der));
+    CHECK(!resumes(HOST, roots, leaf_for(HOST, now_ms(), 3600)));
+    CHECK(resumes(HOST, roots, leaf_for(HOST, now_ms(), 3600)));
+    CHECK(resumes(HOST, roots, leaf_for(HOST, now_ms(), 3600)));
+    CHECK(!resumes("api.anthropic.com", roots, leaf_for("api.anthropic.com", now_ms(), 3600)));
+    CHECK(!resumes(HOST, same, leaf_for(HOST, now_ms(), 3600)));
+    /* More hosts than there are places: the oldest go. */
+    for (int i = 0; i < 40; i++) {
+        char host[32];
+        (void)snprintf(host, sizeof(host), "host%d.example.com", i);
+        CHECK(!resumes(host, roots, leaf_for(host, now_ms(), 3600)));
+    }
+    CHECK(resumes("host39.example.com", roots, leaf_for("host39.example.com", now_ms(), 3600)));
+    CHECK(resumes("host20.example.com", roots, leaf_for("host20.example.com", now_ms(), 3600)));
+    tls_roots_free(roots);
+    tls_roots_free(same);
+}
+
+TEST(a_ticket_ends_with_the_certificate)
+{
+    if (!world_ready()) {
+        return;
+    }
+    struct tls_roots *roots = roots_of(buf_span(&world.ca_der));
+    uint64_t start_ms = now_ms();
+    CHECK(!resumes(HOST, roots, leaf_for(HOST, start_ms, 2)));
+    while (now_ms() <= start_ms + 2000) { /* the certificate's clock is the wall's: no event tells */
+        (void)usleep(100000);
+    }
+    CHECK(!resumes(HOST, roots, leaf_for(HOST, now_ms(), 3600)));
+    tls_roots_free(roots);
+}
+
+/* A server that does not know the ticket shows its certificate, which is verified as ever. */
+TEST(a_foreign_ticket_means_a_full_handshake)
+{
+    if (!world_ready()) {
+        return;
+    }
+    struct tls_roots *roots = roots_of(buf_span(&world.ca_der));
+    struct tls_server *first = world.server;
+    CHECK(!resumes(HOST, roots, leaf_for(HOST, now_ms(), 3600)));
+    world.server = tls_server_new();
+    if (CHECK(world.server != NULL)) {
+        CHECK_EQ_INT(client_of(HOST, roots, "api.anthropic.com", now_ms(), 3600), CB_ECERT);
+        CHECK(!resumes(HOST, roots, leaf_for(HOST, now_ms(), 3600)));
+        CHECK(resumes(HOST, roots, leaf_for(HOST, now_ms(), 3600)));
+    }
+    tls_server_free(world.server);
+    world.server = first;
+    tls_roots_free(roots);
+}
+
+/* Tickets and data that arrive together: the data is not left lying. */
+TEST(data_behind_a_ticket)
+{
+    if (!world_ready()) {
+        return;
+    }
+    struct tls_roots *roots = roots_of(buf_span(&world.ca_der));
+    struct tls_leaf *leaf = leaf_for(HOST, now_ms(), 3600);
+    struct tls_session *client = NULL;
+    struct tls_session *server = NULL;
+    struct span plain;
+    if (CHECK_EQ_INT(tls_session_new_client(world.client, roots, HOST, &client), 0) &&
+        CHECK_EQ_INT(tls_session_new_server(world.server, leaf, &server), 0)) {
+        CHECK_EQ_INT(tls_session_handshake(client), CB_EAGAIN);
+        (void)carry(client, server, 65536);
+        CHECK_EQ_INT(tls_session_handshake(server), CB_EAGAIN);
+        (void)carry(server, client, 65536);
+        CHECK_EQ_INT(tls_session_handshake(client), 0);
+        (void)carry(client, server, 65536);
+        CHECK_EQ_INT(tls_session_handshake(server), 0); /* its ticket is in the output now */
+        CHECK_EQ_INT(tls_session_write(server, SPAN_LIT("behind it")), 0);
+        (void)carry(server, client, 65536);
+        CHECK_EQ_INT(tls_session_read(client, &plain), 0);
+        CHECK(span_eq_str(plain, "behind it"));
+    }
+    tls_session_free(client);
+    tls_session_free(server);
+    tls_leaf_unref(leaf);
+    tls_roots_free(roots);
 }
 
 TEST(a_ca_is_no_leaf)
@@ -260,13 +412,15 @@ TEST(a_ca_is_no_leaf)
         return;
     }
     struct tls_leaf *leaf = NULL;
+    struct tls_roots *roots = roots_of(buf_span(&world.ca_der));
     struct pair p;
     CHECK_EQ_INT(tls_leaf_new(buf_span(&world.ca_der), buf_span(&world.ca_der), world.ca_key, &leaf), 0);
-    if (pair_open(&p, HOST, world.roots, leaf, 65536)) {
+    if (pair_open(&p, HOST, roots, leaf, 65536)) {
         /* Our own server will not even present it; in no case does the client go on. */
         CHECK(p.client_result != 0);
     }
     pair_close(&p);
+    tls_roots_free(roots);
 }
 
 TEST(random_bytes_are_no_client_hello)
