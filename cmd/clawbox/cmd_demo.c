@@ -12,6 +12,7 @@
 #include "demo_provider.h"
 
 #include "base/secret.h"
+#include "base/strnum.h"
 #include "policy/placeholder.h"
 #include "tls/seal.h"
 
@@ -33,6 +34,7 @@
 #define DEMO_SEEN_MS 10000
 
 #define DEMO_ARGUMENTS_MAX 15
+#define DEMO_RECORDS_MIN   5 /* one request and four refusals */
 
 struct demo {
     char dir[64];
@@ -207,6 +209,23 @@ static const char *variable(const struct conf_tree *tree, const char *name)
     return node != NULL && node->text != NULL ? node->text : "";
 }
 
+/* "http://alice:TOKEN@127.0.0.1:PORT" */
+static int read_proxy(struct demo *d, struct span url)
+{
+    struct span scheme = SPAN_LIT("http://");
+    struct span address = SPAN_LIT("@127.0.0.1:");
+    const uint8_t *at = memmem(url.ptr, url.len, address.ptr, address.len);
+    uint64_t port = 0;
+    if (!span_starts(url, scheme) || at == NULL ||
+        strnum_u64(span_sub(url, (size_t)(at - url.ptr) + address.len, SIZE_MAX), UINT16_MAX, &port) != 0) {
+        return cmd_fail("clawbox env: no proxy in it");
+    }
+    struct span user = span_sub(url, scheme.len, (size_t)(at - url.ptr) - scheme.len);
+    (void)snprintf(d->proxy_user, sizeof(d->proxy_user), "%.*s", SPAN_ARG(user));
+    d->proxy_port = (uint16_t)port;
+    return CMD_GO;
+}
+
 /* What `clawbox env` says is all that the agent is told. */
 static int read_environment(struct demo *d)
 {
@@ -220,12 +239,7 @@ static int read_environment(struct demo *d)
         r = cmd_fail("clawbox env: %s", error.message);
     }
     if (r == CMD_GO) {
-        unsigned port = 0;
-        if (sscanf(variable(&tree, "HTTPS_PROXY"), "http://%63[^@]@127.0.0.1:%u", d->proxy_user, &port) !=
-            2) {
-            r = cmd_fail("clawbox env: no proxy in it");
-        }
-        d->proxy_port = (uint16_t)port;
+        r = read_proxy(d, span_str(variable(&tree, "HTTPS_PROXY")));
         (void)snprintf(d->placeholder, sizeof(d->placeholder), "%s", variable(&tree, "OPENAI_API_KEY"));
         (void)snprintf(d->bundle, sizeof(d->bundle), "%s", variable(&tree, "SSL_CERT_FILE"));
     }
@@ -382,9 +396,11 @@ static void tell_audit(struct demo *d)
     int r = run_command(argv, SPAN_EMPTY, &json);
     bool read = r == CMD_GO && conf_tree_read(buf_span(&json), &tree, &error) == 0;
     const struct conf_node *ok = read ? conf_node_get(tree.documents, "ok") : NULL;
+    uint64_t count = 0;
     const struct conf_node *rows = read ? conf_node_get(tree.documents, "rows") : NULL;
     bool holds = ok != NULL && ok->text != NULL && strcmp(ok->text, "true") == 0 && rows != NULL &&
-                 rows->text != NULL && atoi(rows->text) >= 5;
+                 rows->text != NULL && strnum_u64(span_str(rows->text), UINT64_MAX, &count) == 0 &&
+                 count >= DEMO_RECORDS_MIN;
     line(d, holds, "The audit has all of it, and its chain is whole.", "%s records",
          rows != NULL && rows->text != NULL ? rows->text : "no");
     conf_tree_deinit(&tree);

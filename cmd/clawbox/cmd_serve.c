@@ -5,6 +5,8 @@
 #include "base/strnum.h"
 #include "priv/confine.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -79,9 +81,19 @@ static int serve_read(const struct serve_options *given, struct monitor_options 
         return cmd_wrong_usage("serve", "--dns: too many servers");
     }
     o->dns_servers = given->dns != NULL ? given->dns : "";
+    uint8_t address[sizeof(struct in6_addr)];
     o->listen_address = given->listen != NULL ? given->listen : "127.0.0.1";
+    if (inet_pton(AF_INET, o->listen_address, address) != 1 &&
+        inet_pton(AF_INET6, o->listen_address, address) != 1) {
+        return cmd_wrong_usage("serve", "--listen %s: it is an IPv4 or IPv6 address without a port",
+                               o->listen_address);
+    }
     o->master_key_path = given->master_key;
     o->roots_path = given->roots != NULL ? given->roots : serve_system_roots();
+    /* It is opened for each tenant's first request, and then nobody is there to read why that fails. */
+    if (given->roots != NULL && access(given->roots, R_OK) != 0) {
+        return cmd_fail_r(-errno, "--roots %s", given->roots);
+    }
     int r = given->log_level != NULL ? serve_log_level(given->log_level, &o->log_level) : CMD_GO;
     return r == CMD_GO ? serve_waive(given, &o->waived) : r;
 }

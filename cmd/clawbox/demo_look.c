@@ -11,7 +11,7 @@
 
 static int open_of(pid_t pid, const char *name)
 {
-    char path[64];
+    char path[128];
     (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -56,6 +56,20 @@ static void look_in_range(int mem, unsigned long from, unsigned long to, struct 
     }
 }
 
+/* A line of maps: "FROM-TO rwxp ...", proc_pid_maps(5). */
+static void look_in_line(int mem, const char *line, struct span wanted, uint8_t *buffer,
+                         struct demo_look *out)
+{
+    char *end;
+    unsigned long from = strtoul(line, &end, 16);
+    if (*end == '-') {
+        unsigned long to = strtoul(end + 1, &end, 16);
+        if (end[0] == ' ' && end[1] == 'r') {
+            look_in_range(mem, from, to, wanted, buffer, out);
+        }
+    }
+}
+
 int demo_look(pid_t pid, struct span wanted, struct demo_look *out)
 {
     *out = (struct demo_look){.bytes = 0};
@@ -69,12 +83,7 @@ int demo_look(pid_t pid, struct span wanted, struct demo_look *out)
     }
     char line[512];
     while (r == 0 && fgets(line, sizeof(line), lines) != NULL) {
-        unsigned long from;
-        unsigned long to;
-        char mode;
-        if (sscanf(line, "%lx-%lx %c", &from, &to, &mode) == 3 && mode == 'r') {
-            look_in_range(mem, from, to, wanted, buffer, out);
-        }
+        look_in_line(mem, line, wanted, buffer, out);
     }
     if (lines != NULL) {
         (void)fclose(lines);
@@ -108,18 +117,20 @@ static bool is_role(pid_t pid, const char *role, const char *tenant)
 
 pid_t demo_find_role(pid_t parent, const char *role, const char *tenant)
 {
-    char path[96];
-    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
-    FILE *children = fopen(path, "re");
-    int pid = 0;
-    while (children != NULL && fscanf(children, "%d", &pid) == 1) {
-        if (is_role(pid, role, tenant)) {
-            (void)fclose(children);
-            return pid;
-        }
+    char name[64];
+    char list[4096];
+    (void)snprintf(name, sizeof(name), "task/%d/children", (int)parent);
+    int fd = open_of(parent, name);
+    ssize_t got = fd >= 0 ? read(fd, list, sizeof(list) - 1) : -1;
+    if (fd >= 0) {
+        (void)close(fd);
     }
-    if (children != NULL) {
-        (void)fclose(children);
+    list[got > 0 ? got : 0] = '\0';
+    char *at = list;
+    for (long pid; (pid = strtol(at, &at, 10)) > 0;) {
+        if (is_role((pid_t)pid, role, tenant)) {
+            return (pid_t)pid;
+        }
     }
     return 0;
 }

@@ -40,7 +40,7 @@ static int receive_some(struct demo_wire *w, struct span *out)
 
 static int feed_some(struct demo_wire *w)
 {
-    struct span cipher;
+    struct span cipher = SPAN_EMPTY;
     int r = receive_some(w, &cipher);
     return r == 0 ? tls_session_feed(w->tls, cipher) : r;
 }
