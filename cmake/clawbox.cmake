@@ -48,6 +48,12 @@ function(clawbox_program)
     add_executable(${arg_NAME} ${arg_SOURCES})
     clawbox_target_uses(${arg_NAME} DEPS ${arg_DEPS} THIRD_PARTY ${arg_THIRD_PARTY})
     set_target_properties(${arg_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CLAWBOX_OUTPUT_DIR}")
+    if(NOT CLAWBOX_SANITIZER)
+        # What is run is half as large without what only a debugger reads; that stays beside it, where debuggers look.
+        add_custom_command(TARGET ${arg_NAME} POST_BUILD VERBATIM WORKING_DIRECTORY "${CLAWBOX_OUTPUT_DIR}"
+            COMMAND ${CMAKE_OBJCOPY} --only-keep-debug ${arg_NAME} ${arg_NAME}.debug
+            COMMAND ${CMAKE_OBJCOPY} --strip-debug --add-gnu-debuglink=${arg_NAME}.debug ${arg_NAME})
+    endif()
 endfunction()
 
 # clawbox_test(NAME test_http_parser SOURCES test_parser.c [DEPS http] [THIRD_PARTY ...] [LABEL unit] [TIMEOUT 60]
