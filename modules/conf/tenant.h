@@ -9,9 +9,9 @@
 
 #include "policy/spec.h"
 
-/* Path patterns of one tenant, all routes together: whether two of them could match the same path is asked of every pair on
- * a host. */
-#define CONF_PATTERNS_MAX 2048
+/* Path patterns of one tenant, all routes together: the search for two that could match the same path takes milliseconds
+ * for as many as people write, but a file can be made for which it asks about every pair on a host. */
+#define CONF_PATTERNS_MAX 4096
 
 /* How a tenant file reaches the files that it names (caFile). */
 struct conf_files {

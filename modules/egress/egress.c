@@ -156,8 +156,15 @@ static int on_peer(void *arg, enum ipc_role role, uint64_t tenant_id, struct spa
         (void)close(fd);
         return r;
     }
-    ipc_chan_free(*slot);
+    struct ipc_chan *older = *slot;
     *slot = chan;
+    if (older != NULL) {
+        /* Its end has not been noticed yet, and what was asked there is answered by nobody. */
+        LIST_FOR_EACH (node, safe, &e->streams) {
+            stream_lose_call(LIST_ENTRY(node, struct stream, link), older);
+        }
+        ipc_chan_free(older);
+    }
     if (role == IPC_ROLE_STORE) {
         e->fetching = e->fetch_again = false;
         config_fetch(e);
@@ -237,6 +244,7 @@ static void stop_when_told(void *arg)
 static void on_stop(void *arg, uint32_t grace_ms)
 {
     struct egress *e = arg;
+    e->loop = ipc_role()->loop; /* nothing else may have come before */
     e->stopping = true;
     e->stop_by_ms = net_loop_now_ms(e->loop) + grace_ms;
     /* The gate has stopped before, so what is still open has nobody to read it. Outcomes must reach the store. */

@@ -9,8 +9,9 @@
 
 #include <stdio.h>
 
-#define EXCHANGE_ANSWER_MS (10U * 60 * 1000) /* until the head of the answer; a model may think for minutes */
-#define EXCHANGE_HEAD_MAX  ((size_t)160 * 1024)
+#define EXCHANGE_CONNECT_MS 30000U            /* name, connection and TLS handshake together */
+#define EXCHANGE_ANSWER_MS  (10U * 60 * 1000) /* until the head of the answer; a model may think for minutes */
+#define EXCHANGE_HEAD_MAX   ((size_t)160 * 1024)
 
 static const struct upstream_handler exchange_handler;
 
@@ -38,7 +39,8 @@ static void on_timeout(void *arg)
 {
     struct stream *s = arg;
     stream_enter(s);
-    exchange_fail(s, POLICY_REASON_UPSTREAM_TIMEOUT);
+    exchange_fail(s, s->state == STREAM_CONNECTING ? POLICY_REASON_CONNECT_TIMEOUT
+                                                   : POLICY_REASON_UPSTREAM_TIMEOUT);
     stream_leave(s);
 }
 
@@ -110,9 +112,6 @@ static void exchange_send(struct stream *s)
         r = ipc_send_response_interim(
             s->chan, 0, &(struct ipc_response_interim){.status = 100, .fields = SPAN_LIT("\0\0")});
     }
-    if (r == 0 && s->timer == NULL && (s->timer = net_timer_new(s->egress->loop, on_timeout, s)) == NULL) {
-        r = CB_ENOMEM;
-    }
     if (r != 0) {
         log_error_r(r, "request %s could not be written", s->record.id_text);
         exchange_fail(s, POLICY_REASON_INTERNAL);
@@ -142,6 +141,13 @@ static void exchange_connect(struct stream *s, bool fresh)
     struct upstream_key key;
     exchange_key(s, host, &key);
     s->state = STREAM_CONNECTING;
+    /* On a second attempt it was on already, and there is nobody to take what comes. */
+    ipc_chan_read(s->chan, false);
+    if (s->timer == NULL && (s->timer = net_timer_new(s->egress->loop, on_timeout, s)) == NULL) {
+        stream_refuse(s, POLICY_REASON_INTERNAL);
+        return;
+    }
+    net_timer_start(s->timer, EXCHANGE_CONNECT_MS, 0);
     struct upstream *u = fresh ? NULL : pool_take(s->egress, &key);
     if (u != NULL) {
         upstream_set_handler(u, &exchange_handler, s);

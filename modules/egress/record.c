@@ -66,7 +66,8 @@ int record_decision(struct egress *e, const struct record *r, enum policy_reason
         .route = route != NULL ? span_str(route->name) : SPAN_EMPTY,
         .credential = route != NULL ? span_str(route->credential) : SPAN_EMPTY,
         .method = request->method,
-        .scheme = request->scheme,
+        /* The store drops an egress that sends it anything else, and a gate may have said anything. */
+        .scheme = request->scheme < SPEC_SCHEME__COUNT ? request->scheme : (uint8_t)SPEC_SCHEME_HTTPS,
         .host = request->host,
         .port = request->port,
         .path = span_sub(request->path, 0, IPC_AUDIT_PATH_MAX),

@@ -168,6 +168,8 @@ CB_MUST_USE int stream_open(struct egress *e, int fd);
 void stream_enter(struct stream *s);
 void stream_leave(struct stream *s);
 void stream_close(struct stream *s);
+/* The peer was replaced: a request that waits for its answer is refused. */
+void stream_lose_call(struct stream *s, const struct ipc_chan *chan);
 /* After a reload: ends an exchange whose route is gone. */
 void stream_recheck(struct stream *s);
 /* Answers the request with a problem document and ends it. */

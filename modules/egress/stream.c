@@ -22,6 +22,15 @@ static void stream_drop_call(struct stream *s)
     }
 }
 
+/* A decision that is on its way to the store becomes durable whether or not anybody waits for it, so what ends the
+ * request now is its outcome. */
+static void stream_own_decision(struct stream *s)
+{
+    if (s->call_chan != NULL && s->call_chan == s->egress->store) {
+        s->record.decided = true;
+    }
+}
+
 /* Everything of the request is let go of; the connection stays. */
 static void stream_forget_request(struct stream *s)
 {
@@ -72,6 +81,7 @@ void stream_close(struct stream *s)
     }
     s->closed = true;
     if (s->state != STREAM_IDLE && s->state != STREAM_DRAINING) {
+        stream_own_decision(s);
         record_outcome(s->egress, &s->record, POLICY_REASON_CLIENT_CLOSED);
     }
     stream_drop_call(s);
@@ -287,6 +297,9 @@ static enum policy_reason stream_check_fields(struct stream *s)
     if (!canonical) {
         return POLICY_REASON_BAD_PATH;
     }
+    if (!q->has_query && q->query.len != 0) {
+        return POLICY_REASON_BAD_PATH; /* it would be sent as more of the path */
+    }
     for (size_t i = 0; i < q->query.len; i++) {
         if (q->query.ptr[i] <= 0x20 || q->query.ptr[i] == '#') {
             return POLICY_REASON_BAD_PATH;
@@ -466,10 +479,24 @@ void stream_recheck(struct stream *s)
     enum policy_reason reason = policy_table_match(s->egress->config->table, &query, &route);
     if (reason != POLICY_REASON_ROUTE) {
         stream_enter(s);
+        stream_own_decision(s);
         exchange_release(s, false);
         stream_refuse(s, reason);
         stream_leave(s);
     }
+}
+
+void stream_lose_call(struct stream *s, const struct ipc_chan *chan)
+{
+    if (s->call_chan != chan) {
+        return;
+    }
+    bool unsealing = ipc_chan_peer(chan) == IPC_ROLE_VAULT;
+    stream_drop_call(s);
+    stream_enter(s);
+    s->record.decided = !unsealing; /* no second try to record it */
+    stream_refuse(s, unsealing ? POLICY_REASON_CREDENTIAL_UNAVAILABLE : POLICY_REASON_AUDIT_UNAVAILABLE);
+    stream_leave(s);
 }
 
 int stream_open(struct egress *e, int fd)

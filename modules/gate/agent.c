@@ -64,14 +64,8 @@ void agent_close(struct agent *a)
     }
 }
 
-static struct buf *agent_output(struct agent *a)
+static void agent_flush_buf(struct agent *a, struct buf *out)
 {
-    return a->tls != NULL ? tls_session_output(a->tls) : &a->out;
-}
-
-static void agent_flush(struct agent *a)
-{
-    struct buf *out = agent_output(a);
     if (a->conn == NULL || buf_len(out) == 0) {
         return;
     }
@@ -81,6 +75,15 @@ static void agent_flush(struct agent *a)
         agent_close(a);
     } else if (a->stream != NULL && net_conn_is_full(a->conn)) {
         ipc_chan_read(a->stream, false);
+    }
+}
+
+/* Clear bytes first: with TLS under way, they are the answer to the CONNECT that it followed at once. */
+static void agent_flush(struct agent *a)
+{
+    agent_flush_buf(a, &a->out);
+    if (a->tls != NULL) {
+        agent_flush_buf(a, tls_session_output(a->tls));
     }
 }
 

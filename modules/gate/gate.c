@@ -115,6 +115,9 @@ static int on_peer(void *arg, enum ipc_role role, uint64_t tenant_id, struct spa
     struct ipc_chan **slot = is_egress ? &g->egress : &g->vault;
     ipc_chan_free(*slot);
     *slot = chan;
+    if (!is_egress && g->leaves != NULL) {
+        leaf_ask_again(g->leaves);
+    }
     return 0;
 }
 

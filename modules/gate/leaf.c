@@ -207,6 +207,17 @@ bool leaf_get(struct leaf_cache *cache, struct span host, leaf_fn *on_leaf_done,
     return false;
 }
 
+void leaf_ask_again(struct leaf_cache *cache)
+{
+    LIST_FOR_EACH (node, safe, &cache->ages) {
+        struct leaf_entry *entry = LIST_ENTRY(node, struct leaf_entry, age);
+        int r = entry->asking ? leaf_ask(cache, entry) : 0;
+        if (r != 0) {
+            leaf_tell(entry, r);
+        }
+    }
+}
+
 void leaf_cancel(struct leaf_cache *cache, void *arg)
 {
     LIST_FOR_EACH (node, safe, &cache->ages) {

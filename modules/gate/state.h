@@ -62,6 +62,8 @@ struct leaf_cache *leaf_cache_new(struct gate *gate);
 bool leaf_get(struct leaf_cache *cache, struct span host, leaf_fn *on_leaf, void *arg);
 /* The waiter no longer waits. */
 void leaf_cancel(struct leaf_cache *cache, void *arg);
+/* There is a new vault, and the one that was asked will not answer any more. */
+void leaf_ask_again(struct leaf_cache *cache);
 /* The routes changed: leaves that were denials may be proper ones now. */
 void leaf_forget_denials(struct leaf_cache *cache);
 

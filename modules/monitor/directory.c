@@ -30,8 +30,8 @@ static int check_owner(const char *path, const struct stat *st, uid_t owner, mod
         return CB_EPERM;
     }
     if ((st->st_mode & forbidden) != 0) {
-        log_error("%s has mode %04o, which lets others in: `chmod go-rwx %s`", path,
-                  (unsigned)(st->st_mode & 07777), path);
+        log_error("%s has mode %04o, which lets others in: `chmod %s %s`", path,
+                  (unsigned)(st->st_mode & 07777), (forbidden & 055) != 0 ? "go-rwx" : "go-w", path);
         return CB_EPERM;
     }
     return 0;
@@ -135,6 +135,10 @@ static int check_master_key(struct monitor *m)
         return r;
     }
     if (lstat(path, &st) == 0) {
+        if (!S_ISREG(st.st_mode)) { /* opening a fifo would wait for somebody to write into it */
+            log_error("the master key %s is not a regular file", path);
+            return CB_EINVAL;
+        }
         return check_owner(path, &st, geteuid(), 077);
     }
     if (errno != ENOENT) {

@@ -171,15 +171,20 @@ static void on_signal(void *arg, int signum)
 
 /* ---- starting ---- */
 
-static int open_control_socket(struct monitor *m)
+/* Known before anything is made in the directory. */
+static int control_socket_path(const struct monitor *m, char *path, size_t size)
 {
-    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-    int len = snprintf(path, sizeof(path), "%s/control.sock", m->options->state_dir);
-    if (len <= 0 || (size_t)len >= sizeof(path)) {
+    int len = snprintf(path, size, "%s/control.sock", m->options->state_dir);
+    if (len <= 0 || (size_t)len >= size) {
         log_error("the path of the state directory is too long for a socket in it (at most %zu bytes in all)",
-                  sizeof(path));
+                  size - 1);
         return CB_ELIMIT;
     }
+    return 0;
+}
+
+static int open_control_socket(struct monitor *m, const char *path)
+{
     m->control_fd = net_listen_unix(path, 0600);
     if (m->control_fd < 0) {
         log_error_r(m->control_fd, "%s", path);
@@ -255,14 +260,18 @@ static void say_waived(uint32_t waived)
 
 static int monitor_start(struct monitor *m)
 {
-    int r;
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    int r = control_socket_path(m, path, sizeof(path));
+    if (r != 0) {
+        return r;
+    }
     m->exe_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
     if (m->exe_fd < 0) {
         r = -errno;
         log_error_r(r, "/proc/self/exe: the program must be able to execute itself");
         return r;
     }
-    if ((r = directory_prepare(m)) != 0 || (r = open_control_socket(m)) != 0) {
+    if ((r = directory_prepare(m)) != 0 || (r = open_control_socket(m, path)) != 0) {
         return r;
     }
     say_waived(m->options->waived);

@@ -243,7 +243,10 @@ void tenant_up(struct monitor *m, uint64_t id, struct span name, uint16_t port)
         tell_store(m, t);
         return;
     }
-    if (!name_is_safe(name) || m->stop_stage != 0 || (t = tenant_new(m, id, name)) == NULL) {
+    if (m->stop_stage != 0) {
+        return; /* the store was still starting when the stop began */
+    }
+    if (!name_is_safe(name) || (t = tenant_new(m, id, name)) == NULL) {
         log_error("tenant %llu cannot be listened for", (unsigned long long)id);
         return;
     }

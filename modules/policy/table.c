@@ -11,17 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "policy/glob.h"
+#include "policy/conflict.h"
 #include "policy/path.h"
 
 #define LABELS_MAX 128
 #define EMPTY_SLOT UINT32_MAX
-
-struct rule {
-    const struct spec_route *route;
-    struct span path; /* empty: every path */
-    struct policy_glob_rank rank;
-};
 
 struct host {
     struct span form;
@@ -30,7 +24,7 @@ struct host {
 };
 
 struct policy_table {
-    struct rule *rules;
+    struct policy_rule *rules;
     size_t rule_count;
     struct host *hosts;
     size_t host_count;
@@ -87,8 +81,8 @@ static int compare_spans(struct span a, struct span b)
 /* Hosts together; then the most specific first; then deny before allow; then equal patterns side by side. */
 static int compare_rules(const void *left, const void *right)
 {
-    const struct rule *a = left;
-    const struct rule *b = right;
+    const struct policy_rule *a = left;
+    const struct policy_rule *b = right;
     int order = strcmp(a->route->host, b->route->host);
     if (order == 0) {
         order = policy_glob_rank_compare(&a->rank, &b->rank);
@@ -119,7 +113,7 @@ static int collect_rules(struct policy_table *table, const struct spec *spec)
         const struct spec_route *route = &spec->routes[i];
         size_t j = 0;
         do {
-            struct rule *rule = &table->rules[table->rule_count++];
+            struct policy_rule *rule = &table->rules[table->rule_count++];
             rule->route = route;
             rule->path = route->path_count != 0 ? span_str(route->paths[j]) : SPAN_EMPTY;
             rule->rank = policy_glob_rank(rule->path);
@@ -171,36 +165,17 @@ static bool has_method(const struct spec_route *route, struct span method)
     return false;
 }
 
-static const char *common_method(const struct spec_route *a, const struct spec_route *b)
-{
-    for (size_t i = 0; i < a->method_count; i++) {
-        if (has_method(b, span_str(a->methods[i]))) {
-            return a->methods[i];
-        }
-    }
-    return NULL;
-}
-
-/* The method of a request that both rules would take, or NULL. */
-static const char *conflict(const struct rule *a, const struct rule *b)
-{
-    if (a->route == b->route || a->route->scheme != b->route->scheme || a->route->port != b->route->port ||
-        !policy_glob_overlap(a->path, b->path)) {
-        return NULL;
-    }
-    return common_method(a->route, b->route);
-}
-
 static const char *path_text(struct span path)
 {
     return path.len != 0 ? (const char *)path.ptr : "/**";
 }
 
-static void explain_conflict(const struct rule *a, const struct rule *b, const char *method, char *why,
+static void explain_conflict(const struct policy_rule *a, const struct policy_rule *b, char *why,
                              size_t why_size)
 {
-    const struct rule *first = a->route < b->route ? a : b;
-    const struct rule *second = first == a ? b : a;
+    const char *method = policy_conflict(a, b);
+    const struct policy_rule *first = a->route < b->route ? a : b;
+    const struct policy_rule *second = first == a ? b : a;
     bool same = span_eq(a->path, b->path);
     (void)snprintf(
         why, why_size,
@@ -211,28 +186,17 @@ static void explain_conflict(const struct rule *a, const struct rule *b, const c
         path_text(first->path), same ? "" : " and ", same ? "" : path_text(second->path));
 }
 
-/* Rules that rank equal and do the same stand together. Exact patterns overlap only when they are equal, and those are
- * neighbours among them, so the walk from a rule ends at the first different one; with stars it goes to the group's end. */
 static int find_conflict(const struct policy_table *table, const struct host *host, char *why,
                          size_t why_size)
 {
-    size_t end = host->first + host->count;
-    for (size_t i = host->first; i < end; i++) {
-        const struct rule *a = &table->rules[i];
-        for (size_t j = i + 1; j < end; j++) {
-            const struct rule *b = &table->rules[j];
-            if (policy_glob_rank_compare(&a->rank, &b->rank) != 0 || a->route->action != b->route->action ||
-                (a->rank.kind == POLICY_GLOB_EXACT && !span_eq(a->path, b->path))) {
-                break;
-            }
-            const char *method = conflict(a, b);
-            if (method != NULL) {
-                explain_conflict(a, b, method, why, why_size);
-                return CB_ECONFLICT;
-            }
-        }
+    const struct policy_rule *rules = &table->rules[host->first];
+    size_t first;
+    size_t second;
+    int r = policy_conflict_find(rules, host->count, &first, &second);
+    if (r == CB_ECONFLICT) {
+        explain_conflict(&rules[first], &rules[second], why, why_size);
     }
-    return 0;
+    return r;
 }
 
 int policy_table_new(const struct spec *spec, struct policy_table **out, char *why, size_t why_size)
@@ -278,7 +242,7 @@ static bool is_default_port(enum spec_scheme scheme, uint16_t port)
     return port == (scheme == SPEC_SCHEME_HTTP ? 80 : 443);
 }
 
-static bool path_is_covered(const struct rule *rule, struct span path)
+static bool path_is_covered(const struct policy_rule *rule, struct span path)
 {
     if (rule->path.len == 0) {
         return true;
@@ -289,7 +253,7 @@ static bool path_is_covered(const struct rule *rule, struct span path)
     return policy_path_matches(rule->path, path);
 }
 
-static enum nearness nearness(const struct rule *rule, const struct policy_query *query)
+static enum nearness nearness(const struct policy_rule *rule, const struct policy_query *query)
 {
     const struct spec_route *route = rule->route;
     if (route->scheme != query->scheme) {
@@ -314,7 +278,7 @@ static const struct spec_route *search_host(const struct policy_table *table, co
 {
     bool open = *route == NULL;
     for (size_t i = host->first; i < host->first + host->count; i++) {
-        const struct rule *rule = &table->rules[i];
+        const struct policy_rule *rule = &table->rules[i];
         enum nearness near = nearness(rule, query);
         if (near == NEAR_MATCH) {
             return rule->route;

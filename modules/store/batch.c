@@ -30,7 +30,8 @@ static void batch_end(struct store *s, int code)
     struct batch *b = &s->batch;
     for (size_t i = 0; i < b->decision_count; i++) {
         if (b->decisions[i].peer != NULL) {
-            batch_answer(b->decisions[i].peer, b->decisions[i].call, code, b->decisions[i].seq);
+            batch_answer(b->decisions[i].peer, b->decisions[i].call, code,
+                         code == 0 ? b->decisions[i].seq : 0);
         }
     }
     b->decision_count = 0;
@@ -263,7 +264,13 @@ void batch_flush(struct store *s)
 
 static void on_retry(void *arg)
 {
-    batch_flush(arg);
+    struct store *s = arg;
+    if (batch_is_failing(s)) {
+        /* Started by an outcome that came while the database was refusing, so it is too early. */
+        net_timer_start(s->batch.retry, BATCH_RETRY_MS, 0);
+        return;
+    }
+    batch_flush(s);
 }
 
 int batch_init(struct store *s)
@@ -278,6 +285,10 @@ int batch_init(struct store *s)
 void batch_deinit(struct store *s)
 {
     struct batch *b = &s->batch;
+    if (b->retry == NULL) {
+        return; /* stopped before it began */
+    }
+    b->failed_ms = 0; /* it is the last chance, so it is taken whatever was a moment ago */
     batch_flush(s);
     if (b->outcome_count != 0) {
         log_error("%zu outcomes are lost: the audit takes no records", b->outcome_count);

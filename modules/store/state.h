@@ -25,6 +25,7 @@ struct store_peer {
     uint64_t tenant_id;
     char tenant[IPC_NAME_MAX + 1];
     struct ipc_chan *chan;
+    bool superseded; /* its egress was restarted; what it said before is still read */
 };
 
 /* A decision that is in the open transaction. */

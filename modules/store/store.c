@@ -24,7 +24,7 @@ struct store_peer *peer_find(struct store *s, enum ipc_role role, uint64_t tenan
 {
     LIST_FOR_EACH (node, safe, &s->peers) {
         struct store_peer *p = LIST_ENTRY(node, struct store_peer, link);
-        if (p->role == role && p->tenant_id == tenant_id) {
+        if (p->role == role && p->tenant_id == tenant_id && !p->superseded) {
             return p;
         }
     }
@@ -42,6 +42,8 @@ void peer_tell_spec_changed(struct store *s, uint64_t tenant_id, uint64_t genera
 
 static void store_end(struct store *s)
 {
+    net_timer_free(s->stop_timer);
+    s->stop_timer = NULL;
     batch_deinit(s);
     store_db_free(s->db);
     s->db = NULL;
@@ -130,7 +132,9 @@ static int on_peer(void *arg, enum ipc_role role, uint64_t tenant_id, struct spa
     p->tenant_id = role == IPC_ROLE_EGRESS ? tenant_id : 0;
     (void)snprintf(p->tenant, sizeof(p->tenant), "%.*s", SPAN_ARG(tenant));
     struct store_peer *older = peer_find(s, role, p->tenant_id);
-    if (older != NULL) {
+    if (older != NULL && role == IPC_ROLE_EGRESS) {
+        older->superseded = true; /* it ended, and its last outcomes may still be on their way */
+    } else if (older != NULL) {
         peer_free(older);
     }
     list_push_back(&s->peers, &p->link);
@@ -236,6 +240,7 @@ static void on_stop_timer(void *arg)
 static void on_stop(void *arg, uint32_t grace_ms)
 {
     struct store *s = arg;
+    s->loop = ipc_role()->loop; /* nothing else may have come before */
     s->stopping = true;
     s->stop_timer = net_timer_new(s->loop, on_stop_timer, s);
     if (list_empty(&s->peers) || s->stop_timer == NULL) {

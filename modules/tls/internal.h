@@ -64,8 +64,8 @@ int tls_random(void *unused, unsigned char *out, size_t len);
 int tls_roots_find(void *arg, const mbedtls_x509_crt *child, mbedtls_x509_crt **candidates);
 /*
  * What mbedTLS leaves open, checked on each certificate of a verified chain (0 is the leaf): version 3; names from
- * subjectAltName only; a leaf that is no CA and is for servers; issuers that are; keys that are long enough; no name
- * constraints that nobody evaluates. Adds to *flags.
+ * subjectAltName only; a leaf that is no CA and is for servers; issuers that are CAs and not for something else; keys that
+ * are long enough; no constraints that nobody evaluates. Adds to *flags.
  */
 void tls_verify_more(const mbedtls_x509_crt *crt, int depth, const char *host, uint32_t *flags);
 

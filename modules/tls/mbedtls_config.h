@@ -55,6 +55,7 @@
 #define MBEDTLS_PK_PARSE_C
 #define MBEDTLS_PK_WRITE_C
 #define MBEDTLS_PSA_CRYPTO_C
+#define MBEDTLS_PSA_KEY_STORE_DYNAMIC /* else 32 handshakes at a time are all that a process can have */
 
 /* certificates */
 #define MBEDTLS_OID_C

@@ -91,7 +91,11 @@ static int on_client_hello(mbedtls_ssl_context *ssl)
     struct tls_session *s = mbedtls_ssl_get_user_data_p(ssl);
     size_t len = 0;
     const unsigned char *name = mbedtls_ssl_get_hs_sni(ssl, &len);
-    if (name != NULL && len < sizeof(s->name)) {
+    if (name != NULL) {
+        /* No host has such a name, and shortened it would be another one's. */
+        if (len >= sizeof(s->name) || memchr(name, 0, len) != NULL) {
+            return MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER;
+        }
         memcpy(s->name, name, len);
         s->name[len] = '\0';
     }

@@ -38,7 +38,10 @@ def make_certificates(directory, names):
 
 
 class Appliance:
-    def __init__(self, *options):
+    def __init__(self, *options, user=None):
+        """user: the uid that serve and the commands run with, when the tests run as root."""
+        self.user = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+        self.program = CLAWBOX
         self.home = tempfile.mkdtemp(prefix="clawbox-e2e-")
         self.state = os.path.join(self.home, "state")
         self.options = list(options) + os.environ.get("CLAWBOX_SERVE_OPTIONS", "").split()
@@ -47,8 +50,8 @@ class Appliance:
 
     def start(self):
         log = open(self.log_path, "ab")
-        self.process = subprocess.Popen([CLAWBOX, "serve", "--state", self.state, *self.options],
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+        self.process = subprocess.Popen([self.program, "serve", "--state", self.state, *self.options],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, **self.user)
         log.close()
         timer = threading.Timer(WAIT, self.process.kill)
         timer.start()
@@ -61,11 +64,11 @@ class Appliance:
         timer.cancel()
         return self
 
-    def stop(self):
-        """SIGTERM; returns the exit status."""
+    def stop(self, signum=signal.SIGTERM):
+        """Returns the exit status."""
         if self.process is None:
             return None
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(signum)
         try:
             status = self.process.wait(WAIT)
         except subprocess.TimeoutExpired:
@@ -80,7 +83,8 @@ class Appliance:
             return file.read()
 
     def run(self, *arguments, stdin=b"", check=True):
-        done = subprocess.run([CLAWBOX, *arguments, "--state", self.state], input=stdin, capture_output=True, timeout=WAIT)
+        done = subprocess.run([self.program, *arguments, "--state", self.state], input=stdin, capture_output=True, timeout=WAIT,
+                              **self.user)
         if check and done.returncode != 0:
             raise RuntimeError(f"clawbox {' '.join(arguments)}: {done.returncode}\n{done.stderr.decode()}")
         return done

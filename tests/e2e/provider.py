@@ -77,9 +77,13 @@ class Provider:
             self.context.set_alpn_protocols(["http/1.1"])
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self._accept, daemon=True)
+        self.accepting.start()
 
     def close(self):
+        """Nobody listens on its port afterwards: close() alone does not wake a thread that waits in accept()."""
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.accepting.join()
         self.socket.close()
 
     def next_event(self):

@@ -13,6 +13,7 @@ import traceback
 
 import yaml
 
+import lifecycle
 import scenarios
 from appliance import Agent, Appliance, make_certificates
 from provider import Provider
@@ -116,6 +117,8 @@ def main():
             print(log)
     report.run("serve ends with status 0", lambda: scenarios.equal("status", status, 0))
     report.run("no credential in the log", lambda: scenarios.absent("log", REAL, log))
+    for test in lifecycle.LIFECYCLE:
+        report.run(test.__name__.replace("_", " "), test)
     print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
     return 1 if report.failed or not report.passed else 0
 

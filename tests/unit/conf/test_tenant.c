@@ -150,9 +150,9 @@ TEST(counts_are_bounded)
 {
     CHECK_ERRORS(many_routes(512, 1), "");
     CHECK_ERRORS(many_routes(514, 1), "t.yaml:517:1: spec.routes[512]: a tenant has at most 512 routes\n");
-    CHECK_ERRORS(many_routes(32, 64), "");
-    CHECK_ERRORS(many_routes(34, 64),
-                 "t.yaml:37:1: spec.routes[32]: a tenant has at most 2048 path patterns in all "
+    CHECK_ERRORS(many_routes(64, 64), "");
+    CHECK_ERRORS(many_routes(66, 64),
+                 "t.yaml:69:1: spec.routes[64]: a tenant has at most 4096 path patterns in all "
                  "its routes: join some of them with * or **\n");
     CHECK_ERRORS(many_routes(1, 65), "t.yaml:5:36: spec.routes[0].paths: should have 1 to 64 entries\n");
 }

@@ -423,6 +423,67 @@ TEST(a_ca_is_no_leaf)
     tls_roots_free(roots);
 }
 
+/* A ClientHello of TLS 1.2 that asks for the `len` bytes of a name. */
+static void make_hello(struct buf *out, const uint8_t *name, size_t len)
+{
+    static const uint8_t before[] = {0,    0, 2, 0xc0,
+                                     0x2b, 1, 0}; /* session, ECDHE_ECDSA_AES_128_GCM, compression */
+    static const uint8_t behind[] = {0, 10, 0, 4, 0, 2, 0, 23, 0, 11, 0, 2, 1, 0, 0, 13, 0, 4, 0, 2, 4, 3};
+    uint8_t bytes[1024] = {0x16, 3, 1, 0, 0, 1, 0, 0, 0, 3, 3};
+    size_t at = 11 + 32; /* behind the random bytes, which are zero */
+    memcpy(bytes + at, before, sizeof(before));
+    at += sizeof(before);
+    size_t lengths[][2] = {
+        {at, len + 9 + sizeof(behind)}, {at + 4, len + 5}, {at + 6, len + 3}, {at + 9, len}};
+    memcpy(bytes + at + 11, name, len);
+    memcpy(bytes + at + 11 + len, behind, sizeof(behind));
+    size_t size = at + 11 + len + sizeof(behind);
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        bytes[lengths[i][0]] = (uint8_t)(lengths[i][1] >> 8);
+        bytes[lengths[i][0] + 1] = (uint8_t)lengths[i][1];
+    }
+    bytes[3] = (uint8_t)((size - 5) >> 8);
+    bytes[4] = (uint8_t)(size - 5);
+    bytes[7] = (uint8_t)((size - 9) >> 8);
+    bytes[8] = (uint8_t)(size - 9);
+    CHECK_EQ_INT(buf_append(out, bytes, size), 0);
+}
+
+/* A server's session takes the name as it is, or fails: no other name is made of it. */
+TEST(server_names_that_no_host_has)
+{
+    static const struct {
+        size_t len;
+        size_t nul_at; /* SIZE_MAX: nowhere */
+        bool taken;
+    } cases[] = {{5, SIZE_MAX, true}, {255, SIZE_MAX, true}, {256, SIZE_MAX, false}, {600, SIZE_MAX, false},
+                 {5, 0, false},       {5, 3, false},         {5, 4, false}};
+    if (!world_ready()) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t name[600];
+        struct buf hello;
+        struct tls_session *s = NULL;
+        struct tls_leaf *leaf = leaf_for(HOST, now_ms(), 3600);
+        memset(name, 'a', sizeof(name));
+        if (cases[i].nul_at != SIZE_MAX) {
+            name[cases[i].nul_at] = 0;
+        }
+        buf_init(&hello, 4096);
+        make_hello(&hello, name, cases[i].len);
+        if (CHECK_EQ_INT(tls_session_new_server(world.server, leaf, &s), 0)) {
+            CHECK_EQ_INT(tls_session_feed(s, buf_span(&hello)), 0);
+            CHECK_EQ_INT(tls_session_handshake(s), cases[i].taken ? CB_EAGAIN : CB_ETLS);
+            struct span sni = tls_session_sni(s);
+            CHECK_EQ_BYTES(sni.ptr, sni.len, name, cases[i].taken ? cases[i].len : 0);
+        }
+        tls_session_free(s);
+        tls_leaf_unref(leaf);
+        buf_deinit(&hello);
+    }
+}
+
 TEST(random_bytes_are_no_client_hello)
 {
     if (!world_ready()) {

@@ -1,0 +1,208 @@
+/* test_verify.c - each check of a single certificate that mbedTLS leaves open: one that is good, and what spoils it. */
+#include <mbedtls/oid.h>
+#include <stdlib.h>
+
+#include "support/check.h"
+#include "tls/internal.h"
+#include "tls/seal.h"
+
+#define HOST "api.example.com"
+
+/* How a certificate differs from the good one. */
+struct recipe {
+    const char *subject; /* NULL: one with a name */
+    const char *san;     /* DER of the extension; NULL: HOST */
+    size_t san_len;
+    bool san_critical;
+    bool is_ca;
+    unsigned key_usage;
+    const char *purpose; /* OID; NULL: no extended key usage */
+    size_t purpose_len;
+    uint8_t extra; /* last byte of 2.5.29.x; 0: none more */
+    bool extra_critical;
+};
+
+#define SERVER_AUTH MBEDTLS_OID_SERVER_AUTH, MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)
+#define MAIL        MBEDTLS_OID_EMAIL_PROTECTION, MBEDTLS_OID_SIZE(MBEDTLS_OID_EMAIL_PROTECTION)
+#define ANY         MBEDTLS_OID_ANY_EXTENDED_KEY_USAGE, MBEDTLS_OID_SIZE(MBEDTLS_OID_ANY_EXTENDED_KEY_USAGE)
+
+static const char san_host[] = "\x30\x11\x82\x0f" HOST;
+
+static bool add_extensions(mbedtls_x509write_cert *w, const struct recipe *recipe)
+{
+    struct mbedtls_asn1_sequence purpose = {.buf = {.tag = MBEDTLS_ASN1_OID}};
+    char oid[] = {0x55, 0x1d, (char)recipe->extra};
+    static const uint8_t null[] = {0x30, 0}; /* nobody looks into them */
+    const char *san = recipe->san != NULL ? recipe->san : san_host;
+    size_t san_len = recipe->san != NULL ? recipe->san_len : sizeof(san_host) - 1;
+    bool ok = mbedtls_x509write_crt_set_basic_constraints(w, recipe->is_ca, -1) == 0 &&
+              mbedtls_x509write_crt_set_extension(
+                  w, MBEDTLS_OID_SUBJECT_ALT_NAME, MBEDTLS_OID_SIZE(MBEDTLS_OID_SUBJECT_ALT_NAME),
+                  recipe->san_critical, (const unsigned char *)san, san_len) == 0;
+    if (ok && recipe->key_usage != 0) {
+        ok = mbedtls_x509write_crt_set_key_usage(w, recipe->key_usage) == 0;
+    }
+    if (ok && recipe->purpose != NULL) {
+        purpose.buf.p = (unsigned char *)(uintptr_t)recipe->purpose;
+        purpose.buf.len = recipe->purpose_len;
+        ok = mbedtls_x509write_crt_set_ext_key_usage(w, &purpose) == 0;
+    }
+    if (ok && recipe->extra != 0) {
+        ok = mbedtls_x509write_crt_set_extension(w, oid, sizeof(oid), recipe->extra_critical, null,
+                                                 sizeof(null)) == 0;
+    }
+    return ok;
+}
+
+/* A self-signed certificate after the recipe. */
+static bool make(const struct recipe *recipe, mbedtls_x509_crt *out)
+{
+    static struct tls_key *key;
+    static const uint8_t serial[] = {1};
+    mbedtls_x509write_cert w;
+    uint8_t der[2048];
+    const char *subject = recipe->subject != NULL ? recipe->subject : "CN=somebody";
+    if (key == NULL) {
+        CHECK_EQ_INT(tls_init(), 0);
+        key = tls_key_new();
+    }
+    mbedtls_x509write_crt_init(&w);
+    mbedtls_x509write_crt_set_version(&w, MBEDTLS_X509_CRT_VERSION_3);
+    mbedtls_x509write_crt_set_md_alg(&w, MBEDTLS_MD_SHA256);
+    mbedtls_x509write_crt_set_subject_key(&w, &key->pk);
+    mbedtls_x509write_crt_set_issuer_key(&w, &key->pk);
+    int len = -1;
+    if (mbedtls_x509write_crt_set_serial_raw(&w, (unsigned char *)(uintptr_t)serial, sizeof(serial)) == 0 &&
+        mbedtls_x509write_crt_set_validity(&w, "20200101000000", "20400101000000") == 0 &&
+        mbedtls_x509write_crt_set_issuer_name(&w, "CN=CA") == 0 &&
+        (subject[0] == '\0' || mbedtls_x509write_crt_set_subject_name(&w, subject) == 0) &&
+        add_extensions(&w, recipe)) {
+        len = mbedtls_x509write_crt_der(&w, der, sizeof(der), tls_random, NULL);
+    }
+    mbedtls_x509write_crt_free(&w);
+    mbedtls_x509_crt_init(out);
+    return CHECK(len > 0) &&
+           CHECK_EQ_INT(mbedtls_x509_crt_parse_der(out, der + sizeof(der) - len, (size_t)len), 0);
+}
+
+static uint32_t flags_at(int depth, const char *host, const struct recipe *recipe)
+{
+    mbedtls_x509_crt crt;
+    uint32_t flags = 0;
+    if (make(recipe, &crt)) {
+        tls_verify_more(&crt, depth, host, &flags);
+    } else {
+        flags = UINT32_MAX;
+    }
+    mbedtls_x509_crt_free(&crt);
+    return flags;
+}
+
+static uint32_t leaf(struct recipe recipe)
+{
+    return flags_at(0, HOST, &recipe);
+}
+
+static uint32_t issuer(struct recipe recipe)
+{
+    recipe.is_ca = true;
+    return flags_at(1, HOST, &recipe);
+}
+
+TEST(leaves)
+{
+    CHECK_EQ_UINT(leaf((struct recipe){0}), 0);
+    CHECK_EQ_UINT(leaf((struct recipe){.key_usage = MBEDTLS_X509_KU_DIGITAL_SIGNATURE}), 0);
+    CHECK_EQ_UINT(leaf((struct recipe){.is_ca = true}), MBEDTLS_X509_BADCERT_OTHER);
+    CHECK_EQ_UINT(
+        leaf((struct recipe){.key_usage = MBEDTLS_X509_KU_DIGITAL_SIGNATURE | MBEDTLS_X509_KU_KEY_CERT_SIGN}),
+        MBEDTLS_X509_BADCERT_KEY_USAGE);
+    CHECK_EQ_UINT(leaf((struct recipe){.subject = ""}), MBEDTLS_X509_BADCERT_CN_MISMATCH);
+    CHECK_EQ_UINT(leaf((struct recipe){.subject = "", .san_critical = true}), 0);
+}
+
+TEST(issuers)
+{
+    CHECK_EQ_UINT(issuer((struct recipe){0}), 0);
+    CHECK_EQ_UINT(issuer((struct recipe){.key_usage = MBEDTLS_X509_KU_KEY_CERT_SIGN}), 0);
+    CHECK_EQ_UINT(issuer((struct recipe){.key_usage = MBEDTLS_X509_KU_CRL_SIGN}),
+                  MBEDTLS_X509_BADCERT_KEY_USAGE);
+    CHECK_EQ_UINT(flags_at(1, HOST, &(struct recipe){0}), MBEDTLS_X509_BADCERT_NOT_TRUSTED);
+}
+
+static struct recipe with_purpose(const char *oid, size_t len)
+{
+    return (struct recipe){.purpose = oid, .purpose_len = len};
+}
+
+TEST(purposes)
+{
+    CHECK_EQ_UINT(leaf(with_purpose(SERVER_AUTH)), 0);
+    CHECK_EQ_UINT(leaf(with_purpose(MAIL)), MBEDTLS_X509_BADCERT_EXT_KEY_USAGE);
+    CHECK_EQ_UINT(leaf(with_purpose(ANY)), MBEDTLS_X509_BADCERT_EXT_KEY_USAGE);
+    CHECK_EQ_UINT(issuer(with_purpose(SERVER_AUTH)), 0);
+    CHECK_EQ_UINT(issuer(with_purpose(MAIL)), MBEDTLS_X509_BADCERT_EXT_KEY_USAGE);
+    CHECK_EQ_UINT(issuer(with_purpose(ANY)), 0);
+}
+
+/* Critical constraints do not even parse. */
+TEST(extensions)
+{
+    static const uint8_t constraints[] = {30, 36, 54};
+    static const uint8_t ids[] = {14, 35};
+    for (size_t i = 0; i < sizeof(constraints); i++) {
+        CHECK_EQ_UINT(leaf((struct recipe){.extra = constraints[i]}), MBEDTLS_X509_BADCERT_OTHER);
+        CHECK_EQ_UINT(issuer((struct recipe){.extra = constraints[i]}), MBEDTLS_X509_BADCERT_OTHER);
+    }
+    CHECK_EQ_UINT(issuer((struct recipe){.extra = 9}), 0); /* subjectDirectoryAttributes */
+    (void)ids;
+}
+
+static uint32_t name(const char *host, const char *san, size_t san_len)
+{
+    return flags_at(0, host, &(struct recipe){.san = san, .san_len = san_len});
+}
+
+#define NAME(host_, san_) name((host_), (san_), sizeof(san_) - 1)
+
+TEST(names)
+{
+    static const uint32_t no = MBEDTLS_X509_BADCERT_CN_MISMATCH;
+    CHECK_EQ_UINT(NAME("a.example.com", "\x30\x0f\x82\x0d"
+                                        "*.example.com"),
+                  0);
+    CHECK_EQ_UINT(NAME("A.EXAMPLE.com", "\x30\x0f\x82\x0d"
+                                        "*.example.com"),
+                  0);
+    CHECK_EQ_UINT(NAME("example.com", "\x30\x0f\x82\x0d"
+                                      "*.example.com"),
+                  no);
+    CHECK_EQ_UINT(NAME("a.b.example.com", "\x30\x0f\x82\x0d"
+                                          "*.example.com"),
+                  no);
+    CHECK_EQ_UINT(NAME("example.com", "\x30\x07\x82\x05"
+                                      "*.com"),
+                  no);
+    CHECK_EQ_UINT(NAME("ab.example.com", "\x30\x10\x82\x0e"
+                                         "a*.example.com"),
+                  no);
+    CHECK_EQ_UINT(NAME("a.example.com", "\x30\x0f\x82\x0d"
+                                        "a.*xample.com"),
+                  no);
+    CHECK_EQ_UINT(NAME("a.example.com", "\x30\x11\x82\x0f"
+                                        "a.example.com\0x"),
+                  no);
+    CHECK_EQ_UINT(NAME("a.example.com", "\x30\x0f\x82\x0d"
+                                        "a.example.co\0"),
+                  no);
+    CHECK_EQ_UINT(NAME("a.example.com", "\x30\x02\x82\x00"), no);
+    CHECK_EQ_UINT(NAME("192.0.2.1", "\x30\x06\x87\x04\xc0\x00\x02\x01"), 0);
+    CHECK_EQ_UINT(NAME("192.0.2.2", "\x30\x06\x87\x04\xc0\x00\x02\x01"), no);
+    CHECK_EQ_UINT(NAME("192.0.2.1", "\x30\x0b\x82\x09"
+                                    "192.0.2.1"),
+                  no);
+    CHECK_EQ_UINT(NAME("::1", "\x30\x12\x87\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"), 0);
+    CHECK_EQ_UINT(NAME("::1", "\x30\x12\x87\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2"), no);
+}
+
+TEST_MAIN()
