@@ -40,7 +40,7 @@
 #else
 #define STAGE_WAIVED 0U
 #endif
-#define STAGE_LAYERS                                                                                     \
+#define STAGE_LAYERS \
     ((PRIV_LAYER_NO_NEW_PRIVS | PRIV_LAYER_DUMPABLE | PRIV_LAYER_LIMITS | PRIV_LAYER_SECCOMP) & ~STAGE_WAIVED)
 
 /* ---- the clock ---- */
@@ -69,7 +69,7 @@ struct stage {
     const char *folder; /* where the role works, or NULL */
     uint64_t tenant_id; /* of gate and egress */
     const char *tenant;
-    bool quiet; /* the role's complaints are expected */
+    bool quiet;                                   /* the role's complaints are expected */
     int (*on_life)(void *arg, struct ipc_in *in); /* messages other than READY */
     void *arg;
 

@@ -184,12 +184,12 @@ static inline struct store_answer *store_answer_init(struct store_friend *f, str
 }
 
 /* Waits, reads the answer into *m with that getter, checks its kind. The spans of *m live until the buf is freed. */
-#define STORE_GET(answer_, MSG_, lower_, m_)                                           \
-    do {                                                                               \
-        STAGE_UNTIL((answer_)->stage, (answer_)->done);                                \
-        CHECK_EQ_INT((answer_)->channel, 0);                                           \
-        CHECK_EQ_INT((answer_)->msg, IPC_MSG_##MSG_);                                  \
-        CHECK_EQ_INT(ipc_get_##lower_(buf_span(&(answer_)->payload), (m_)), 0);        \
+#define STORE_GET(answer_, MSG_, lower_, m_)                                    \
+    do {                                                                        \
+        STAGE_UNTIL((answer_)->stage, (answer_)->done);                         \
+        CHECK_EQ_INT((answer_)->channel, 0);                                    \
+        CHECK_EQ_INT((answer_)->msg, IPC_MSG_##MSG_);                           \
+        CHECK_EQ_INT(ipc_get_##lower_(buf_span(&(answer_)->payload), (m_)), 0); \
     } while (0)
 
 /* The store has read what came before on other channels when it answers this. */

@@ -62,12 +62,14 @@ TEST(tcp_wants_the_token)
 TEST(a_malformed_token_is_a_wrong_one)
 {
     struct stage *s = stage_serve();
-    const char *values[] = {"Basic", "Basic ", "Basic !!!!", "Bearer " STAGE_TOKEN, "Basic Y2J4X3JpZ2h0LXRva2Vu"};
+    const char *values[] = {"Basic", "Basic ", "Basic !!!!", "Bearer " STAGE_TOKEN,
+                            "Basic Y2J4X3JpZ2h0LXRva2Vu"};
     for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         struct client *c = client_tcp(s);
         char text[256];
         (void)snprintf(text, sizeof(text),
-                       "CONNECT " API " HTTP/1.1\r\nHost: " API "\r\nProxy-Authorization: %s\r\n\r\n", values[i]);
+                       "CONNECT " API " HTTP/1.1\r\nHost: " API "\r\nProxy-Authorization: %s\r\n\r\n",
+                       values[i]);
         client_text(c, text);
         expect_answer(c, 407, NULL);
         client_free(c);
@@ -90,8 +92,9 @@ TEST(no_token_and_a_body)
 {
     struct stage *s = stage_serve();
     struct client *c = client_tcp(s);
-    client_text(c, "POST http://plain.example.com/ HTTP/1.1\r\nHost: plain.example.com\r\nContent-Length: 37\r\n\r\n"
-                   "GET http://x.example.com/ HTTP/1.1\r\n\r\n");
+    client_text(
+        c, "POST http://plain.example.com/ HTTP/1.1\r\nHost: plain.example.com\r\nContent-Length: 37\r\n\r\n"
+           "GET http://x.example.com/ HTTP/1.1\r\n\r\n");
     expect_last_answer(c, 407);
     expect_refused(s, 1, POLICY_REASON_PROXY_AUTH);
     client_free(c);
@@ -398,7 +401,8 @@ TEST(byte_by_byte)
     struct stage *s = stage_serve();
     struct client *c = client_unix(s);
     client_text_bytewise(c, SPAN_LIT("CONNECT " API " HTTP/1.1\r\nHost: " API "\r\n\r\n"));
-    UNTIL(s, buf_len(&c->got) >= 4 && memcmp(buf_span(&c->got).ptr + buf_len(&c->got) - 4, "\r\n\r\n", 4) == 0);
+    UNTIL(s,
+          buf_len(&c->got) >= 4 && memcmp(buf_span(&c->got).ptr + buf_len(&c->got) - 4, "\r\n\r\n", 4) == 0);
     CHECK(span_starts(buf_span(&c->got), SPAN_LIT("HTTP/1.1 200 ")));
     buf_reset(&c->got);
     c->tunnel_up = true;
@@ -408,9 +412,10 @@ TEST(byte_by_byte)
     buf_consume(tls_session_output(c->tls), buf_len(&first));
     UNTIL(s, c->tls_ready || c->tls_error != 0 || client_is_over(c));
     CHECK(c->tls_ready);
-    CHECK_EQ_INT(tls_session_write(c->tls, SPAN_LIT("POST / HTTP/1.1\r\nHost: api.example.com\r\n"
-                                                    "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")),
-                 0);
+    CHECK_EQ_INT(
+        tls_session_write(c->tls, SPAN_LIT("POST / HTTP/1.1\r\nHost: api.example.com\r\n"
+                                           "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")),
+        0);
     struct buf request = *tls_session_output(c->tls);
     client_text_bytewise(c, buf_span(&request));
     buf_consume(tls_session_output(c->tls), buf_len(&request));
@@ -487,7 +492,8 @@ TEST(the_server_name_must_be_the_authority)
     client_tunnel(c, API);
     CHECK(client_tls(c, "sneaky.example.com"));
     CHECK_EQ_STR(s->vault.last_host, "api.example.com"); /* the tunnel says, not the server name */
-    client_text(c, "GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\nGET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n");
+    client_text(
+        c, "GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\nGET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n");
     expect_last_answer(c, 421);
     expect_refused(s, 1, POLICY_REASON_AUTHORITY_MISMATCH);
     CHECK_EQ_UINT(s->egress.stream_count, 0);
@@ -532,8 +538,8 @@ TEST(the_host_field_must_be_the_authority)
         const char *host;
         unsigned status;
     } cases[] = {
-        {"api.example.com", 200},     {"api.example.com:443", 200}, {"API.EXAMPLE.COM", 200},
-        {"other.example.com", 421},   {"api.example.com:444", 421}, {"", 400},
+        {"api.example.com", 200},      {"api.example.com:443", 200}, {"API.EXAMPLE.COM", 200},
+        {"other.example.com", 421},    {"api.example.com:444", 421}, {"", 400},
         {"api.example.com:http", 400}, {"a@api.example.com", 400},   {"api.example.com.", 400},
     };
     struct stage *s = stage_serve();
@@ -627,7 +633,8 @@ TEST(absolute_form)
 {
     struct stage *s = stage_serve();
     struct client *c = client_unix(s);
-    client_text(c, "GET http://plain.example.com/a/b?c=d HTTP/1.1\r\nHost: plain.example.com\r\nX-Y: z\r\n\r\n");
+    client_text(c,
+                "GET http://plain.example.com/a/b?c=d HTTP/1.1\r\nHost: plain.example.com\r\nX-Y: z\r\n\r\n");
     struct stage_stream *st = egress_request(s, 0, 1);
     CHECK_EQ_UINT(st->request.scheme, SPEC_SCHEME_HTTP);
     CHECK_EQ_STR(st->request.host, "plain.example.com");
@@ -697,7 +704,8 @@ TEST(clear_text_in_a_tunnel)
     CHECK_EQ_UINT(st->request.port, 80);
     stream_reply(st, 200, "");
     UNTIL(s, buf_len(&c->got) > 39);
-    CHECK(span_starts(buf_span(&c->got), SPAN_LIT("HTTP/1.1 200 Connection established\r\n\r\nHTTP/1.1 200 OK\r\n")));
+    CHECK(span_starts(buf_span(&c->got),
+                      SPAN_LIT("HTTP/1.1 200 Connection established\r\n\r\nHTTP/1.1 200 OK\r\n")));
     client_free(c);
 
     c = client_unix(s);

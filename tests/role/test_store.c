@@ -131,8 +131,7 @@ TEST(an_apply_is_answered_when_every_new_tenant_has_a_listener)
     struct writer w = writer_to(&apply.list);
     ipc_list_end(&w, apply.at, apply.count);
     struct ipc_tenants_apply m = {.tenants = buf_span(&apply.list)};
-    CHECK_EQ_INT(
-        ipc_call_tenants_apply(api.chan, &m, store_on_answer, store_answer_init(&api, &a), NULL), 0);
+    CHECK_EQ_INT(ipc_call_tenants_apply(api.chan, &m, store_on_answer, store_answer_init(&api, &a), NULL), 0);
     buf_deinit(&apply.list);
 
     STAGE_UNTIL(&t->s, t->life_count == 3);
@@ -238,8 +237,8 @@ TEST(a_changed_tenant_is_told_to_its_egress_and_to_the_vault)
                                      .binding = SPAN_LIT("api.example.com:443"),
                                      .box = SPAN_LIT("sealed")};
     struct ipc_done done;
-    CHECK_EQ_INT(
-        ipc_call_credential_put(api.chan, &put, store_on_answer, store_answer_init(&api, &a), NULL), 0);
+    CHECK_EQ_INT(ipc_call_credential_put(api.chan, &put, store_on_answer, store_answer_init(&api, &a), NULL),
+                 0);
     STORE_GET(&a, DONE, done, &done);
     CHECK_EQ_UINT(done.code, 0);
     buf_deinit(&a.payload);
@@ -385,16 +384,16 @@ TEST(a_broken_rule_costs_that_channel_only)
         size_t announced; /* 0: what there is */
         struct span payload;
     } bad[] = {
-        {IPC_ROLE_EGRESS, IPC_MSG__COUNT, 0, SPAN_LIT("")},               /* no such message */
-        {IPC_ROLE_EGRESS, 65535, 0, SPAN_LIT("")},                        /* nor this */
+        {IPC_ROLE_EGRESS, IPC_MSG__COUNT, 0, SPAN_LIT("")},                  /* no such message */
+        {IPC_ROLE_EGRESS, 65535, 0, SPAN_LIT("")},                           /* nor this */
         {IPC_ROLE_EGRESS, IPC_MSG_TENANT_GET, 0, SPAN_LIT("\0\0\0\5alice")}, /* the api's */
         {IPC_ROLE_EGRESS, IPC_MSG_SEALED_GET, 0, SPAN_LIT("\0\0\0\0\0\0\0\1\0\0\0\3key")}, /* the vault's */
-        {IPC_ROLE_EGRESS, IPC_MSG_SPEC, 0, SPAN_LIT("")},                 /* the wrong way */
-        {IPC_ROLE_EGRESS, IPC_MSG_AUDIT_STORED, 0, SPAN_LIT("")},         /* an answer to nothing */
-        {IPC_ROLE_EGRESS, IPC_MSG_READY, 0, SPAN_LIT("\0\0\0\0")},        /* of another channel */
-        {IPC_ROLE_EGRESS, IPC_MSG_SPEC_GET, 17, SPAN_LIT("")},            /* over the limit */
+        {IPC_ROLE_EGRESS, IPC_MSG_SPEC, 0, SPAN_LIT("")},                                  /* the wrong way */
+        {IPC_ROLE_EGRESS, IPC_MSG_AUDIT_STORED, 0, SPAN_LIT("")},  /* an answer to nothing */
+        {IPC_ROLE_EGRESS, IPC_MSG_READY, 0, SPAN_LIT("\0\0\0\0")}, /* of another channel */
+        {IPC_ROLE_EGRESS, IPC_MSG_SPEC_GET, 17, SPAN_LIT("")},     /* over the limit */
         {IPC_ROLE_EGRESS, IPC_MSG_SPEC_GET, 0xffffffff, SPAN_LIT("")},
-        {IPC_ROLE_EGRESS, IPC_MSG_SPEC_GET, 0, SPAN_LIT("\0\0\0\0\0\0\0")},   /* too short */
+        {IPC_ROLE_EGRESS, IPC_MSG_SPEC_GET, 0, SPAN_LIT("\0\0\0\0\0\0\0")},    /* too short */
         {IPC_ROLE_EGRESS, IPC_MSG_SPEC_GET, 0, SPAN_LIT("\0\0\0\0\0\0\0\0!")}, /* too long */
         {IPC_ROLE_EGRESS, IPC_MSG_AUDIT_DECISION, 0, SPAN_LIT("\377\377\377\377")},
         {IPC_ROLE_VAULT, IPC_MSG_SPEC_GET, 0, SPAN_LIT("\0\0\0\0\0\0\0\0")},
