@@ -304,7 +304,7 @@ static void on_end(void *arg)
     int r = ipc_send_response_end(s->chan, 0, &(struct ipc_response_end){.total = s->record.response_bytes});
     if (r == 0) {
         /* An answer before the end of the request's body leaves the connection in the middle of a request. */
-        exchange_release(s, s->request_complete);
+        exchange_release(s, s->request_complete || s->request.framing == HTTP_FRAMING_NONE);
         stream_finish(s, POLICY_REASON_ROUTE);
     } else {
         exchange_fail(s, POLICY_REASON_CLIENT_CLOSED);

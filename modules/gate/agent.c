@@ -10,11 +10,13 @@
 
 #include <stdlib.h>
 
-#define AGENT_HELD_MAX  ((size_t)256 * 1024)
-#define AGENT_HELD_STOP ((size_t)64 * 1024)
-#define AGENT_OUT_MAX   ((size_t)64 * 1024 * 1024)
-#define AGENT_FIRST_MS  60000
-#define AGENT_LINGER_MS 2000
+#define AGENT_HELD_MAX      ((size_t)256 * 1024)
+#define AGENT_HELD_STOP     ((size_t)64 * 1024)
+#define AGENT_OUT_MAX       ((size_t)64 * 1024 * 1024)
+#define AGENT_FIRST_MS      60000
+#define AGENT_LINGER_MS     2000
+#define AGENT_DRAIN_MS      60000 /* for what is queued when a connection ends */
+#define AGENT_DRAIN_LOOK_MS 20
 
 static void agent_release(struct agent *a)
 {
@@ -123,6 +125,9 @@ static bool agent_is_blocked(const struct agent *a)
     }
     if (a->mode == AGENT_TUNNEL_LEAF) {
         return true;
+    }
+    if (net_conn_is_full(a->conn) && !a->in_request) {
+        return true; /* what does not read its answers gets no more of them: refusals are made here, without egress */
     }
     if (a->in_answer && !a->in_request) {
         return true; /* the next request has to wait for the end of this answer */
@@ -278,7 +283,9 @@ static void agent_tls_bytes(struct agent *a, struct span bytes)
 
 static void agent_update_reading(struct agent *a)
 {
-    if (a->conn != NULL) {
+    if (a->closing && a->conn != NULL) {
+        net_conn_read(a->conn, !a->end_seen); /* and throw it away */
+    } else if (a->conn != NULL) {
         bool held = buf_len(&a->held) >= AGENT_HELD_STOP;
         bool pushed_back = a->in_request && a->stream != NULL && ipc_chan_is_full(a->stream);
         net_conn_read(a->conn, !a->end_seen && !held && !pushed_back && a->gate->routes.known);
@@ -289,7 +296,7 @@ static void agent_update_reading(struct agent *a)
  * nothing left to do. */
 static void agent_check_over(struct agent *a)
 {
-    if (a->end_seen && buf_len(&a->held) == 0 && !a->closed) {
+    if (a->end_seen && buf_len(&a->held) == 0 && !a->closed && !a->closing) {
         if (a->in_request) {
             agent_close(a);
         } else if (!a->in_answer) {
@@ -298,14 +305,26 @@ static void agent_check_over(struct agent *a)
     }
 }
 
-/* Sends what is queued, says goodbye unless the answer was cut, and closes. */
+/* Sends what is queued, says goodbye unless the answer was cut, and closes. An agent that reads slowly has its time: until the
+ * kernel has taken everything, this is called again and again. */
 static void agent_end(struct agent *a)
 {
-    if (a->tls != NULL && a->tls_ready && !a->answer_cut) {
-        tls_session_close(a->tls);
+    uint64_t now_ms = net_loop_now_ms(a->gate->loop);
+    if (a->end_by_ms == 0) {
+        a->end_by_ms = now_ms + AGENT_DRAIN_MS;
+        ipc_chan_free(a->stream);
+        a->stream = NULL;
+        buf_deinit(&a->held);
+        if (a->tls != NULL && a->tls_ready && !a->answer_cut) {
+            tls_session_close(a->tls);
+        }
     }
     agent_flush(a);
     struct net_conn *conn = a->conn;
+    if (conn != NULL && net_conn_queued(conn) != 0 && now_ms < a->end_by_ms) {
+        net_timer_start(a->timer, AGENT_DRAIN_LOOK_MS, 0);
+        return;
+    }
     a->conn = NULL;
     if (conn != NULL) {
         net_conn_close_gently(conn, AGENT_LINGER_MS);
@@ -364,6 +383,7 @@ static void on_drained(void *arg)
     if (a->stream != NULL) {
         ipc_chan_read(a->stream, true);
     }
+    agent_wake(a);
 }
 
 static void on_error(void *arg, int code)
@@ -377,7 +397,12 @@ static const struct net_conn_handler agent_handler = {
 
 static void on_timeout(void *arg)
 {
-    agent_close(arg);
+    struct agent *a = arg;
+    if (a->closing) {
+        agent_wake(a);
+    } else {
+        agent_close(a);
+    }
 }
 
 int agent_open(struct gate *g, int fd, bool needs_token)

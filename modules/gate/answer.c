@@ -75,7 +75,7 @@ void answer_refuse(struct agent *a, enum policy_reason reason, const struct http
     };
     struct buf out;
     buf_init(&out, ANSWER_HEAD_MAX);
-    bool head_only = head != NULL && span_eq_str(head->method, "HEAD");
+    bool head_only = head != NULL ? span_eq_str(head->method, "HEAD") : a->in_answer && a->is_head;
     int r = http_problem_response(&problem, !a->keep_alive, head_only, &out);
     if (r == 0) {
         r = agent_write(a, buf_span(&out));
@@ -96,13 +96,22 @@ void answer_refuse(struct agent *a, enum policy_reason reason, const struct http
 
 /* ---- the provider's answer ---- */
 
+/* How an answer is framed, the gate says; a provider's Content-Length is only told for an answer without a body. */
+static bool is_framing(struct span name)
+{
+    return span_eq_nocase(name, SPAN_LIT("Content-Length")) ||
+           span_eq_nocase(name, SPAN_LIT("Transfer-Encoding")) ||
+           span_eq_nocase(name, SPAN_LIT("Connection"));
+}
+
 static int write_fields(struct span encoded, struct buf *out)
 {
     struct http_field fields[HTTP_FIELDS_MAX];
     size_t count;
     int r = http_fields_decode(encoded, fields, HTTP_FIELDS_MAX, &count);
     for (size_t i = 0; r == 0 && i < count; i++) {
-        r = http_write_field(out, fields[i].name, fields[i].value);
+        r = is_framing(fields[i].name) ? CB_EMALFORMED
+                                       : http_write_field(out, fields[i].name, fields[i].value);
     }
     return r;
 }
@@ -113,6 +122,9 @@ static int on_interim(struct agent *a, struct ipc_in *in)
     int r = ipc_get_response_interim(in->payload, &m);
     if (r != 0 || !a->in_answer || a->answer_begun) {
         return r != 0 ? r : CB_ESTATE;
+    }
+    if (m.status < 100 || m.status >= 200 || m.status == 101) {
+        return CB_EMALFORMED;
     }
     if (a->minor == 0) {
         return 0; /* RFC 9110, 15.2: HTTP/1.0 has no interim responses */
@@ -164,11 +176,16 @@ static int on_response(struct agent *a, struct ipc_in *in)
     if (!a->in_answer || a->answer_begun || m.framing >= HTTP_FRAMING__COUNT || m.status < 200) {
         return CB_ESTATE;
     }
+    bool bodyless = a->is_head || m.status == 204 || m.status == 304;
+    if (m.framing == HTTP_FRAMING_NONE && !bodyless) {
+        return CB_EMALFORMED;
+    }
     choose_framing(a, (enum http_framing)m.framing);
     struct buf out;
     buf_init(&out, ANSWER_HEAD_MAX);
     r = write_head(a, &m, &out);
-    a->answer_begun = true;
+    a->answer_begun = r == 0;
+    a->answer_left = m.content_length;
     if (r == 0 && agent_write(a, buf_span(&out)) != 0) {
         agent_close(a);
     }
@@ -186,6 +203,12 @@ static int on_response_body(struct agent *a, struct ipc_in *in)
     if (m.data.len == 0 || a->is_head) {
         return 0;
     }
+    /* What is longer than announced would be read as the next answer. */
+    if (a->answer_framing == HTTP_FRAMING_NONE ||
+        (a->answer_framing == HTTP_FRAMING_LENGTH && m.data.len > a->answer_left)) {
+        return CB_EMALFORMED;
+    }
+    a->answer_left -= a->answer_framing == HTTP_FRAMING_LENGTH ? m.data.len : 0;
     int w;
     if (a->answer_framing == HTTP_FRAMING_CHUNKED) {
         struct buf chunk;
@@ -210,6 +233,9 @@ static int on_response_end(struct agent *a, struct ipc_in *in)
     int r = ipc_get_response_end(in->payload, &m);
     if (r != 0 || !a->answer_begun || !a->in_answer) {
         return r != 0 ? r : CB_ESTATE;
+    }
+    if (a->answer_framing == HTTP_FRAMING_LENGTH && !a->is_head && a->answer_left != 0) {
+        return CB_ETRUNCATED;
     }
     if (a->answer_framing == HTTP_FRAMING_CHUNKED && !a->is_head) {
         struct buf last;

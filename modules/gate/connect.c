@@ -69,7 +69,7 @@ static void connect_tunnel(struct agent *a, const struct http_head *head)
     }
     /* The parser has delivered the whole CONNECT; what follows belongs to the tunnel. */
     a->mode = AGENT_TUNNEL_OPEN;
-    a->in_request = a->in_answer = false;
+    a->in_request = a->in_answer = a->is_head = false;
     agent_expect_more(a, CONNECT_INSIDE_MS);
 }
 

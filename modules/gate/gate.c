@@ -175,7 +175,7 @@ static void gate_stop_when_idle(void *arg)
     struct gate *g = arg;
     LIST_FOR_EACH (node, safe, &g->agents) {
         struct agent *a = LIST_ENTRY(node, struct agent, link);
-        if (!a->in_answer && !a->in_request) {
+        if (!a->in_answer && !a->in_request && !a->closing && net_conn_queued(a->conn) == 0) {
             agent_close(a);
         }
     }

@@ -29,12 +29,14 @@ int routes_take(struct gate_routes *routes, struct span payload)
     if (fresh == NULL) {
         return CB_ENOMEM;
     }
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && list.error == 0; i++) {
         struct span host = ipc_read_text(&list, IPC_HOST_MAX);
         fresh[i].port = reader_u16(&list);
-        fresh[i].scheme = reader_u8(&list) == SPEC_SCHEME_HTTP ? SPEC_SCHEME_HTTP : SPEC_SCHEME_HTTPS;
-        fresh[i].host = strndup((const char *)host.ptr, host.len);
-        if (fresh[i].host == NULL) {
+        uint8_t scheme = reader_u8(&list);
+        fresh[i].scheme = (enum spec_scheme)scheme;
+        if (list.error == 0 && scheme >= SPEC_SCHEME__COUNT) {
+            list.error = CB_EMALFORMED;
+        } else if (list.error == 0 && (fresh[i].host = strndup((const char *)host.ptr, host.len)) == NULL) {
             list.error = CB_ENOMEM;
         }
     }

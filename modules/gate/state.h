@@ -124,12 +124,14 @@ struct agent {
     unsigned minor; /* HTTP/1.minor of the request */
     bool keep_alive;
     enum http_framing answer_framing;
+    uint64_t answer_left; /* bytes of its body that have not come, when it has a length */
     bool answer_begun;
     uint64_t request_total;
 
-    bool answer_cut; /* the answer ends too early, and must look like it */
-    bool end_seen;   /* the agent will send no more */
-    bool closing;    /* after what is queued, close */
+    bool answer_cut;    /* the answer ends too early, and must look like it */
+    bool end_seen;      /* the agent will send no more */
+    bool closing;       /* after what is queued, close */
+    uint64_t end_by_ms; /* since it is closing: until then the queue may empty itself */
     bool closed;
     unsigned depth;
 };

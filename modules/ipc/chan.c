@@ -589,6 +589,9 @@ int ipc_chan_send(struct ipc_chan *c, enum ipc_msg msg, uint32_t call, int fd, i
                   const void *fields)
 {
     int r = 0;
+    if (fd >= 0 && c->out_fd_count == CHAN_FDS_MAX && !c->dead) {
+        chan_write_out(c); /* many in one turn */
+    }
     if (c->dead || c->broken) {
         r = CB_ECLOSED;
     } else if (!ipc_msg_permitted(msg, c->channel, c->self, c->peer)) {

@@ -21,7 +21,7 @@
 #define STAGE_TOKEN       "cbx_right-token"
 #define STAGE_ASKS        64
 #define STAGE_STREAMS     128
-#define STAGE_PATIENCE_MS 8000 /* a test that waits that long for an event has failed */
+#define STAGE_PATIENCE_MS 40000 /* a test that waits that long for an event has failed */
 
 /* The hosts of the first configuration. */
 #define API     "api.example.com:443"   /* https */

@@ -32,7 +32,12 @@ static bool add_extensions(mbedtls_x509write_cert *w, const struct recipe *recip
 {
     struct mbedtls_asn1_sequence purpose = {.buf = {.tag = MBEDTLS_ASN1_OID}};
     char oid[] = {0x55, 0x1d, (char)recipe->extra};
-    static const uint8_t null[] = {0x30, 0}; /* nobody looks into them */
+    static const uint8_t subject_id[] = {4, 1, 0};
+    static const uint8_t authority_id[] = {0x30, 3, 0x80, 1, 0};
+    static const uint8_t other[] = {0x30, 0}; /* nobody looks into them */
+    struct span extra = recipe->extra == 14   ? span_of(subject_id, sizeof(subject_id))
+                        : recipe->extra == 35 ? span_of(authority_id, sizeof(authority_id))
+                                              : span_of(other, sizeof(other));
     const char *san = recipe->san != NULL ? recipe->san : san_host;
     size_t san_len = recipe->san != NULL ? recipe->san_len : sizeof(san_host) - 1;
     bool ok = mbedtls_x509write_crt_set_basic_constraints(w, recipe->is_ca, -1) == 0 &&
@@ -48,8 +53,8 @@ static bool add_extensions(mbedtls_x509write_cert *w, const struct recipe *recip
         ok = mbedtls_x509write_crt_set_ext_key_usage(w, &purpose) == 0;
     }
     if (ok && recipe->extra != 0) {
-        ok = mbedtls_x509write_crt_set_extension(w, oid, sizeof(oid), recipe->extra_critical, null,
-                                                 sizeof(null)) == 0;
+        ok = mbedtls_x509write_crt_set_extension(w, oid, sizeof(oid), recipe->extra_critical, extra.ptr,
+                                                 extra.len) == 0;
     }
     return ok;
 }
@@ -145,7 +150,7 @@ TEST(purposes)
     CHECK_EQ_UINT(issuer(with_purpose(ANY)), 0);
 }
 
-/* Critical constraints do not even parse. */
+/* Critical constraints are not here: mbedTLS does not parse such a certificate. */
 TEST(extensions)
 {
     static const uint8_t constraints[] = {30, 36, 54};
@@ -155,7 +160,13 @@ TEST(extensions)
         CHECK_EQ_UINT(issuer((struct recipe){.extra = constraints[i]}), MBEDTLS_X509_BADCERT_OTHER);
     }
     CHECK_EQ_UINT(issuer((struct recipe){.extra = 9}), 0); /* subjectDirectoryAttributes */
-    (void)ids;
+    for (size_t i = 0; i < sizeof(ids); i++) {
+        CHECK_EQ_UINT(issuer((struct recipe){.extra = ids[i]}), 0);
+        CHECK_EQ_UINT(issuer((struct recipe){.extra = ids[i], .extra_critical = true}),
+                      MBEDTLS_X509_BADCERT_OTHER);
+        CHECK_EQ_UINT(leaf((struct recipe){.extra = ids[i], .extra_critical = true}),
+                      MBEDTLS_X509_BADCERT_OTHER);
+    }
 }
 
 static uint32_t name(const char *host, const char *san, size_t san_len)
