@@ -419,7 +419,9 @@ void stream_interim(struct stage_stream *st, unsigned status, const char *name, 
 
 void stream_body(struct stage_stream *st, struct span data)
 {
-    CHECK_EQ_INT(ipc_send_response_body(st->chan, 0, &(struct ipc_response_body){.data = data}), 0);
+    /* Where the agent goes in the middle, the gate may have closed the stream already. What arrived, tests look at. */
+    int r = ipc_send_response_body(st->chan, 0, &(struct ipc_response_body){.data = data});
+    CHECK(r == 0 || r == CB_ECLOSED);
 }
 
 void stream_end(struct stage_stream *st, uint64_t total)
