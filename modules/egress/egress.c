@@ -167,6 +167,7 @@ static int on_peer(void *arg, enum ipc_role role, uint64_t tenant_id, struct spa
     }
     if (role == IPC_ROLE_STORE) {
         e->fetching = e->fetch_again = false;
+        record_tell_kept(e);
         config_fetch(e);
     } else if (role == IPC_ROLE_GATE) {
         config_send_to_gate(e);

@@ -4,7 +4,11 @@
 #include "base/log.h"
 #include "egress/state.h"
 
-#define RECORD_IDS 64
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RECORD_IDS      64
+#define RECORD_KEPT_MAX 4096
 
 /* Ids are only to be unlike each other, so they are fetched by the dozen: one call for many requests. */
 static void record_new_id(uint8_t out[IPC_REQUEST_ID_LEN])
@@ -78,6 +82,22 @@ int record_decision(struct egress *e, const struct record *r, enum policy_reason
     return result;
 }
 
+/* Requests that were under way end while the store is being started again. */
+static int outcome_keep(struct egress *e, const struct ipc_audit_outcome *m)
+{
+    if (e->kept == NULL && (e->kept = calloc(RECORD_KEPT_MAX, sizeof(*e->kept))) == NULL) {
+        return CB_ENOMEM;
+    }
+    if (e->kept_count == RECORD_KEPT_MAX) {
+        return CB_ELIMIT;
+    }
+    struct kept_outcome *k = &e->kept[e->kept_count++];
+    k->m = *m;
+    memcpy(k->request_id, m->request_id.ptr, sizeof(k->request_id));
+    (void)snprintf(k->peer, sizeof(k->peer), "%.*s", SPAN_ARG(m->peer));
+    return 0;
+}
+
 void record_outcome(struct egress *e, struct record *r, enum policy_reason reason)
 {
     if (!r->decided) {
@@ -97,7 +117,26 @@ void record_outcome(struct egress *e, struct record *r, enum policy_reason reaso
         .peer = span_str(r->peer),
     };
     int result = e->store != NULL ? ipc_send_audit_outcome(e->store, 0, &m) : CB_ECLOSED;
+    if (result == CB_ECLOSED) {
+        result = outcome_keep(e, &m);
+    }
     if (result != 0) {
         log_warn_r(result, "the outcome of request %s is not recorded", r->id_text);
     }
+}
+
+void record_tell_kept(struct egress *e)
+{
+    for (size_t i = 0; i < e->kept_count; i++) {
+        struct kept_outcome *k = &e->kept[i];
+        k->m.request_id = span_of(k->request_id, sizeof(k->request_id));
+        k->m.peer = span_str(k->peer);
+        int r = ipc_send_audit_outcome(e->store, 0, &k->m);
+        if (r != 0) {
+            log_warn_r(r, "an outcome from the time without a store is not recorded");
+        }
+    }
+    e->kept_count = 0;
+    free(e->kept);
+    e->kept = NULL;
 }

@@ -82,6 +82,13 @@ bool limits_refusal(struct limits *l, uint64_t now_ms);
 
 /* ---- the role ---- */
 
+/* An outcome that waits for a store. The spans in `m` are set anew from the arrays. */
+struct kept_outcome {
+    struct ipc_audit_outcome m;
+    uint8_t request_id[IPC_REQUEST_ID_LEN];
+    char peer[64];
+};
+
 struct egress {
     struct net_loop *loop;
     struct ipc_chan *store;
@@ -92,6 +99,8 @@ struct egress {
     struct tls_roots *system_roots;
     struct egress_config *config; /* NULL until the first has come */
     struct limits limits;
+    struct kept_outcome *kept;
+    size_t kept_count;
     struct list streams;
     size_t stream_count;
     struct list idle; /* pool.c */
@@ -124,7 +133,10 @@ void record_query_keys(struct span query, struct buf *out);
 CB_MUST_USE int record_decision(struct egress *e, const struct record *r, enum policy_reason reason,
                                 const struct spec_route *route, const struct ipc_request *request,
                                 ipc_answer_fn *on_stored, void *arg, uint32_t *call);
+/* Sends the outcome of an allowed request, or keeps it until there is a store. */
 void record_outcome(struct egress *e, struct record *r, enum policy_reason reason);
+/* There is a store again: sends what was kept. */
+void record_tell_kept(struct egress *e);
 
 /* ---- stream.c and exchange.c ---- */
 

@@ -438,6 +438,33 @@ TEST(what_cannot_be_recorded_is_not_sent)
     egress_stage_end(t);
 }
 
+/* A request that was allowed ends while the store is away: the next store hears how. */
+TEST(an_outcome_waits_for_the_next_store)
+{
+    struct egress_stage *t = egress_stage_new();
+    struct egress_stream st;
+    struct egress_ask q = egress_get("/v1/x");
+    egress_stage_serve(t);
+    t->mode = PROVIDER_SILENT;
+    egress_stream_open(t, &st);
+    egress_ask(&st, &q);
+    struct egress_provider *p = egress_provider_with(t, 0, 1);
+    if (p != NULL) {
+        ipc_chan_free(t->store);
+        t->store = NULL;
+        egress_provider_write(p, "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok");
+        EGRESS_UNTIL(t, st.ended);
+        CHECK_EQ_UINT(st.status, 201);
+        CHECK_EQ_UINT(t->outcome_count, 0);
+        egress_join_store(t);
+        EGRESS_UNTIL(t, t->outcome_count == 1);
+        CHECK_EQ_UINT(t->outcomes[0].status, 201);
+        CHECK(memcmp(t->outcomes[0].id, t->decisions[0].id, IPC_REQUEST_ID_LEN) == 0);
+    }
+    egress_stream_close(&st);
+    egress_stage_end(t);
+}
+
 /* The monitor may be quicker with a new peer than the kernel with the end of the old one. */
 TEST(a_peer_that_is_replaced_while_it_is_asked_refuses_the_request)
 {
