@@ -96,7 +96,7 @@ void answer_refuse(struct agent *a, enum policy_reason reason, const struct http
 
 /* ---- the provider's answer ---- */
 
-/* How an answer is framed, the gate says; a provider's Content-Length is only told for an answer without a body. */
+/* How an answer is framed is not for its fields to say: egress leaves these out. */
 static bool is_framing(struct span name)
 {
     return span_eq_nocase(name, SPAN_LIT("Content-Length")) ||

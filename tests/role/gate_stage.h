@@ -152,6 +152,8 @@ struct answer {
 /* A gate with its peers, before GO, and without a configuration. */
 struct stage *stage_new(void);
 void stage_go(struct stage *s);
+/* The layers of confinement that may be missing: none, but for sanitizers. */
+uint32_t stage_waived(void);
 /* A gate that serves, with the first configuration. */
 struct stage *stage_serve(void);
 /* Says STOP and waits for the end; the exit status, or 1000 and the signal. */
