@@ -54,6 +54,7 @@ static void write_outcome(struct json *j, const struct store_audit_row *row)
     json_number(j, "response_bytes", row->response_bytes);
     json_number(j, "first_byte_us", row->first_byte_us);
     json_number(j, "duration_us", row->duration_us);
+    json_number(j, "scrubs", row->scrubs);
     write_name(j, "peer", row->peer);
 }
 

@@ -10,6 +10,7 @@ static void credential_deinit(struct egress_credential *c)
     free(c->placeholder);
     free(c->binding);
     secret_free(c->value);
+    inject_scan_unref(c->scan);
 }
 
 struct egress_config *config_ref(struct egress_config *config)
@@ -66,14 +67,22 @@ int config_take_credential(struct egress_credential *credential, const struct ip
     }
     struct secret *value = m.value.len != 0 ? secret_from(m.value) : NULL;
     char *binding = strndup((const char *)m.binding.ptr, m.binding.len);
-    if (value == NULL || binding == NULL) {
+    struct inject_scan *scan = NULL;
+    r = value != NULL && binding != NULL ? inject_scan_new(m.value, &scan) : CB_ENOMEM;
+    if (r == CB_ELIMIT) {
+        log_warn("credential \"%s\" is too short to be looked for in answers", credential->name);
+        r = 0;
+    }
+    if (r != 0) {
         secret_free(value);
         free(binding);
-        return CB_ENOMEM;
+        return r;
     }
     secret_free(credential->value);
     free(credential->binding);
+    inject_scan_unref(credential->scan);
     credential->value = value;
+    credential->scan = scan;
     credential->binding = binding;
     return 0;
 }
@@ -162,6 +171,8 @@ static void config_carry_over(struct egress_config *from, struct egress_config *
         if (c->binding == NULL) {
             secret_free(c->value);
             c->value = NULL;
+        } else if (c->value != NULL && old->scan != NULL) {
+            c->scan = inject_scan_ref(old->scan);
         }
     }
 }

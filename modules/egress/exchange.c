@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "egress/state.h"
+#include "http/fields.h"
 #include "http/write.h"
 
 #include <stdio.h>
@@ -55,6 +56,11 @@ static int write_host(const struct ipc_request *q, struct buf *out)
     return http_write_fieldf(out, "Host", "%.*s:%u", SPAN_ARG(q->host), q->port);
 }
 
+static bool is_coding_wish(const struct stream *s, const struct http_field *field)
+{
+    return s->scan != NULL && span_eq_nocase(field->name, SPAN_LIT("Accept-Encoding"));
+}
+
 /* The head as the provider gets it: made from fields, never from the agent's bytes. */
 static int write_head(struct stream *s, struct buf *out)
 {
@@ -73,10 +79,15 @@ static int write_head(struct stream *s, struct buf *out)
     struct inject_request request = {
         .path = q->path, .query = q->query, .fields = s->fields, .field_count = s->field_count};
     for (size_t i = 0; i < s->field_count; i++) {
-        if (inject_field_passes(route, &request, &s->fields[i]) &&
+        if (inject_field_passes(route, &request, &s->fields[i]) && !is_coding_wish(s, &s->fields[i]) &&
             (r = http_write_field(out, s->fields[i].name, s->fields[i].value)) != 0) {
             goto out;
         }
+    }
+    /* The search has to see what the agent will see. */
+    if (s->scan != NULL &&
+        (r = http_write_field(out, SPAN_LIT("Accept-Encoding"), SPAN_LIT("identity"))) != 0) {
+        goto out;
     }
     if (route->inject != SPEC_INJECT_NONE) {
         const struct egress_credential *credential = config_credential(s->config, route->credential);
@@ -95,10 +106,24 @@ out:
     return r;
 }
 
+/* On a route with a credential the answer is searched for it. */
+static void exchange_scan_begin(struct stream *s)
+{
+    const struct egress_credential *c =
+        s->route->inject != SPEC_INJECT_NONE ? config_credential(s->config, s->route->credential) : NULL;
+    inject_scanner_deinit(&s->scanner);
+    inject_scan_unref(s->scan);
+    s->scan = c != NULL && c->scan != NULL ? inject_scan_ref(c->scan) : NULL;
+    if (s->scan != NULL) {
+        inject_scanner_init(&s->scanner, s->scan, span_str(c->placeholder));
+    }
+}
+
 static void exchange_send(struct stream *s)
 {
     struct upstream *u = s->upstream;
     (void)snprintf(s->record.peer, sizeof(s->record.peer), "%s", u->peer);
+    exchange_scan_begin(s);
     struct buf head;
     buf_init(&head, EXCHANGE_HEAD_MAX);
     buf_set_sensitive(&head);
@@ -228,18 +253,61 @@ static void on_ready(void *arg)
     stream_leave(s);
 }
 
+/* Whether the body is in a coding that the search cannot look into. */
+static bool is_encoded(const struct http_head *head)
+{
+    const struct http_field *field = http_field_find(head->fields, head->field_count, "Content-Encoding");
+    return field != NULL && field->value.len != 0 && !span_eq_nocase(field->value, SPAN_LIT("identity"));
+}
+
+/* The fields that go back, searched. `text` holds what was changed and must live as long as they are used. */
+static int keep_fields(struct stream *s, const struct http_head *head, struct http_field *kept, size_t *count,
+                       struct buf *text)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < head->field_count; i++) {
+        total += head->fields[i].name.len + head->fields[i].value.len;
+    }
+    buf_init(text, total);
+    uint8_t *room; /* all of it now, so that nothing moves later */
+    int r = s->scan != NULL && total != 0 ? buf_reserve(text, total, &room) : 0;
+    *count = 0;
+    for (size_t i = 0; r == 0 && i < head->field_count && *count < HTTP_FIELDS_MAX; i++) {
+        struct http_field field = head->fields[i];
+        if (!inject_answer_field_passes(s->route, head->fields, head->field_count, &field)) {
+            continue;
+        }
+        if (s->scan != NULL) {
+            uint64_t in_name = 0;
+            uint64_t in_value = 0;
+            struct span placeholder = s->scanner.placeholder;
+            r = inject_scan_text(s->scan, placeholder, field.name, text, &in_name);
+            size_t at = buf_len(text);
+            if (r == 0) {
+                r = inject_scan_text(s->scan, placeholder, field.value, text, &in_value);
+            }
+            s->record.scrubs += (uint32_t)(in_name + in_value);
+            field.value = span_sub(buf_span(text), at, SIZE_MAX);
+            if (in_name != 0) {
+                continue; /* a name that is not a name any more */
+            }
+        }
+        kept[(*count)++] = field;
+    }
+    return r;
+}
+
 static int send_head(struct stream *s, const struct http_head *head, bool interim)
 {
     struct http_field kept[HTTP_FIELDS_MAX];
     size_t count = 0;
-    for (size_t i = 0; i < head->field_count && count < HTTP_FIELDS_MAX; i++) {
-        if (inject_answer_field_passes(s->route, head->fields, head->field_count, &head->fields[i])) {
-            kept[count++] = head->fields[i];
-        }
-    }
     struct buf fields;
+    struct buf text;
     buf_init(&fields, IPC_FIELDS_MAX);
-    int r = http_fields_encode(kept, count, &fields);
+    int r = keep_fields(s, head, kept, &count, &text);
+    if (r == 0) {
+        r = http_fields_encode(kept, count, &fields);
+    }
     if (r == 0 && interim) {
         r = ipc_send_response_interim(
             s->chan, 0,
@@ -252,6 +320,7 @@ static int send_head(struct stream *s, const struct http_head *head, bool interi
                                                      .content_length = head->content_length});
     }
     buf_deinit(&fields);
+    buf_deinit(&text);
     return r;
 }
 
@@ -261,6 +330,13 @@ static void on_head(void *arg, const struct http_head *head, bool interim)
     stream_enter(s);
     if (interim && (head->status == 100 || s->answered)) {
         /* Our own 100 was sent when the body became welcome. */
+        stream_leave(s);
+        return;
+    }
+    if (!interim && s->scan != NULL && is_encoded(head)) {
+        log_warn("request %s: the answer is in a coding that was not asked for, and cannot be searched",
+                 s->record.id_text);
+        exchange_fail(s, POLICY_REASON_UPSTREAM_RESPONSE);
         stream_leave(s);
         return;
     }
@@ -278,17 +354,24 @@ static void on_head(void *arg, const struct http_head *head, bool interim)
     stream_leave(s);
 }
 
-static void on_body(void *arg, struct span body)
+static int pass_body(void *arg, struct span body)
 {
     struct stream *s = arg;
-    stream_enter(s);
     int r = 0;
-    s->record.response_bytes += body.len;
     while (body.len != 0 && r == 0) {
         struct span part = span_sub(body, 0, IPC_BODY_MAX);
         r = ipc_send_response_body(s->chan, 0, &(struct ipc_response_body){.data = part});
         body = span_sub(body, part.len, SIZE_MAX);
     }
+    return r;
+}
+
+static void on_body(void *arg, struct span body)
+{
+    struct stream *s = arg;
+    stream_enter(s);
+    s->record.response_bytes += body.len;
+    int r = s->scan != NULL ? inject_scanner_feed(&s->scanner, body, pass_body, s) : pass_body(s, body);
     if (r != 0) {
         exchange_fail(s, POLICY_REASON_CLIENT_CLOSED);
     } else if (ipc_chan_is_full(s->chan)) {
@@ -301,7 +384,10 @@ static void on_end(void *arg)
 {
     struct stream *s = arg;
     stream_enter(s);
-    int r = ipc_send_response_end(s->chan, 0, &(struct ipc_response_end){.total = s->record.response_bytes});
+    int r = s->scan != NULL ? inject_scanner_end(&s->scanner, pass_body, s) : 0;
+    if (r == 0) {
+        r = ipc_send_response_end(s->chan, 0, &(struct ipc_response_end){.total = s->record.response_bytes});
+    }
     if (r == 0) {
         /* An answer before the end of the request's body leaves the connection in the middle of a request. */
         exchange_release(s, s->request_complete || s->request.framing == HTTP_FRAMING_NONE);

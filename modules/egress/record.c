@@ -114,6 +114,7 @@ void record_outcome(struct egress *e, struct record *r, enum policy_reason reaso
         .response_bytes = r->response_bytes,
         .first_byte_us = r->first_byte_us,
         .duration_us = now - r->start_us,
+        .scrubs = r->scrubs,
         .peer = span_str(r->peer),
     };
     int result = e->store != NULL ? ipc_send_audit_outcome(e->store, 0, &m) : CB_ECLOSED;

@@ -17,6 +17,7 @@
 #include "base/secret.h"
 #include "http/parser.h"
 #include "inject/inject.h"
+#include "inject/scan.h"
 #include "ipc/chan.h"
 #include "net/dial.h"
 #include "policy/table.h"
@@ -34,9 +35,10 @@ struct upstream;
 struct egress_credential {
     char *name;
     char *placeholder;
-    uint64_t version;     /* 0: not set */
-    struct secret *value; /* NULL until it is first needed */
-    char *binding;        /* as the vault opened it */
+    uint64_t version;         /* 0: not set */
+    struct secret *value;     /* NULL until it is first needed */
+    struct inject_scan *scan; /* with `value`: looks for it in answers; NULL when it is too short for that */
+    char *binding;            /* as the vault opened it */
 };
 
 /* One generation of the tenant's configuration. Streams under way keep theirs. */
@@ -121,6 +123,7 @@ struct record {
     uint64_t first_byte_us;
     uint64_t request_bytes;
     uint64_t response_bytes;
+    uint32_t scrubs; /* times that the credential was found in the answer */
     unsigned status;
     char peer[64];
     bool decided; /* an allowed decision was stored, so an outcome is owed */
@@ -169,6 +172,8 @@ struct stream {
     bool request_complete; /* REQUEST_END has come */
     bool answered;         /* RESPONSE was sent */
     bool retried;
+    struct inject_scan *scan; /* the answer is searched for the credential */
+    struct inject_scanner scanner;
     struct ipc_chan *call_chan; /* where `call` is open, or NULL */
     uint32_t call;
     struct upstream *upstream;

@@ -31,6 +31,13 @@ static void stream_own_decision(struct stream *s)
     }
 }
 
+static void stream_record_outcome(struct stream *s, enum policy_reason reason)
+{
+    s->record.scrubs += (uint32_t)s->scanner.found;
+    s->scanner.found = 0;
+    record_outcome(s->egress, &s->record, reason);
+}
+
 /* Everything of the request is let go of; the connection stays. */
 static void stream_forget_request(struct stream *s)
 {
@@ -43,6 +50,9 @@ static void stream_forget_request(struct stream *s)
     if (s->timer != NULL) {
         net_timer_stop(s->timer);
     }
+    inject_scanner_deinit(&s->scanner);
+    inject_scan_unref(s->scan);
+    s->scan = NULL;
     buf_deinit(&s->request_bytes);
     free(s->fields);
     s->fields = NULL;
@@ -82,7 +92,7 @@ void stream_close(struct stream *s)
     s->closed = true;
     if (s->state != STREAM_IDLE && s->state != STREAM_DRAINING) {
         stream_own_decision(s);
-        record_outcome(s->egress, &s->record, POLICY_REASON_CLIENT_CLOSED);
+        stream_record_outcome(s, POLICY_REASON_CLIENT_CLOSED);
     }
     stream_drop_call(s);
     if (s->depth == 0) {
@@ -92,7 +102,7 @@ void stream_close(struct stream *s)
 
 void stream_finish(struct stream *s, enum policy_reason reason)
 {
-    record_outcome(s->egress, &s->record, reason);
+    stream_record_outcome(s, reason);
     stream_forget_request(s);
     s->state = s->request_complete ? STREAM_IDLE : STREAM_DRAINING;
     if (!s->closed) {

@@ -274,6 +274,7 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(U64, response_bytes, 0)                \
     F(U64, first_byte_us, 0)                 \
     F(U64, duration_us, 0)                   \
+    F(U32, scrubs, 0)                        \
     F(TEXT, peer, 64)
 
 /* All or none. `tenants` is a list of: text name, bytes yaml, bytes spec, list of (text credential, text placeholder

@@ -43,6 +43,7 @@ int store_audit_row_encode(const struct store_audit_row *row, struct buf *out)
         writer_u64(&w, row->response_bytes);
         writer_u64(&w, row->first_byte_us);
         writer_u64(&w, row->duration_us);
+        writer_u32(&w, row->scrubs);
         writer_bytes(&w, row->peer, 64);
     }
     return writer_finish(&w);
@@ -78,6 +79,7 @@ int store_audit_row_decode(struct span encoded, struct store_audit_row *out)
         row.response_bytes = reader_u64(&r);
         row.first_byte_us = reader_u64(&r);
         row.duration_us = reader_u64(&r);
+        row.scrubs = reader_u32(&r);
         row.peer = reader_bytes(&r, 64);
     }
     int error = reader_finish(&r);

@@ -39,6 +39,7 @@ struct store_audit_row {
     uint64_t response_bytes;
     uint64_t first_byte_us;
     uint64_t duration_us;
+    uint32_t scrubs; /* times that the credential was taken out of the answer */
     struct span peer;
     /* of the chain; set by store_audit_row_read(), not part of the encoding */
     struct span hash; /* IPC_HASH_LEN bytes */

@@ -79,6 +79,7 @@ static int write_outcome(struct store *s, const struct batch_outcome *o)
         .response_bytes = o->m.response_bytes,
         .first_byte_us = o->m.first_byte_us,
         .duration_us = o->m.duration_us,
+        .scrubs = o->m.scrubs,
         .peer = span_of(o->peer, o->peer_len),
     };
     uint64_t seq;

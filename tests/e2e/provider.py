@@ -12,10 +12,14 @@ What it answers, the path says:
   /v1/garbage         bytes that are not HTTP
   /v1/early           answers before it has read the body, and closes
   /v1/cookies         200 with Set-Cookie and Alt-Svc
+  /v1/reflect/FORM    says back the Authorization field as it came: raw, json, percent, base64, base64url, hex, basic, cut (over chunks,
+                      byte by byte), sse (an event, which does not wait for another), header, name (of a header), gzip
   /v1/chat/completions, /v1/messages   what the SDKs of OpenAI and Anthropic expect, streamed when the body asks for it
 Everything else is 200 with "ok".
 """
 
+import base64
+import gzip
 import hashlib
 import json
 import socket
@@ -149,6 +153,8 @@ class Provider:
             length += len(part)
             start += part[: 65536 - len(start)]
         self._note(method, target, headers, length, digest.hexdigest(), head)
+        if path.startswith("/v1/reflect/"):
+            return self._reflect(connection, path.rsplit("/", 1)[1], dict(headers).get("Authorization", ""))
         if path in MODELS:
             return self._model(connection, path, b'"stream":true' in start.replace(b" ", b""))
         return self._answer(connection, method, path, length, digest.hexdigest())
@@ -181,6 +187,35 @@ class Provider:
                 raise ValueError("cut")
             left -= len(part)
             yield part
+
+    @staticmethod
+    def _reflect(connection, form, credential):
+        raw = credential.encode()
+        key = credential.split(" ")[-1]
+        bodies = {
+            "raw": raw,
+            "json": json.dumps({"you": "".join(f"\\u{ord(c):04x}" for c in credential)}).replace("\\\\", "\\").encode(),
+            "percent": "".join(f"%{b:02X}" for b in raw).encode(),
+            "base64": base64.b64encode(b"x" + raw),
+            "base64url": base64.urlsafe_b64encode(b"xy" + raw),
+            "hex": raw.hex().encode(),
+            "basic": b"Basic " + base64.b64encode(b"user:" + key.encode()),
+            "gzip": gzip.compress(raw),
+        }
+        if form in ("header", "name"):
+            line = f"X-Echo: {credential}" if form == "header" else f"X-{key}: 1"
+            connection.sendall(f"HTTP/1.1 200 OK\r\n{line}\r\nContent-Length: 2\r\n\r\nok".encode())
+        elif form in ("cut", "sse"):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            text = b"data: " + raw + b"\n\n"
+            for part in ([text] if form == "sse" else [text[i : i + 1] for i in range(len(text))]):
+                connection.sendall(b"%x\r\n%s\r\n" % (len(part), part))
+            connection.sendall(b"0\r\n\r\n")
+        else:
+            body = bodies[form]
+            coding = "Content-Encoding: gzip\r\n" if form == "gzip" else ""
+            connection.sendall(f"HTTP/1.1 200 OK\r\n{coding}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        return True
 
     @staticmethod
     def _model(connection, path, streamed):

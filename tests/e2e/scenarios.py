@@ -1,5 +1,6 @@
 """How a scenario of cases/ is played, and the tests that are more than one connection."""
 
+import base64
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import threading
 import time
+import urllib.parse
 
 from appliance import CLAWBOX, WAIT, Agent
 
@@ -299,6 +301,45 @@ def the_anthropic_package_works(world):
     world.appliance.run("credential", "rm", "alice", "anthropic")
 
 
+def decodings(body):
+    """What somebody who wants to find the key would make of an answer."""
+    text = body.decode("latin-1")
+    found = [text, urllib.parse.unquote(text), re.sub(r"\\u([0-9a-fA-F]{4})", lambda m: chr(int(m.group(1), 16)), text)]
+    for part in re.findall(r"[A-Za-z0-9+/_-]{8,}", text):
+        for shift in range(4):
+            piece = part[shift:].replace("-", "+").replace("_", "/")
+            found.append(base64.b64decode(piece[: len(piece) // 4 * 4]).decode("latin-1"))
+        if re.fullmatch(r"(?:[0-9a-fA-F]{2})+", part):
+            found.append(bytes.fromhex(part).decode("latin-1"))
+    return found
+
+
+def nothing_that_looks_like_the_credential_comes_back(world):
+    for form in ("raw", "json", "percent", "base64", "base64url", "hex", "basic", "cut", "sse", "header", "name"):
+        agent = world.tunnel()
+        response = get(agent, f"/v1/reflect/{form}")
+        agent.close()
+        equal(f"{form}: status", response.status, 200)
+        equal(f"{form}: complete", response.complete, True)
+        seen = decodings(response.body) + [f"{n}: {v}" for n, v in response.headers]
+        for text in seen:
+            absent(form, world.real[2:-2], text)
+        if form != "name":
+            assert any(world.environment["OPENAI_API_KEY"][2:20] in text for text in seen), f"{form}: no placeholder in {seen}"
+    rows = [r for r in world.appliance.audit("alice") if r["kind"] == "outcome"][-11:]
+    equal("scrubs", [r["scrubs"] for r in rows], [1] * 11)
+
+
+def an_answer_that_cannot_be_searched_is_refused(world):
+    world.provider.take()
+    agent = world.tunnel()
+    agent.send(b"GET /v1/reflect/gzip HTTP/1.1\r\nHost: api.openai.com\r\nAccept-Encoding: gzip, br\r\n\r\n")
+    response = agent.response()
+    equal("answer", (response.status, response.problem().get("reason")), (502, "upstream_response"))
+    equal("what was asked for", world.provider.take()[0].header("Accept-Encoding"), ["identity"])
+    agent.close()
+
+
 def the_chain_verifies(world):
     world.appliance.run("audit", "verify")
 
@@ -388,6 +429,8 @@ TESTS = [
     keep_alive_on_both_sides,
     pipelined_requests_are_answered_in_order,
     events_arrive_one_by_one,
+    nothing_that_looks_like_the_credential_comes_back,
+    an_answer_that_cannot_be_searched_is_refused,
     expect_100_continue,
     client_half_close,
     curl_works,

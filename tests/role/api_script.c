@@ -135,6 +135,7 @@ static int answer_audit(struct ipc_chan *chan, const struct ipc_in *in)
                                    .response_bytes = 20,
                                    .first_byte_us = 30,
                                    .duration_us = 40,
+                                   .scrubs = 2,
                                    .peer = SPAN_LIT("192.0.2.1:443")};
     write_audit(&out, &row);
     ipc_list_end(&out, at, 2);

@@ -45,6 +45,7 @@ static struct store_audit_row outcome(void)
                                     .response_bytes = UINT64_MAX,
                                     .first_byte_us = 2,
                                     .duration_us = 3,
+                                    .scrubs = 2,
                                     .peer = SPAN_LIT("203.0.113.7:443")};
 }
 
@@ -70,6 +71,7 @@ static void check_same(const struct store_audit_row *a, const struct store_audit
     CHECK_EQ_UINT(a->response_bytes, b->response_bytes);
     CHECK_EQ_UINT(a->first_byte_us, b->first_byte_us);
     CHECK_EQ_UINT(a->duration_us, b->duration_us);
+    CHECK_EQ_UINT(a->scrubs, b->scrubs);
     CHECK(span_eq(a->peer, b->peer));
 }
 
@@ -137,6 +139,7 @@ TEST(the_encoding_is_fixed)
                                   "\xff\xff\xff\xff\xff\xff\xff\xff"
                                   "\x00\x00\x00\x00\x00\x00\x00\x02"
                                   "\x00\x00\x00\x00\x00\x00\x00\x03"
+                                  "\x00\x00\x00\x02" /* scrubs */
                                   "\x00\x00\x00\x0f"
                                   "203.0.113.7:443";
     struct store_audit_row row = outcome();
