@@ -299,8 +299,13 @@ static void on_dialled(void *arg, int code, enum net_dial_stage stage, int fd, c
 
 static bool address_allowed(void *arg, const uint8_t *address, size_t len)
 {
-    (void)arg;
-    return policy_address_is_public(address, len, NULL);
+    const struct upstream *u = arg;
+    const char *why;
+    bool allowed = policy_address_is_public(address, len, &why);
+    if (!allowed) {
+        log_info("%s has an address in %s: not dialled", u->host, why);
+    }
+    return allowed;
 }
 
 static int upstream_dial(struct upstream *u)

@@ -22,7 +22,7 @@
 #define DIAL_RESOLUTION_DELAY_MS 50
 #define DIAL_ATTEMPT_DELAY_MS    250
 /* How long a failure is held against an address, and of how many addresses that is known. */
-#define DIAL_GRUDGE_MS   5000
+#define DIAL_GRUDGE_MS   30000
 #define DIAL_GRUDGES_MAX 64
 
 struct dial_grudge {
@@ -54,6 +54,7 @@ struct net_dial {
     enum net_dial_stage stage;
     struct net_lookup lookup;
     bool looking_up; /* more addresses may come */
+    bool head_start; /* the last attempt has its time for itself: `next` runs */
     size_t seen;     /* addresses of the lookup that were checked */
     struct dial_candidate candidates[NET_ADDRESSES_MAX];
     size_t count;
@@ -153,6 +154,14 @@ static void dialer_bear_grudge(struct net_dialer *d, const struct net_address *a
     *g = (struct dial_grudge){*address, port, net_loop_now_ms(d->loop) + DIAL_GRUDGE_MS};
 }
 
+static void dialer_forgive(struct net_dialer *d, const struct net_address *address, uint16_t port)
+{
+    struct dial_grudge *g = dialer_find_grudge(d, address, port);
+    if (g != NULL) {
+        g->until_ms = 0;
+    }
+}
+
 static bool dialer_has_grudge(struct net_dialer *d, const struct net_address *address, uint16_t port)
 {
     const struct dial_grudge *g = dialer_find_grudge(d, address, port);
@@ -200,6 +209,7 @@ static void dial_win(struct net_dial *dial, struct dial_attempt *winner)
     int fd = winner->fd;
     winner->fd = -1;
     dial_name_peer(&peer, &winner->address, dial->port);
+    dialer_forgive(dial->dialer, &winner->address, dial->port);
     /* Whoever had a head start and did not use it is tried last for a while. */
     LIST_FOR_EACH (node, after, &dial->attempts) {
         struct dial_attempt *a = LIST_ENTRY(node, struct dial_attempt, link);
@@ -311,12 +321,14 @@ static void dial_try_next(struct net_dial *dial)
 {
     struct dial_candidate *c;
     net_timer_stop(dial->next);
+    dial->head_start = false;
     while ((c = dial_pick(dial)) != NULL) {
         c->tried = true;
         dial->last_len = c->address.len;
         int r = dial_attempt_start(dial, &c->address);
         if (r == 0) {
             net_timer_start(dial->next, DIAL_ATTEMPT_DELAY_MS, 0);
+            dial->head_start = true;
             return;
         }
         dial->last_error = r;
@@ -359,8 +371,9 @@ static bool dial_knows_v6(const struct net_dial *dial)
 static void dial_addresses(void *arg, const struct net_address *addresses, size_t count, bool complete)
 {
     struct net_dial *dial = arg;
-    for (; dial->seen < count; dial->seen++) {
-        const struct net_address *a = &addresses[dial->seen];
+    for (size_t i = 0; i < count; i++) {
+        const struct net_address *a = &addresses[i];
+        dial->seen++;
         if (dial->check(dial->arg, a->bytes, a->len)) {
             dial->candidates[dial->count++] = (struct dial_candidate){.address = *a};
         }
@@ -368,8 +381,8 @@ static void dial_addresses(void *arg, const struct net_address *addresses, size_
     dial->looking_up = !complete;
 
     if (dial->stage == NET_DIAL_CONNECTING) {
-        /* Late addresses wait for their turn, unless nobody else is on the way. */
-        if (list_empty(&dial->attempts)) {
+        /* Late addresses wait until the head start of the last attempt is over. */
+        if (list_empty(&dial->attempts) || !dial->head_start) {
             dial_try_next(dial);
         }
     } else if (dial->count == 0) {

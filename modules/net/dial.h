@@ -3,8 +3,9 @@
  *
  * A dialler resolves with c-ares (DNS only: no hosts file, no search domains, never the C library), hands each address
  * to the caller's check, and connects to one that passed: exactly that address is dialled. Both families are raced (RFC 8305:
- * IPv6 first, 250 ms head start, then the next address); an address that failed or was too slow is tried last for 5 s.
- * Of each family at most 16 addresses are looked at. The result is one callback, never from inside the call.
+ * IPv6 first, 250 ms head start, then the next address); an address that failed or was too slow is tried last for 30 s.
+ * Of each family at most 16 addresses are looked at. Of a name with addresses of both kinds, those that do not pass are dropped and
+ * the others dialled. The result is one callback, never from inside the call.
  */
 #ifndef CB_NET_DIAL_H
 #define CB_NET_DIAL_H
@@ -41,7 +42,7 @@ CB_MUST_USE int net_dialer_new(struct net_loop *loop, const struct net_dialer_op
 /* All dials must have ended or been cancelled. */
 void net_dialer_free(struct net_dialer *d);
 /* Resolves `host` (NUL-terminated canonical name) and connects. Answers are cached for their TTL (at least 1 s, at most 5 min, at most 1,024
- * names); the check runs again on cached answers. *out is the handle to cancel with; it is invalid once the callback ran. */
+ * names), the absence of addresses for 5 s, failures for 1 s; the check runs again on cached answers. *out is the handle to cancel with; it is invalid once the callback ran. */
 CB_MUST_USE int net_dial_name(struct net_dialer *d, const char *host, uint16_t port,
                               net_address_check_fn *check, net_dial_fn *on_done, void *arg,
                               struct net_dial **out);

@@ -20,14 +20,23 @@
 #define RESOLVE_NAME_LENGTH 254  /* 253 and a final dot */
 #define RESOLVE_TTL_MIN_S   1
 #define RESOLVE_TTL_MAX_S   300
+#define RESOLVE_NEGATIVE_S  5
 #define RESOLVE_FAILED_S    1
 #define RESOLVE_TRIES       3
+/* How long a silent server is waited for before the next one is asked. */
+#define RESOLVE_TRY_MIN_MS 50U
+#define RESOLVE_TRY_MAX_MS 1500U
+/* Half for each family, so that neither can crowd out the other. */
+#define RESOLVE_ADDRESSES_MAX (NET_ADDRESSES_MAX / 2)
 
-/* One of the two questions about a name. */
+/* One of the two questions about a name, and its last answer. */
 struct resolve_question {
     struct net_name *name;
     int family;
     bool open; /* c-ares has it */
+    uint64_t expires_ms;
+    struct net_address addresses[RESOLVE_ADDRESSES_MAX];
+    size_t count;
 };
 
 struct net_name {
@@ -35,11 +44,7 @@ struct net_name {
     struct list by_use; /* the resolver's list, the longest unused first */
     struct list lookups;
     struct net_resolver *resolver;
-    struct resolve_question questions[2];
-    struct net_address addresses[NET_ADDRESSES_MAX];
-    size_t count;
-    uint64_t ttl_s;      /* the smallest so far */
-    uint64_t expires_ms; /* once no question is open */
+    struct resolve_question questions[2]; /* IPv6, IPv4 */
     char text[];
 };
 
@@ -145,9 +150,9 @@ static int resolver_open_channel(struct net_resolver *r, const char *servers, ui
     struct ares_options options = {
         .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS,
         .lookups = lookups,
-        .timeout = (int)(try_ms < 50     ? 50
-                         : try_ms > 5000 ? 5000
-                                         : try_ms),
+        .timeout = (int)(try_ms < RESOLVE_TRY_MIN_MS   ? RESOLVE_TRY_MIN_MS
+                         : try_ms > RESOLVE_TRY_MAX_MS ? RESOLVE_TRY_MAX_MS
+                                                       : try_ms),
         .tries = RESOLVE_TRIES,
         .udp_max_queries = 1, /* every question from a port of its own: harder to forge an answer */
         .qcache_max_ttl = 0,
@@ -291,15 +296,23 @@ static int resolver_add_name(struct net_resolver *r, const char *host, struct ne
 
 /* ---- questions and answers ---- */
 
-static void name_add_answer(struct net_name *n, const struct ares_addrinfo *answer)
+static uint64_t smaller_ttl(uint64_t ttl_s, int of_record)
 {
-    /* Half for each family, so that neither can crowd out the other. */
-    size_t end = n->count + NET_ADDRESSES_MAX / 2;
-    for (const struct ares_addrinfo_node *node = answer->nodes; node != NULL; node = node->ai_next) {
-        if (n->count == end) {
-            break;
+    uint64_t other_s =
+        of_record > 0 ? (uint64_t)of_record : 0; /* RFC 2181, section 8: beyond 31 bits it is 0 */
+    return other_s < ttl_s ? other_s : ttl_s;
+}
+
+/* Keeps the addresses. Returns for how long, in seconds. */
+static uint64_t question_keep(struct resolve_question *q, const struct ares_addrinfo *answer)
+{
+    uint64_t ttl_s = RESOLVE_TTL_MAX_S;
+    for (const struct ares_addrinfo_node *node = answer->nodes;
+         node != NULL && q->count < RESOLVE_ADDRESSES_MAX; node = node->ai_next) {
+        struct net_address *a = &q->addresses[q->count];
+        if (node->ai_family != q->family) {
+            continue;
         }
-        struct net_address *a = &n->addresses[n->count];
         if (node->ai_family == AF_INET && node->ai_addrlen >= sizeof(struct sockaddr_in)) {
             struct sockaddr_in v4;
             memcpy(&v4, node->ai_addr, sizeof(v4));
@@ -313,18 +326,16 @@ static void name_add_answer(struct net_name *n, const struct ares_addrinfo *answ
         } else {
             continue;
         }
-        n->count++;
-        uint64_t ttl_s = node->ai_ttl > 0 ? (uint64_t)node->ai_ttl : 0;
-        if (ttl_s < n->ttl_s) {
-            n->ttl_s = ttl_s;
-        }
+        q->count++;
+        ttl_s = smaller_ttl(ttl_s, node->ai_ttl);
+    }
+    if (q->count == 0) {
+        return RESOLVE_NEGATIVE_S;
     }
     for (const struct ares_addrinfo_cname *c = answer->cnames; c != NULL; c = c->next) {
-        uint64_t ttl_s = c->ttl > 0 ? (uint64_t)c->ttl : 0;
-        if (ttl_s < n->ttl_s) {
-            n->ttl_s = ttl_s;
-        }
+        ttl_s = smaller_ttl(ttl_s, c->ttl);
     }
+    return ttl_s < RESOLVE_TTL_MIN_S ? RESOLVE_TTL_MIN_S : ttl_s;
 }
 
 static void name_tell(struct net_name *n)
@@ -334,47 +345,54 @@ static void name_tell(struct net_name *n)
     }
 }
 
-static void name_answered(void *arg, int status, int timeouts, struct ares_addrinfo *answer)
+static void question_answered(void *arg, int status, int timeouts, struct ares_addrinfo *answer)
 {
     struct resolve_question *q = arg;
     struct net_name *n = q->name;
+    uint64_t keep_s = RESOLVE_FAILED_S;
     (void)timeouts;
     q->open = false;
     if (status == ARES_SUCCESS && answer != NULL) {
-        name_add_answer(n, answer);
-    } else if (status != ARES_EDESTRUCTION) {
+        keep_s = question_keep(q, answer);
+    } else if (status == ARES_ENOTFOUND || status == ARES_ENODATA) {
+        keep_s = RESOLVE_NEGATIVE_S;
+    }
+    if (status != ARES_SUCCESS && status != ARES_EDESTRUCTION) {
         log_debug("%s (IPv%d): %s", n->text, q->family == AF_INET ? 4 : 6, ares_strerror(status));
     }
     ares_freeaddrinfo(answer);
-    if (!name_is_open(n)) {
-        uint64_t keep_s = n->ttl_s;
-        if (n->count == 0) {
-            keep_s = RESOLVE_FAILED_S;
-        } else if (keep_s < RESOLVE_TTL_MIN_S) {
-            keep_s = RESOLVE_TTL_MIN_S;
-        } else if (keep_s > RESOLVE_TTL_MAX_S) {
-            keep_s = RESOLVE_TTL_MAX_S;
-        }
-        n->expires_ms = net_loop_now_ms(n->resolver->loop) + keep_s * 1000;
-    }
+    q->expires_ms = net_loop_now_ms(n->resolver->loop) + keep_s * 1000;
     name_tell(n);
 }
 
+/* Asks what is not known any more and not asked already. */
 static void name_ask(struct net_name *n)
 {
-    n->count = 0;
-    n->ttl_s = UINT64_MAX;
+    struct net_resolver *r = n->resolver;
+    uint64_t now_ms = net_loop_now_ms(r->loop);
+    bool ask[2];
     /* Both are open before either is asked: c-ares may answer from inside the call. */
-    n->questions[0].open = n->questions[1].open = true;
+    for (size_t i = 0; i < 2; i++) {
+        struct resolve_question *q = &n->questions[i];
+        ask[i] = !q->open && now_ms >= q->expires_ms;
+        if (ask[i]) {
+            q->open = true;
+            q->count = 0;
+        }
+    }
     for (size_t i = 0; i < 2; i++) {
         struct ares_addrinfo_hints hints = {
             .ai_flags = ARES_AI_NOSORT, /* sorting would open sockets to see which routes there are */
             .ai_family = n->questions[i].family,
             .ai_socktype = SOCK_STREAM,
         };
-        ares_getaddrinfo(n->resolver->channel, n->text, NULL, &hints, name_answered, &n->questions[i]);
+        if (ask[i]) {
+            ares_getaddrinfo(r->channel, n->text, NULL, &hints, question_answered, &n->questions[i]);
+        }
     }
-    resolver_set_timer(n->resolver);
+    if (ask[0] || ask[1]) {
+        resolver_set_timer(r);
+    }
 }
 
 /* ---- lookups ---- */
@@ -383,11 +401,21 @@ static void lookup_tell(void *arg)
 {
     struct net_lookup *lookup = arg;
     struct net_name *n = lookup->name;
-    bool complete = !name_is_open(n);
+    struct net_address news[NET_ADDRESSES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < 2; i++) {
+        const struct resolve_question *q = &n->questions[i];
+        if (!lookup->told[i] && !q->open) {
+            lookup->told[i] = true;
+            memcpy(news + count, q->addresses, q->count * sizeof(news[0]));
+            count += q->count;
+        }
+    }
+    bool complete = lookup->told[0] && lookup->told[1];
     if (complete) {
         list_remove(&lookup->link);
     }
-    lookup->on_addresses(lookup->arg, n->addresses, n->count, complete);
+    lookup->on_addresses(lookup->arg, news, count, complete);
 }
 
 int net_resolver_lookup(struct net_resolver *r, const char *host, net_lookup_fn *on_addresses, void *arg,
@@ -408,18 +436,14 @@ int net_resolver_lookup(struct net_resolver *r, const char *host, net_lookup_fn 
     list_push_back(&r->by_use, &n->by_use);
 
     lookup->name = n;
+    lookup->told[0] = lookup->told[1] = false;
     lookup->on_addresses = on_addresses;
     lookup->arg = arg;
     net_task_init(&lookup->tell, lookup_tell, lookup);
     list_init(&lookup->link);
-    bool open = name_is_open(n);
-    if (!open && net_loop_now_ms(r->loop) >= n->expires_ms && list_empty(&n->lookups)) {
-        list_push_back(&n->lookups, &lookup->link);
-        name_ask(n);
-        return 0;
-    }
     list_push_back(&n->lookups, &lookup->link);
-    if (!open || n->count != 0) {
+    name_ask(n);
+    if (!n->questions[0].open || !n->questions[1].open) {
         net_task_post(r->loop, &lookup->tell);
     }
     return 0;

@@ -1,9 +1,11 @@
 /*
  * resolve.h - the addresses of a name, from DNS or from a cache. Only dial.c uses this.
  *
- * A and AAAA are asked for at once, and their answers are told as they come. Lookups of the same name that overlap are
- * one. Answers are kept for their TTL, at least 1 s and at most 5 min; failures for 1 s. A lookup may be given up; the
- * question to the server then goes on, and its answer is kept.
+ * A and AAAA are two questions; each answer is told as it comes and kept by itself, so that an address is never told
+ * past its TTL because the other family's answer is late or lives longer. Lookups of a name that overlap share its
+ * questions. Kept are: addresses for the smallest TTL of the answer, aliases included, but at least 1 s and at most 5 min;
+ * NXDOMAIN and "no such record" for 5 s; failures (no answer, SERVFAIL, nonsense) for 1 s. A lookup may be given up;
+ * its questions then go on, and their answers are kept.
  */
 #ifndef CB_NET_RESOLVE_H
 #define CB_NET_RESOLVE_H
@@ -24,8 +26,8 @@ struct net_address {
     uint8_t len; /* 4 or 16 */
 };
 
-/* `count` addresses are known by now (those of earlier calls first, unchanged); `complete` says that no more will come
- * and that this was the last call. The array is to be used or copied before the next call into the resolver. */
+/* `count` addresses became known since the last call, IPv6 before IPv4; `complete` says that no more will come and that
+ * this was the last call. The array is to be used or copied before the callback returns. */
 typedef void net_lookup_fn(void *arg, const struct net_address *addresses, size_t count, bool complete);
 
 /* In the caller's memory; its members are the resolver's. */
@@ -33,6 +35,7 @@ struct net_lookup {
     struct list link;
     struct net_task tell;
     struct net_name *name;
+    bool told[2]; /* by question */
     net_lookup_fn *on_addresses;
     void *arg;
 };

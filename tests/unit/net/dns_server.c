@@ -163,6 +163,9 @@ static bool server_reply(struct dns_server *s, const uint8_t *question, size_t l
     put16(r->message + 4, 1);
     put16(r->message + 6, r->records);
     memset(r->message + 8, 0, 4);
+    if (r->spoil != NULL) {
+        r->spoil(r->message, &r->len);
+    }
     return true;
 }
 

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum { DNS_TYPE_A = 1, DNS_TYPE_CNAME = 5, DNS_TYPE_AAAA = 28 };
-enum { DNS_RCODE_NXDOMAIN = 3, DNS_RCODE_REFUSED = 5 };
+enum { DNS_RCODE_SERVFAIL = 2, DNS_RCODE_NXDOMAIN = 3, DNS_RCODE_REFUSED = 5 };
 
 struct dns_server;
 
@@ -23,8 +23,10 @@ struct dns_reply {
     bool truncated; /* say that it does not fit; the records are left out */
     uint8_t rcode;
     uint64_t delay_ms;
+    /* Changes the finished message before it leaves; NULL for none. */
+    void (*spoil)(uint8_t *message, size_t *len);
     /* The rest is the server's. */
-    uint8_t message[16384];
+    uint8_t message[65535];
     size_t len;
     unsigned records;
 };
