@@ -29,19 +29,25 @@ static bool is_text_list(const struct conf_node *node)
 
 static bool preset_read(const struct conf_node *node, struct conf_preset *out)
 {
-    const struct conf_node *inject = conf_node_get(node, "inject");
     *out = (struct conf_preset){
         .name = node->key,
         .host = text_of(node, "host"),
+        .suffix = text_of(node, "suffix"),
         .methods = conf_node_get(node, "methods"),
         .paths = conf_node_get(node, "paths"),
-        .header = text_of(inject, "header"),
-        .prefix = text_of(inject, "prefix"),
+        .inject = conf_node_get(node, "inject"),
         .shape = text_of(node, "shape"),
         .env = text_of(node, "env"),
+        .example = text_of(node, "example"),
     };
-    return out->host != NULL && is_text_list(out->methods) && is_text_list(out->paths) &&
-           out->header != NULL && out->prefix != NULL && out->shape != NULL && out->env != NULL;
+    bool whole = is_text_list(out->methods) && is_text_list(out->paths) && out->inject != NULL &&
+                 out->shape != NULL && out->env != NULL && out->example != NULL && out->host != NULL;
+    /* "host: required" stands beside a suffix, and nowhere else. */
+    bool required = whole && strcmp(out->host, "required") == 0;
+    if (required) {
+        out->host = NULL;
+    }
+    return whole && required == (out->suffix != NULL);
 }
 
 int conf_presets_load(struct conf_presets *out)
@@ -95,20 +101,41 @@ void conf_presets_names(const struct conf_presets *presets, char *out, size_t si
     }
 }
 
-bool conf_preset_covers_path(const struct conf_preset *preset, const char *text)
+/* Takes the first segment off a pattern that starts with '/'. */
+static struct span next_segment(struct span *pattern)
 {
-    struct span pattern = span_str(text);
-    for (const struct conf_node *node = preset->paths->first; node != NULL; node = node->next) {
-        struct span allowed = span_of(node->text, node->len);
-        if (span_eq(allowed, pattern)) {
+    struct span rest = span_sub(*pattern, 1, pattern->len);
+    const uint8_t *slash = rest.len != 0 ? memchr(rest.ptr, '/', rest.len) : NULL;
+    struct span segment = span_sub(rest, 0, slash != NULL ? (size_t)(slash - rest.ptr) : rest.len);
+    *pattern = span_sub(rest, segment.len, rest.len);
+    return segment;
+}
+
+/* Segment by segment: the same, or any one under "*", or what is left under "**". */
+static bool covers(struct span allowed, struct span pattern)
+{
+    while (allowed.len != 0) {
+        struct span want = next_segment(&allowed);
+        if (span_eq_str(want, "**")) {
             return true;
         }
-        if (span_ends(allowed, SPAN_LIT("/**"))) {
-            /* A literal start: "/v1/" and whatever follows, and "/v1" itself. */
-            struct span start = span_sub(allowed, 0, allowed.len - 2);
-            if (span_starts(pattern, start) || span_eq(pattern, span_sub(start, 0, start.len - 1))) {
-                return true;
-            }
+        if (pattern.len == 0) {
+            return false;
+        }
+        struct span segment = next_segment(&pattern);
+        bool single = segment.len != 0 && !span_eq_str(segment, "**");
+        if (!span_eq(want, segment) && !(span_eq_str(want, "*") && single)) {
+            return false;
+        }
+    }
+    return pattern.len == 0;
+}
+
+bool conf_preset_covers_path(const struct conf_preset *preset, const char *text)
+{
+    for (const struct conf_node *node = preset->paths->first; node != NULL; node = node->next) {
+        if (text[0] == '/' && covers(span_of(node->text, node->len), span_str(text))) {
+            return true;
         }
     }
     return false;

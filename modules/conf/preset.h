@@ -13,13 +13,15 @@ struct conf_presets {
 /* Texts live as long as the presets that they came from. */
 struct conf_preset {
     const char *name;
-    const char *host;
+    const char *host;   /* NULL when the route names it */
+    const char *suffix; /* which the route's host then ends with, ".openai.azure.com"; else NULL */
     const struct conf_node *methods; /* lists of texts */
     const struct conf_node *paths;
-    const char *header;
-    const char *prefix;
+    const struct conf_node *inject; /* as in a route */
     const char *shape;
     const char *env;
+    const char
+        *example; /* a URL that its routes allow, with {credential} where the credential stands in a path */
 };
 
 /* Reads the embedded file. CB_EINTERNAL when it is not as it should be, CB_ENOMEM. */

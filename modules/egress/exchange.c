@@ -12,7 +12,11 @@
 
 #define EXCHANGE_CONNECT_MS 30000U            /* name, connection and TLS handshake together */
 #define EXCHANGE_ANSWER_MS  (10U * 60 * 1000) /* until the head of the answer; a model may think for minutes */
-#define EXCHANGE_HEAD_MAX   ((size_t)160 * 1024)
+/* The agent's path and query, and a credential that is all escapes. */
+#define EXCHANGE_TARGET_MAX (2 * IPC_TARGET_MAX + 1 + 3 * IPC_SECRET_MAX)
+/* The target, the agent's fields, the credential in as many headers as a route may name, and what else a route writes. */
+#define EXCHANGE_HEAD_MAX \
+    (EXCHANGE_TARGET_MAX + IPC_FIELDS_MAX + (SPEC_HEADERS_MAX + 1) * IPC_SECRET_MAX + (size_t)32 * 1024)
 
 static const struct upstream_handler exchange_handler;
 
@@ -66,18 +70,29 @@ static int write_head(struct stream *s, struct buf *out)
 {
     const struct ipc_request *q = &s->request;
     const struct spec_route *route = s->route;
+    struct span credential = SPAN_EMPTY;
     struct buf target;
-    buf_init(&target, 2 * IPC_TARGET_MAX + 1);
+    buf_init(&target, EXCHANGE_TARGET_MAX);
+    buf_set_sensitive(&target);
+    struct inject_request request = {.path = q->path,
+                                     .query = q->query,
+                                     .has_query = q->has_query,
+                                     .fields = s->fields,
+                                     .field_count = s->field_count};
     int r;
-    if ((r = buf_append_span(&target, q->path)) != 0 ||
-        (q->has_query && (r = buf_append_byte(&target, '?')) != 0) ||
-        (r = buf_append_span(&target, q->query)) != 0 ||
+    if (route->inject != SPEC_INJECT_NONE) {
+        const struct egress_credential *c = config_credential(s->config, route->credential);
+        if (c == NULL || c->value == NULL) {
+            r = CB_EINTERNAL;
+            goto out;
+        }
+        credential = secret_span(c->value);
+    }
+    if ((r = inject_write_target(route, &request, credential, &target)) != 0 ||
         (r = http_write_request_line(out, q->method, buf_span(&target))) != 0 ||
         (r = write_host(q, out)) != 0) {
         goto out;
     }
-    struct inject_request request = {
-        .path = q->path, .query = q->query, .fields = s->fields, .field_count = s->field_count};
     for (size_t i = 0; i < s->field_count; i++) {
         if (inject_field_passes(route, &request, &s->fields[i]) && !is_coding_wish(s, &s->fields[i]) &&
             (r = http_write_field(out, s->fields[i].name, s->fields[i].value)) != 0) {
@@ -89,14 +104,8 @@ static int write_head(struct stream *s, struct buf *out)
         (r = http_write_field(out, SPAN_LIT("Accept-Encoding"), SPAN_LIT("identity"))) != 0) {
         goto out;
     }
-    if (route->inject != SPEC_INJECT_NONE) {
-        const struct egress_credential *credential = config_credential(s->config, route->credential);
-        r = credential != NULL && credential->value != NULL
-                ? inject_write(route, secret_span(credential->value), out)
-                : CB_EINTERNAL;
-        if (r != 0) {
-            goto out;
-        }
+    if ((r = inject_write(route, credential, out)) != 0) {
+        goto out;
     }
     if ((r = http_write_framing(out, (enum http_framing)q->framing, q->content_length)) == 0) {
         r = http_write_head_end(out);
@@ -139,7 +148,8 @@ static void exchange_send(struct stream *s)
     }
     if (r != 0) {
         log_error_r(r, "request %s could not be written", s->record.id_text);
-        exchange_fail(s, POLICY_REASON_INTERNAL);
+        /* Bytes that its place cannot carry, or a Basic credential without a colon. */
+        exchange_fail(s, r == CB_EINVAL ? POLICY_REASON_CREDENTIAL_UNAVAILABLE : POLICY_REASON_INTERNAL);
         return;
     }
     net_timer_start(s->timer, EXCHANGE_ANSWER_MS, 0);

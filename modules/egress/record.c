@@ -63,6 +63,13 @@ int record_decision(struct egress *e, const struct record *r, enum policy_reason
     struct buf keys;
     buf_init(&keys, IPC_AUDIT_QUERY_MAX);
     record_query_keys(request->query, &keys);
+    /* Where a credential belongs, the record says so and not what the agent wrote there. */
+    struct buf path;
+    buf_init(&path, IPC_TARGET_MAX + sizeof(INJECT_SHOWN));
+    int result = inject_shown_path(route, request->path, &path);
+    if (result != 0) {
+        goto out;
+    }
     struct ipc_audit_decision m = {
         .request_id = span_of(r->id, sizeof(r->id)),
         .time_ms = clock_wall_ms(),
@@ -74,10 +81,12 @@ int record_decision(struct egress *e, const struct record *r, enum policy_reason
         .scheme = request->scheme < SPEC_SCHEME__COUNT ? request->scheme : (uint8_t)SPEC_SCHEME_HTTPS,
         .host = request->host,
         .port = request->port,
-        .path = span_sub(request->path, 0, IPC_AUDIT_PATH_MAX),
+        .path = span_sub(buf_span(&path), 0, IPC_AUDIT_PATH_MAX),
         .query_keys = buf_span(&keys),
     };
-    int result = ipc_call_audit_decision(e->store, &m, on_stored, arg, call);
+    result = ipc_call_audit_decision(e->store, &m, on_stored, arg, call);
+out:
+    buf_deinit(&path);
     buf_deinit(&keys);
     return result;
 }

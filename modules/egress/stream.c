@@ -356,8 +356,11 @@ static enum policy_reason stream_match(struct stream *s)
     if (max != 0 && q->framing == HTTP_FRAMING_LENGTH && q->content_length > max) {
         return POLICY_REASON_BODY_TOO_LARGE;
     }
-    struct inject_request request = {
-        .path = q->path, .query = q->query, .fields = s->fields, .field_count = s->field_count};
+    struct inject_request request = {.path = q->path,
+                                     .query = q->query,
+                                     .has_query = q->has_query,
+                                     .fields = s->fields,
+                                     .field_count = s->field_count};
     reason = inject_screen(s->route, &request, s->config->placeholders, s->config->credential_count);
     if (reason == POLICY_REASON_PLACEHOLDER_MISPLACED) {
         log_warn("tripwire: a placeholder where it does not belong, in request %s", s->record.id_text);

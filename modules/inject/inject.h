@@ -1,5 +1,14 @@
 /*
  * inject.h - what a request carries as a credential, what is taken out of it, and what goes in. Pure functions.
+ *
+ *   fields.c  which header fields travel, and what is written instead of those that do not
+ *   header.c  bearer and header: a prefix and the credential, in one header or several
+ *   basic.c   Basic (RFC 7617): USER:CREDENTIAL, or a credential that is "user:password" already
+ *   query.c   a parameter, set or replaced
+ *   path.c    a part of a segment: the route's patterns say which
+ *   screen.c  finds credentials and placeholders in all places (places.h) and judges them
+ *   text.c    percent-escapes
+ *   scan.c    the credential in an answer (scan.h)
  */
 #ifndef CB_INJECT_INJECT_H
 #define CB_INJECT_INJECT_H
@@ -8,6 +17,9 @@
 #include "policy/spec.h"
 #include "policy/verdict.h"
 
+/* What stands in records in place of a credential in a path. */
+#define INJECT_SHOWN "{credential}"
+
 /* What the agent holds instead of one of the tenant's credentials. */
 struct inject_placeholder {
     struct span credential; /* name */
@@ -15,26 +27,27 @@ struct inject_placeholder {
 };
 
 struct inject_request {
-    struct span path;
+    struct span path; /* canonical */
     struct span query;
+    bool has_query; /* "/x?" has one that is empty */
     const struct http_field *fields;
     size_t field_count;
 };
-
-/* True for a header that is a credential's place. */
-bool inject_is_place(struct span header_name);
 
 /*
  * Looks at every place of a request that the route allows. POLICY_REASON_ROUTE: it may go on.
  * POLICY_REASON_FOREIGN_CREDENTIAL: something in a credential's place is not the route's placeholder.
  * POLICY_REASON_PLACEHOLDER_MISPLACED: a placeholder of this tenant stands where it does not belong: another route's,
- * another header, the path, the query. POLICY_REASON_PLACEHOLDER_REQUIRED: the route demands one and there is none.
+ * another header, the path, the query; also inside Basic, and with percent-escapes in the path and the query.
+ * POLICY_REASON_PLACEHOLDER_REQUIRED: the route demands one and there is none.
+ * The place itself may be empty: "Authorization:", "?key=", "/bot/sendMessage".
  */
 enum policy_reason inject_screen(const struct spec_route *route, const struct inject_request *request,
                                  const struct inject_placeholder *placeholders, size_t placeholder_count);
 
 /* True when a field of the request is to be forwarded on this route: not about the connection, not rewritten by us
- * (Host, Content-Length, Expect), not a credential's place, not the header that the route injects, not a method override. */
+ * (Host, Content-Length, Expect), not a credential's place unless the route passes it by name, no header that the route
+ * writes itself, not a method override. */
 bool inject_field_passes(const struct spec_route *route, const struct inject_request *request,
                          const struct http_field *field);
 
@@ -43,7 +56,15 @@ bool inject_field_passes(const struct spec_route *route, const struct inject_req
 bool inject_answer_field_passes(const struct spec_route *route, const struct http_field *fields, size_t count,
                                 const struct http_field *field);
 
-/* Appends the route's credential field to a head that is being written. `out` must be a sensitive buffer. */
+/* Appends the header fields that the route writes: those with the credential, then the same for every request.
+ * `out` must be a sensitive buffer. CB_EINVAL when the credential is not one that can stand there. */
 CB_MUST_USE int inject_write(const struct spec_route *route, struct span credential, struct buf *out);
+/* Appends the request's target, with the credential in it when that is its place. `out` must be a sensitive buffer.
+ * CB_EINVAL when the credential is not one that can stand there. */
+CB_MUST_USE int inject_write_target(const struct spec_route *route, const struct inject_request *request,
+                                    struct span credential, struct buf *out);
+/* Appends the path as records show it: INJECT_SHOWN stands where the credential belongs, whatever the agent wrote there.
+ * `route` may be NULL. */
+CB_MUST_USE int inject_shown_path(const struct spec_route *route, struct span path, struct buf *out);
 
 #endif

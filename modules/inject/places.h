@@ -1,8 +1,10 @@
 /*
- * places.h - the places where a request carries credentials. The one table of them.
+ * places.h - the places where a request carries credentials. The one table of them; a route can add to it (`places`)
+ * and let named ones through (`pass`).
  *
- * On a route that injects, only the tenant's own placeholder may stand in any of these; on every route what stands in
- * such a header is taken out before the request leaves.
+ * On a route that injects, only the tenant's own placeholder may stand in any of these, and only where the route
+ * injects it; on every route what stands in such a header is taken out before the request leaves, and a parameter that is
+ * such a place is refused.
  */
 #ifndef CB_INJECT_PLACES_H
 #define CB_INJECT_PLACES_H
@@ -19,6 +21,17 @@
     P("x-auth-token")           \
     P("x-amz-*")                \
     P("x-subscription-token")
+
+/* headers that are a place only when the value says so: the name, and a word that stands in such a value. A browser's
+ * WebSocket can set no other header, so Kubernetes ("base64url.bearer.authorization.k8s.io.TOKEN"), OpenAI
+ * ("openai-insecure-api-key.KEY") and others ("bearer, TOKEN") put credentials among the subprotocols. */
+#define INJECT_VALUE_PLACES(P)                   \
+    P("sec-websocket-protocol", "bearer")        \
+    P("sec-websocket-protocol", "api-key")       \
+    P("sec-websocket-protocol", "apikey")        \
+    P("sec-websocket-protocol", "api_key")       \
+    P("sec-websocket-protocol", "authorization") \
+    P("sec-websocket-protocol", "token")
 
 /* query parameters, in lower case */
 #define INJECT_QUERY_PLACES(P) \

@@ -1,6 +1,20 @@
 /* screen.c - finds credentials in a request and decides whether they may be there. */
-#include "inject/inject.h"
+#include "inject/internal.h"
 #include "inject/places.h"
+
+#define INJECT_ITEM(text) text,
+
+/* What the screening has come to know about one request. */
+struct screening {
+    const struct spec_route *route;
+    const struct inject_placeholder *placeholders;
+    size_t placeholder_count;
+    struct span placeholder; /* the route's own; empty when it has none */
+    size_t own;              /* how often that stands where it belongs */
+    unsigned own_headers;    /* bits: which of the route's headers hold it */
+    bool foreign;
+    bool misplaced;
+};
 
 static bool name_matches(struct span name, const char *pattern)
 {
@@ -11,139 +25,186 @@ static bool name_matches(struct span name, const char *pattern)
     return span_eq_nocase(name, p);
 }
 
-bool inject_is_place(struct span header_name)
+static bool is_listed(const struct spec_list *list, struct span name)
 {
-    static const char *const places[] = {
-#define INJECT_ITEM(text) text,
-        INJECT_HEADER_PLACES(INJECT_ITEM)};
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        if (name_matches(header_name, places[i])) {
+    for (size_t i = 0; i < list->count; i++) {
+        if (name_matches(name, list->items[i])) {
             return true;
         }
     }
     return false;
 }
 
-static bool is_query_place(struct span key)
+static bool contains_nocase(struct span text, const char *word)
+{
+    struct span w = span_str(word);
+    for (size_t i = 0; i + w.len <= text.len; i++) {
+        if (span_eq_nocase(span_sub(text, i, w.len), w)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool inject_is_place(const struct spec_route *route, const struct http_field *field)
+{
+    static const char *const places[] = {INJECT_HEADER_PLACES(INJECT_ITEM)};
+    static const struct {
+        const char *name;
+        const char *word;
+    } by_value[] = {
+#define INJECT_PAIR(name_, word_) {name_, word_},
+        INJECT_VALUE_PLACES(INJECT_PAIR)};
+    bool place = is_listed(&route->place_headers, field->name);
+    for (size_t i = 0; !place && i < sizeof(places) / sizeof(places[0]); i++) {
+        place = name_matches(field->name, places[i]);
+    }
+    for (size_t i = 0; !place && i < sizeof(by_value) / sizeof(by_value[0]); i++) {
+        place =
+            name_matches(field->name, by_value[i].name) && contains_nocase(field->value, by_value[i].word);
+    }
+    return place && !is_listed(&route->pass_headers, field->name);
+}
+
+bool inject_is_query_place(const struct spec_route *route, struct span name)
 {
     static const char *const places[] = {INJECT_QUERY_PLACES(INJECT_ITEM)};
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        if (span_eq_nocase(key, span_str(places[i]))) {
-            return true;
-        }
+    bool place = is_listed(&route->place_query, name) ||
+                 (route->parameter != NULL && span_eq_nocase(name, span_str(route->parameter)));
+    for (size_t i = 0; !place && i < sizeof(places) / sizeof(places[0]); i++) {
+        place = span_eq_nocase(name, span_str(places[i]));
     }
-    return false;
+    return place && !is_listed(&route->pass_query, name);
 }
 
-static int hex_digit(uint8_t c)
+/* True when some name in this part of the query is a credential's place, in any spelling that a server might decode:
+ * escapes, "key[]", and ';' between parameters. */
+static bool pair_has_place(const struct spec_route *route, struct span pair)
 {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Decodes percent escapes and '+' of a parameter name into `out`; a longer name than fits is none of ours. */
-static struct span decode_key(struct span key, uint8_t *out, size_t size)
-{
-    size_t at = 0;
-    for (size_t i = 0; i < key.len; i++) {
-        uint8_t c = key.ptr[i];
-        if (c == '%' && i + 2 < key.len && hex_digit(key.ptr[i + 1]) >= 0 && hex_digit(key.ptr[i + 2]) >= 0) {
-            c = (uint8_t)(hex_digit(key.ptr[i + 1]) << 4 | hex_digit(key.ptr[i + 2]));
-            i += 2;
+    for (size_t from = 0; from <= pair.len;) {
+        size_t end = from;
+        while (end < pair.len && pair.ptr[end] != ';') {
+            end++;
         }
-        if (at == size) {
-            return SPAN_EMPTY;
-        }
-        out[at++] = c;
-    }
-    return span_of(out, at);
-}
-
-/* True when some parameter of the query is a credential's place, in any spelling that a server might decode. */
-static bool query_has_place(struct span query)
-{
-    size_t from = 0;
-    for (size_t i = 0; i <= query.len; i++) {
-        if (i < query.len && query.ptr[i] != '&' && query.ptr[i] != ';') {
-            continue;
-        }
-        struct span pair = span_sub(query, from, i - from);
-        from = i + 1;
+        struct span part = span_sub(pair, from, end - from);
+        uint8_t name[72];
         size_t len = 0;
-        while (len < pair.len && pair.ptr[len] != '=' && pair.ptr[len] != '[') {
-            len++;
+        size_t at = 0;
+        while (at < part.len && part.ptr[at] != '=' && len < sizeof(name)) {
+            uint8_t c = inject_text_next(part, &at);
+            if (c == '[') {
+                break;
+            }
+            name[len++] = c;
         }
-        uint8_t decoded[32];
-        if (is_query_place(decode_key(span_sub(pair, 0, len), decoded, sizeof(decoded)))) {
+        if (inject_is_query_place(route, span_of(name, len))) {
+            return true;
+        }
+        from = end + 1;
+    }
+    return false;
+}
+
+static bool has_placeholder(const struct screening *s, struct span text)
+{
+    for (size_t i = 0; i < s->placeholder_count; i++) {
+        if (inject_text_contains(text, s->placeholders[i].value)) {
             return true;
         }
     }
     return false;
 }
 
-static bool contains(struct span text, struct span part)
+/* Text outside of the route's own place, or in it and not the route's placeholder. */
+static void judge(struct screening *s, struct span text, bool is_place)
 {
-    return part.len != 0 && text.len >= part.len && memmem(text.ptr, text.len, part.ptr, part.len) != NULL;
+    if (has_placeholder(s, text)) {
+        s->misplaced = true;
+    } else if (is_place && text.len != 0) {
+        s->foreign = true;
+    }
 }
 
-static bool has_placeholder(struct span text, const struct inject_placeholder *placeholders, size_t count)
+static void screen_path(struct screening *s, struct span path)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (contains(text, placeholders[i].value)) {
-            return true;
-        }
+    struct inject_place place;
+    if (!inject_path_find(s->route, path, &place)) {
+        judge(s, path, false);
+        return;
     }
-    return false;
+    judge(s, place.before, false);
+    judge(s, place.after, false);
+    if (s->placeholder.len != 0 && inject_text_is(place.value, s->placeholder)) {
+        s->own++;
+    } else {
+        judge(s, place.value, true);
+    }
 }
 
-/* True when the field is exactly the route's header with the route's placeholder: "Authorization: Bearer PH". */
-static bool is_own_placeholder(const struct spec_route *route, const struct http_field *field,
-                               const struct inject_placeholder *placeholders, size_t count)
+static void screen_query(struct screening *s, struct span query)
 {
-    if (route->inject == SPEC_INJECT_NONE || !span_eq_nocase(field->name, span_str(route->header))) {
-        return false;
-    }
-    struct span prefix = span_str(route->prefix);
-    if (field->value.len < prefix.len || !span_eq_nocase(span_sub(field->value, 0, prefix.len), prefix)) {
-        return false;
-    }
-    struct span value = span_sub(field->value, prefix.len, SIZE_MAX);
-    for (size_t i = 0; i < count; i++) {
-        if (span_eq_str(placeholders[i].credential, route->credential)) {
-            return span_eq(value, placeholders[i].value);
+    struct inject_pair pair;
+    size_t own = 0;
+    while (inject_query_next(&query, &pair)) {
+        if (!inject_query_is_own(s->route, &pair)) {
+            judge(s, pair.whole, false);
+            s->foreign = s->foreign || pair_has_place(s->route, pair.whole);
+        } else if (s->placeholder.len != 0 && inject_text_is(pair.value, s->placeholder)) {
+            own++;
+        } else {
+            judge(s, pair.value, true);
         }
     }
-    return false;
+    /* Twice the same place is two credentials to whoever reads only one of them. */
+    s->foreign = s->foreign || own > 1;
+    s->own += own;
+}
+
+static void screen_field(struct screening *s, const struct http_field *field)
+{
+    const struct spec_route *route = s->route;
+    size_t index = inject_header_find(route, field->name);
+    if (index == SIZE_MAX) {
+        judge(s, field->value, route->inject != SPEC_INJECT_NONE && inject_is_place(route, field));
+    } else if (s->placeholder.len != 0 &&
+               (route->inject == SPEC_INJECT_BASIC
+                    ? inject_basic_holds(field->value, s->placeholder)
+                    : inject_header_holds(&route->headers[index], field->value, s->placeholder))) {
+        s->foreign = s->foreign || (s->own_headers & 1U << index) != 0;
+        s->own_headers |= 1U << index;
+        s->own++;
+        return;
+    } else {
+        judge(s, field->value, true);
+    }
+    uint8_t bytes[INJECT_BASIC_MAX];
+    struct span decoded;
+    if (inject_basic_decode(field->value, bytes, &decoded)) {
+        judge(s, decoded, false);
+    }
 }
 
 enum policy_reason inject_screen(const struct spec_route *route, const struct inject_request *request,
                                  const struct inject_placeholder *placeholders, size_t placeholder_count)
 {
-    bool injects = route->inject != SPEC_INJECT_NONE;
-    bool own = false;
-    bool foreign = false;
-    if (has_placeholder(request->path, placeholders, placeholder_count) ||
-        has_placeholder(request->query, placeholders, placeholder_count)) {
-        return POLICY_REASON_PLACEHOLDER_MISPLACED;
-    }
-    for (size_t i = 0; i < request->field_count; i++) {
-        const struct http_field *field = &request->fields[i];
-        if (is_own_placeholder(route, field, placeholders, placeholder_count)) {
-            /* Twice the same place is two credentials to whoever reads only one of them. */
-            foreign = foreign || own;
-            own = true;
-        } else if (has_placeholder(field->value, placeholders, placeholder_count)) {
-            return POLICY_REASON_PLACEHOLDER_MISPLACED;
-        } else if (injects && field->value.len != 0 &&
-                   (inject_is_place(field->name) || span_eq_nocase(field->name, span_str(route->header)))) {
-            foreign = true;
+    struct screening s = {
+        .route = route, .placeholders = placeholders, .placeholder_count = placeholder_count};
+    for (size_t i = 0; route->inject != SPEC_INJECT_NONE && i < placeholder_count; i++) {
+        if (span_eq_str(placeholders[i].credential, route->credential)) {
+            s.placeholder = placeholders[i].value;
         }
     }
-    if (foreign || query_has_place(request->query)) {
+    screen_path(&s, request->path);
+    screen_query(&s, request->query);
+    for (size_t i = 0; i < request->field_count; i++) {
+        screen_field(&s, &request->fields[i]);
+    }
+    if (s.misplaced) {
+        return POLICY_REASON_PLACEHOLDER_MISPLACED;
+    }
+    if (s.foreign) {
         return POLICY_REASON_FOREIGN_CREDENTIAL;
     }
-    return route->placeholder_required && !own ? POLICY_REASON_PLACEHOLDER_REQUIRED : POLICY_REASON_ROUTE;
+    return route->placeholder_required && s.own == 0 ? POLICY_REASON_PLACEHOLDER_REQUIRED
+                                                     : POLICY_REASON_ROUTE;
 }

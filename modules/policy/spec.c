@@ -16,6 +16,15 @@ static void free_strings(char **strings, size_t count)
     free(strings);
 }
 
+static void free_fields(struct spec_field *fields, size_t count)
+{
+    for (size_t i = 0; fields != NULL && i < count; i++) {
+        free(fields[i].name);
+        free(fields[i].value);
+    }
+    free(fields);
+}
+
 static void route_deinit(struct spec_route *route)
 {
     free(route->name);
@@ -23,9 +32,16 @@ static void route_deinit(struct spec_route *route)
     free(route->host);
     free_strings(route->methods, route->method_count);
     free_strings(route->paths, route->path_count);
-    free(route->header);
-    free(route->prefix);
+    free_fields(route->headers, route->header_count);
+    free(route->user);
+    free(route->parameter);
+    free(route->path_marks);
     free(route->credential);
+    free_fields(route->extras, route->extra_count);
+    free_strings(route->place_headers.items, route->place_headers.count);
+    free_strings(route->place_query.items, route->place_query.count);
+    free_strings(route->pass_headers.items, route->pass_headers.count);
+    free_strings(route->pass_query.items, route->pass_query.count);
     free(route->upstream_address);
     free(route->upstream_ca);
 }
@@ -89,6 +105,24 @@ int spec_add_credential(struct spec *spec, struct spec_credential **out)
     spec->credentials = credentials;
     *out = &spec->credentials[spec->credential_count++];
     **out = (struct spec_credential){0};
+    return 0;
+}
+
+int spec_add_field(struct spec_field **fields, size_t *count, size_t max, const char *name, const char *value)
+{
+    void *array = *fields;
+    int r = grow(&array, *count, max, sizeof(**fields));
+    if (r != 0) {
+        return r;
+    }
+    *fields = array;
+    struct spec_field field = {.name = strdup(name), .value = strdup(value)};
+    if (field.name == NULL || field.value == NULL) {
+        free(field.name);
+        free(field.value);
+        return CB_ENOMEM;
+    }
+    (*fields)[(*count)++] = field;
     return 0;
 }
 

@@ -16,13 +16,34 @@
 #define SPEC_METHODS_MAX 16
 #define SPEC_PATHS_MAX   64
 #define SPEC_PATH_MAX    1024
+#define SPEC_HEADERS_MAX 4  /* that carry the credential */
+#define SPEC_EXTRAS_MAX  16 /* that are the same in every request */
+#define SPEC_LIST_MAX    32 /* names of places, or to pass */
 #define SPEC_CA_MAX      ((size_t)64 * 1024)
 #define SPEC_ENCODED_MAX ((size_t)2 * 1024 * 1024)
 
 enum spec_action { SPEC_ACTION_ALLOW, SPEC_ACTION_DENY, SPEC_ACTION__COUNT };
 enum spec_scheme { SPEC_SCHEME_HTTPS, SPEC_SCHEME_HTTP, SPEC_SCHEME__COUNT };
 /* How a credential goes in. Further injectors come with further values. */
-enum spec_inject { SPEC_INJECT_NONE, SPEC_INJECT_BEARER, SPEC_INJECT_HEADER, SPEC_INJECT__COUNT };
+enum spec_inject {
+    SPEC_INJECT_NONE,
+    SPEC_INJECT_BEARER, /* one header, "Authorization: Bearer CREDENTIAL" */
+    SPEC_INJECT_HEADER, /* one or more headers, each with what stands before the credential */
+    SPEC_INJECT_BASIC,  /* "Authorization: Basic" and base64 of USER:CREDENTIAL, or of the credential alone */
+    SPEC_INJECT_QUERY,  /* a parameter of the query */
+    SPEC_INJECT_PATH,   /* in place of one "*" of each path pattern */
+    SPEC_INJECT__COUNT
+};
+
+struct spec_field {
+    char *name;
+    char *value;
+};
+
+struct spec_list {
+    char **items;
+    size_t count;
+};
 
 struct spec_route {
     char *name;     /* unique within the tenant */
@@ -36,9 +57,21 @@ struct spec_route {
     char **paths; /* canonical segment patterns; empty means every path */
     size_t path_count;
     enum spec_inject inject;
-    char *header;     /* SPEC_INJECT_HEADER: the header's name as it is sent; BEARER: "Authorization" */
-    char *prefix;     /* what stands before the credential in the value: "Bearer ", or "" */
-    char *credential; /* name of the credential, or NULL */
+    struct spec_field
+        *headers; /* BEARER, HEADER, BASIC: names as they are sent, and as values the prefixes: "Bearer " */
+    size_t header_count;
+    char *user;           /* BASIC: the user; NULL when the credential is "user:password" */
+    char *parameter;      /* QUERY: its name */
+    uint16_t *path_marks; /* PATH: for each path the offset of the "*" in whose place the credential stands */
+    char *credential;     /* name of the credential, or NULL */
+    struct spec_field *extras; /* headers that every request on this route gets, in place of the agent's */
+    size_t extra_count;
+    /* Lower case; a header name may end in "*". Places are taken for credentials in addition to those that always are;
+     * what is passed goes on although it stands in such a place. */
+    struct spec_list place_headers;
+    struct spec_list place_query;
+    struct spec_list pass_headers;
+    struct spec_list pass_query;
     bool placeholder_required;
     bool insecure; /* a credential may go over plain http */
     char
@@ -77,6 +110,9 @@ void spec_free(struct spec *spec);
  * CB_ELIMIT or CB_ENOMEM. */
 CB_MUST_USE int spec_add_route(struct spec *spec, struct spec_route **out);
 CB_MUST_USE int spec_add_credential(struct spec *spec, struct spec_credential **out);
+/* Appends a header field with copies of the texts to an array of the route (headers or extras). CB_ELIMIT or CB_ENOMEM. */
+CB_MUST_USE int spec_add_field(struct spec_field **fields, size_t *count, size_t max, const char *name,
+                               const char *value);
 /* The credential of that name, or NULL. */
 const struct spec_credential *spec_find_credential(const struct spec *spec, struct span name);
 

@@ -81,23 +81,202 @@ static bool address_is_valid(const char *address)
            strcmp(host.text, address) == 0;
 }
 
+bool spec_header_is_reserved(struct span name)
+{
+    static const char *const names[] = {
+        "host",      "connection",    "keep-alive", "proxy-connection",    "transfer-encoding",  "te",
+        "trailer",   "via",           "upgrade",    "proxy-authorization", "proxy-authenticate", "expect",
+        "forwarded", "http2-settings"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (span_eq_nocase(name, span_str(names[i]))) {
+            return true;
+        }
+    }
+    return span_eq_nocase(span_sub(name, 0, 8), SPAN_LIT("content-"));
+}
+
+bool spec_header_is_valid(struct span name)
+{
+    return name.len <= SPEC_HEADER_MAX && is_token(name) && !spec_header_is_reserved(name);
+}
+
+bool spec_value_is_valid(struct span value, size_t max)
+{
+    return value.len <= max && is_printable(value) && (value.len == 0 || value.ptr[0] != ' ');
+}
+
+bool spec_user_is_valid(struct span user)
+{
+    return user.len != 0 && user.len <= SPEC_USER_MAX && is_printable(user) &&
+           memchr(user.ptr, ':', user.len) == NULL;
+}
+
+bool spec_parameter_is_valid(struct span name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.ptr[i];
+        if (!is_upper((uint8_t)(c & ~0x20U)) && !is_digit(c) && c != '-' && c != '.' && c != '_' &&
+            c != '~') {
+            return false;
+        }
+    }
+    return name.len != 0 && name.len <= SPEC_PARAMETER_MAX;
+}
+
+static bool has_upper(struct span s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (is_upper(s.ptr[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool spec_place_header_is_valid(struct span name)
+{
+    return spec_header_is_valid(name) && !has_upper(name) &&
+           (memchr(name.ptr, '*', name.len - 1) == NULL && !span_eq_str(name, "*"));
+}
+
+bool spec_place_parameter_is_valid(struct span name)
+{
+    return spec_parameter_is_valid(name) && !has_upper(name);
+}
+
+bool spec_mark_is_valid(struct span pattern, size_t mark)
+{
+    if (mark >= pattern.len || pattern.ptr[mark] != '*') {
+        return false;
+    }
+    for (size_t i = mark; i > 0 && pattern.ptr[i - 1] != '/'; i--) {
+        if (pattern.ptr[i - 1] == '*') {
+            return false;
+        }
+    }
+    for (size_t i = mark + 1; i < pattern.len && pattern.ptr[i] != '/'; i++) {
+        if (pattern.ptr[i] == '*') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_field(const struct spec_field *fields, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (span_eq_nocase(span_str(fields[i].name), span_str(name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool fields_are_valid(const struct spec_field *fields, size_t count, size_t max)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].name == NULL || fields[i].value == NULL ||
+            !spec_header_is_valid(span_str(fields[i].name)) ||
+            !spec_value_is_valid(span_str(fields[i].value), max) || has_field(fields, i, fields[i].name)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What each way of injecting needs, and nothing of another one. */
 static bool injection_is_valid(const struct spec_route *route)
 {
-    bool injects = route->inject != SPEC_INJECT_NONE;
-    if (route->header == NULL
-            ? injects
-            : strlen(route->header) > SPEC_HEADER_MAX || !is_token(span_str(route->header))) {
+    bool headers = route->inject == SPEC_INJECT_BEARER || route->inject == SPEC_INJECT_HEADER ||
+                   route->inject == SPEC_INJECT_BASIC;
+    size_t headers_max = route->inject == SPEC_INJECT_HEADER ? SPEC_HEADERS_MAX : headers ? 1 : 0;
+    if (route->header_count > headers_max || (headers && route->header_count == 0) ||
+        !fields_are_valid(route->headers, route->header_count, SPEC_PREFIX_MAX)) {
         return false;
     }
-    if (route->prefix == NULL
-            ? injects
-            : strlen(route->prefix) > SPEC_PREFIX_MAX || !is_printable(span_str(route->prefix))) {
+    if (route->user != NULL &&
+        (route->inject != SPEC_INJECT_BASIC || !spec_user_is_valid(span_str(route->user)))) {
         return false;
     }
-    if (injects) {
+    if ((route->parameter != NULL) != (route->inject == SPEC_INJECT_QUERY) ||
+        (route->parameter != NULL && !spec_parameter_is_valid(span_str(route->parameter)))) {
+        return false;
+    }
+    if ((route->path_marks != NULL) != (route->inject == SPEC_INJECT_PATH)) {
+        return false;
+    }
+    for (size_t i = 0; route->path_marks != NULL && i < route->path_count; i++) {
+        if (!spec_mark_is_valid(span_str(route->paths[i]), route->path_marks[i])) {
+            return false;
+        }
+    }
+    if (route->inject != SPEC_INJECT_NONE) {
         return route->action == SPEC_ACTION_ALLOW && name_is_valid(route->credential);
     }
     return route->credential == NULL;
+}
+
+static bool list_is_valid(const struct spec_list *list, bool (*check)(struct span))
+{
+    if (list->count > SPEC_LIST_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i] == NULL || !check(span_str(list->items[i]))) {
+            return false;
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(list->items[i], list->items[j]) == 0) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+bool spec_route_passes_own(const struct spec_route *route)
+{
+    for (size_t i = 0; i < route->pass_headers.count; i++) {
+        struct span name = span_str(route->pass_headers.items[i]);
+        for (size_t k = 0; k < route->header_count; k++) {
+            struct span own = span_str(route->headers[k].name);
+            bool star = name.ptr[name.len - 1] == '*';
+            size_t len = star ? name.len - 1 : own.len;
+            if ((star || own.len == name.len) &&
+                span_eq_nocase(span_sub(own, 0, len), span_sub(name, 0, len))) {
+                return true;
+            }
+        }
+    }
+    for (size_t i = 0; route->parameter != NULL && i < route->pass_query.count; i++) {
+        if (span_eq_nocase(span_str(route->pass_query.items[i]), span_str(route->parameter))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool fields_of_the_route_are_valid(const struct spec_route *route)
+{
+    if (route->extra_count > SPEC_EXTRAS_MAX ||
+        !fields_are_valid(route->extras, route->extra_count, SPEC_VALUE_MAX)) {
+        return false;
+    }
+    for (size_t i = 0; i < route->extra_count; i++) {
+        struct span value = span_str(route->extras[i].value);
+        if (value.len == 0 || value.ptr[value.len - 1] == ' ' ||
+            has_field(route->headers, route->header_count, route->extras[i].name)) {
+            return false;
+        }
+    }
+    size_t names = route->place_headers.count + route->place_query.count + route->pass_headers.count +
+                   route->pass_query.count;
+    return list_is_valid(&route->place_headers, spec_place_header_is_valid) &&
+           list_is_valid(&route->place_query, spec_place_parameter_is_valid) &&
+           list_is_valid(&route->pass_headers, spec_place_header_is_valid) &&
+           list_is_valid(&route->pass_query, spec_place_parameter_is_valid) &&
+           !spec_route_passes_own(route) &&
+           (route->action == SPEC_ACTION_ALLOW || (route->extra_count == 0 && names == 0));
 }
 
 static bool upstream_is_valid(const struct spec_route *route)
@@ -126,7 +305,7 @@ static bool route_is_valid(const struct spec *spec, const struct spec_route *rou
             return false;
         }
     }
-    return injection_is_valid(route) && upstream_is_valid(route) &&
+    return injection_is_valid(route) && fields_of_the_route_are_valid(route) && upstream_is_valid(route) &&
            (route->credential == NULL || spec_find_credential(spec, span_str(route->credential)) != NULL);
 }
 

@@ -6,12 +6,15 @@
 
 #include "policy/spec.h"
 
-#define SPEC_HEADER_MAX   128
-#define SPEC_PREFIX_MAX   64
-#define SPEC_ENV_MAX      128
-#define SPEC_METHOD_MAX   32
-#define SPEC_SHAPE_MAX    255
-#define SPEC_UPSTREAM_MAX 64 /* a literal address, IPv6 in brackets */
+#define SPEC_HEADER_MAX    128
+#define SPEC_PREFIX_MAX    64
+#define SPEC_VALUE_MAX     1024 /* of a header that every request gets */
+#define SPEC_USER_MAX      64
+#define SPEC_PARAMETER_MAX 64
+#define SPEC_ENV_MAX       128
+#define SPEC_METHOD_MAX    32
+#define SPEC_SHAPE_MAX     255
+#define SPEC_UPSTREAM_MAX  64 /* a literal address, IPv6 in brackets */
 
 /*
  * True when everything is within its bounds and canonical: names, hosts, methods, paths, header names and prefixes,
@@ -19,5 +22,23 @@
  * conf's matter: by the time a spec gets here, somebody has read them.
  */
 bool spec_is_valid(const struct spec *spec);
+
+/* The parts of it that conf asks about one by one, for messages of its own. */
+/* Headers that the proxy itself writes or that decide how a message is framed or routed: no route sets or passes them. */
+bool spec_header_is_reserved(struct span name);
+/* A header name that a route may write: a token within SPEC_HEADER_MAX, not reserved. */
+bool spec_header_is_valid(struct span name);
+/* What may stand in front of a credential or as an extra header's value: printable ASCII without a blank in front. */
+bool spec_value_is_valid(struct span value, size_t max);
+bool spec_user_is_valid(struct span user);
+/* A parameter's name: letters, digits, "-", ".", "_", "~"; so it has one spelling only. */
+bool spec_parameter_is_valid(struct span name);
+/* A name in a list of places or of what passes, in lower case. A header's may end in "*". */
+bool spec_place_header_is_valid(struct span name);
+bool spec_place_parameter_is_valid(struct span name);
+/* True when the route passes what it injects: the agent's word would stand beside ours. */
+bool spec_route_passes_own(const struct spec_route *route);
+/* True when the "*" at `mark` is the only one of its segment. */
+bool spec_mark_is_valid(struct span pattern, size_t mark);
 
 #endif

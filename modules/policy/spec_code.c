@@ -4,7 +4,10 @@
  *   u8 version (1), bytes tenant, u32 requests per minute, u32 concurrent, u64 request bytes,
  *   u16 count and then credentials: bytes name, opt env, opt shape
  *   u16 count and then routes: bytes name, opt provider, u8 action, u8 scheme, bytes host, u16 port,
- *       u8 count and methods, u8 count and paths, u8 inject, opt header, opt prefix, opt credential,
+ *       u8 count and methods, u8 count and paths, u8 inject, u8 count and headers (bytes name, bytes prefix),
+ *       opt user, opt parameter, for a path injector a u16 for each path, opt credential,
+ *       u8 count and extra headers (bytes name, bytes value), and four times u8 count and names: headers that are places,
+ *       parameters that are places, headers to pass, parameters to pass,
  *       bool placeholder required, bool insecure, opt upstream address, u16 upstream port, opt upstream CA
  *
  * "bytes" has a 32-bit length in front, "opt" is a bool and, when that is 1, bytes; no text holds a NUL. Any change of
@@ -31,6 +34,40 @@ static void put_optional(struct writer *w, const char *text, size_t max)
     }
 }
 
+static void put_fields(struct writer *w, const struct spec_field *fields, size_t count, size_t max)
+{
+    writer_u8(w, (uint8_t)count);
+    for (size_t i = 0; i < count; i++) {
+        put_text(w, fields[i].name, SPEC_HEADER_MAX);
+        put_text(w, fields[i].value, max);
+    }
+}
+
+static void put_list(struct writer *w, const struct spec_list *list)
+{
+    writer_u8(w, (uint8_t)list->count);
+    for (size_t i = 0; i < list->count; i++) {
+        put_text(w, list->items[i], SPEC_HEADER_MAX);
+    }
+}
+
+static void put_injection(struct writer *w, const struct spec_route *route)
+{
+    writer_u8(w, (uint8_t)route->inject);
+    put_fields(w, route->headers, route->header_count, SPEC_PREFIX_MAX);
+    put_optional(w, route->user, SPEC_USER_MAX);
+    put_optional(w, route->parameter, SPEC_PARAMETER_MAX);
+    for (size_t i = 0; route->inject == SPEC_INJECT_PATH && i < route->path_count; i++) {
+        writer_u16(w, route->path_marks[i]);
+    }
+    put_optional(w, route->credential, SPEC_NAME_MAX);
+    put_fields(w, route->extras, route->extra_count, SPEC_VALUE_MAX);
+    put_list(w, &route->place_headers);
+    put_list(w, &route->place_query);
+    put_list(w, &route->pass_headers);
+    put_list(w, &route->pass_query);
+}
+
 static void put_route(struct writer *w, const struct spec_route *route)
 {
     put_text(w, route->name, SPEC_NAME_MAX);
@@ -47,10 +84,7 @@ static void put_route(struct writer *w, const struct spec_route *route)
     for (size_t i = 0; i < route->path_count; i++) {
         put_text(w, route->paths[i], SPEC_PATH_MAX);
     }
-    writer_u8(w, (uint8_t)route->inject);
-    put_optional(w, route->header, SPEC_HEADER_MAX);
-    put_optional(w, route->prefix, SPEC_PREFIX_MAX);
-    put_optional(w, route->credential, SPEC_NAME_MAX);
+    put_injection(w, route);
     writer_bool(w, route->placeholder_required);
     writer_bool(w, route->insecure);
     put_optional(w, route->upstream_address, SPEC_UPSTREAM_MAX);
@@ -158,6 +192,64 @@ static void get_texts(struct reader *r, size_t count_max, size_t max, char ***ou
     }
 }
 
+static void get_fields(struct reader *r, size_t count_max, size_t max, struct spec_field **out,
+                       size_t *out_count)
+{
+    size_t count = reader_u8(r);
+    if (r->error != 0 || count == 0) {
+        return;
+    }
+    if (count > count_max) {
+        fail(r, CB_ELIMIT);
+        return;
+    }
+    *out = calloc(count, sizeof(**out));
+    if (*out == NULL) {
+        fail(r, CB_ENOMEM);
+        return;
+    }
+    while (r->error == 0 && *out_count < count) {
+        struct spec_field *field = &(*out)[(*out_count)++];
+        get_text(r, SPEC_HEADER_MAX, &field->name);
+        get_text(r, max, &field->value);
+    }
+}
+
+static void get_list(struct reader *r, struct spec_list *out)
+{
+    get_texts(r, SPEC_LIST_MAX, SPEC_HEADER_MAX, &out->items, &out->count);
+}
+
+static void get_marks(struct reader *r, struct spec_route *route)
+{
+    if (r->error != 0 || route->inject != SPEC_INJECT_PATH || route->path_count == 0) {
+        return;
+    }
+    route->path_marks = calloc(route->path_count, sizeof(*route->path_marks));
+    if (route->path_marks == NULL) {
+        fail(r, CB_ENOMEM);
+        return;
+    }
+    for (size_t i = 0; i < route->path_count; i++) {
+        route->path_marks[i] = reader_u16(r);
+    }
+}
+
+static void get_injection(struct reader *r, struct spec_route *route)
+{
+    route->inject = (enum spec_inject)get_enum(r, SPEC_INJECT__COUNT);
+    get_fields(r, SPEC_HEADERS_MAX, SPEC_PREFIX_MAX, &route->headers, &route->header_count);
+    get_optional(r, SPEC_USER_MAX, &route->user);
+    get_optional(r, SPEC_PARAMETER_MAX, &route->parameter);
+    get_marks(r, route);
+    get_optional(r, SPEC_NAME_MAX, &route->credential);
+    get_fields(r, SPEC_EXTRAS_MAX, SPEC_VALUE_MAX, &route->extras, &route->extra_count);
+    get_list(r, &route->place_headers);
+    get_list(r, &route->place_query);
+    get_list(r, &route->pass_headers);
+    get_list(r, &route->pass_query);
+}
+
 static void get_route(struct reader *r, struct spec_route *route)
 {
     get_text(r, SPEC_NAME_MAX, &route->name);
@@ -168,10 +260,7 @@ static void get_route(struct reader *r, struct spec_route *route)
     route->port = reader_u16(r);
     get_texts(r, SPEC_METHODS_MAX, SPEC_METHOD_MAX, &route->methods, &route->method_count);
     get_texts(r, SPEC_PATHS_MAX, SPEC_PATH_MAX, &route->paths, &route->path_count);
-    route->inject = (enum spec_inject)get_enum(r, SPEC_INJECT__COUNT);
-    get_optional(r, SPEC_HEADER_MAX, &route->header);
-    get_optional(r, SPEC_PREFIX_MAX, &route->prefix);
-    get_optional(r, SPEC_NAME_MAX, &route->credential);
+    get_injection(r, route);
     route->placeholder_required = reader_bool(r);
     route->insecure = reader_bool(r);
     get_optional(r, SPEC_UPSTREAM_MAX, &route->upstream_address);

@@ -20,7 +20,9 @@ from provider import Provider
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REAL = "sk-real-0123456789abcdef-e2e"
-HOSTS = ["api.openai.com", "api.anthropic.com", "plain.example.com"]
+HOSTS = ["api.openai.com", "api.anthropic.com", "plain.example.com", "api.telegram.org", "github.com", "keys.example.com",
+         "maps.example.com", "open.example.com"]
+CREDENTIALS = ["openai", "telegram", "github", "keys", "maps"]
 
 TENANT = """apiVersion: clawbox/v1
 kind: Tenant
@@ -33,6 +35,28 @@ spec:
       upstream: {{address: "127.0.0.1:{port}", caFile: {ca}}}
     - provider: anthropic
       credential: anthropic
+      upstream: {{address: "127.0.0.1:{port}", caFile: {ca}}}
+    - provider: telegram
+      credential: telegram
+      upstream: {{address: "127.0.0.1:{port}", caFile: {ca}}}
+    - provider: github-git
+      credential: github
+      upstream: {{address: "127.0.0.1:{port}", caFile: {ca}}}
+    - name: keys
+      host: keys.example.com
+      inject: {{headers: [{{name: X-Key}}, {{name: X-Sign, prefix: "key="}}]}}
+      headers: {{X-Version: "2026-11"}}
+      places: {{headers: [X-Session], query: [sig]}}
+      credential: keys
+      upstream: {{address: "127.0.0.1:{port}", caFile: {ca}}}
+    - name: maps
+      host: maps.example.com
+      inject: {{query: key}}
+      credential: maps
+      upstream: {{address: "127.0.0.1:{port}", caFile: {ca}}}
+    - name: open
+      host: open.example.com
+      pass: {{headers: [X-Api-Key], query: [token]}}
       upstream: {{address: "127.0.0.1:{port}", caFile: {ca}}}
     - name: plain
       host: plain.example.com
@@ -55,7 +79,8 @@ class World:
         self.real = REAL
         self.appliance.start()
         self.appliance.apply(self.tenant())
-        self.appliance.run("credential", "set", "alice", "openai", stdin=REAL.encode() + b"\n")
+        for credential in CREDENTIALS:
+            self.appliance.run("credential", "set", "alice", credential, stdin=REAL.encode() + b"\n")
         self.environment = self.appliance.environment("alice")
 
     def tenant(self):

@@ -43,6 +43,8 @@ def wait_for(what, condition, seconds=WAIT):
 
 def fill(text, world):
     text = text.replace("{openai}", world.environment.get("OPENAI_API_KEY", "?")).replace("{real}", world.real)
+    text = re.sub(r"\{env:(\w+)\}", lambda m: world.environment.get(m.group(1), "?"), text)
+    text = re.sub(r"\{base64:([^}]*)\}", lambda m: base64.b64encode(m.group(1).encode()).decode(), text)
     text = text.replace("{plain_port}", str(world.plain.port)).replace("{port}", str(world.provider.port))
     return re.sub(r"\{x(\d+)\}", lambda m: "x" * int(m.group(1)), text)
 
@@ -68,6 +70,8 @@ def request_bytes(case, world):
 def check_provider(name, provider, expected, world):
     got = provider.take()
     equal(f"{name}: requests", len(got), expected.get("requests", len(got)))
+    if "target" in expected:
+        equal(f"{name}: target", got[0].target, fill(expected["target"], world))
     for line in expected.get("headers", []):
         field, value = fill(line, world).split(": ", 1)
         equal(f"{name}: {field}", got[0].header(field), [value])
@@ -301,6 +305,13 @@ def the_anthropic_package_works(world):
     world.appliance.run("credential", "rm", "alice", "anthropic")
 
 
+def no_credential_in_the_audit(world):
+    out = world.appliance.run("audit", "alice", "--json", "-n", "100000").stdout.decode()
+    assert "{credential}" in out, "no record of a path with a credential"
+    for value in (world.real, base64.b64encode(f"x-access-token:{world.real}".encode()).decode()):
+        absent("the audit", value, out)
+
+
 def decodings(body):
     """What somebody who wants to find the key would make of an answer."""
     text = body.decode("latin-1")
@@ -443,5 +454,6 @@ TESTS = [
     a_gibibyte_down_in_constant_memory,
     a_gibibyte_up_in_constant_memory,
     every_request_that_a_provider_saw_is_on_record_though_roles_are_killed,
+    no_credential_in_the_audit,
     the_chain_verifies,
 ]

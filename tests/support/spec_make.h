@@ -77,11 +77,24 @@ static inline void make_credential(struct spec *spec, const char *name, const ch
     credential->shape = make_text(shape);
 }
 
+static inline void make_header(struct spec_route *route, const char *name, const char *prefix)
+{
+    if (spec_add_field(&route->headers, &route->header_count, SPEC_HEADERS_MAX, name, prefix) != 0) {
+        make_or_die(NULL);
+    }
+}
+
+static inline void make_extra(struct spec_route *route, const char *name, const char *value)
+{
+    if (spec_add_field(&route->extras, &route->extra_count, SPEC_EXTRAS_MAX, name, value) != 0) {
+        make_or_die(NULL);
+    }
+}
+
 static inline void make_bearer(struct spec_route *route, const char *credential)
 {
     route->inject = SPEC_INJECT_BEARER;
-    route->header = make_text("Authorization");
-    route->prefix = make_text("Bearer ");
+    make_header(route, "Authorization", "Bearer ");
     route->credential = make_text(credential);
 }
 
@@ -99,8 +112,9 @@ static inline struct spec *make_full_spec(void)
     route->placeholder_required = true;
     route = make_route(spec, "docs", "http://docs.example.com:8080", "GET", "/api/** /status");
     route->inject = SPEC_INJECT_HEADER;
-    route->header = make_text("X-Api-Key");
-    route->prefix = make_text("");
+    make_header(route, "X-Api-Key", "");
+    make_header(route, "X-Second", "Token ");
+    make_extra(route, "X-Version", "2026-11");
     route->credential = make_text("docs");
     route->insecure = true;
     route = make_route(spec, "inside", "https://*.internal.example:443", "GET POST", "");
@@ -110,6 +124,25 @@ static inline struct spec *make_full_spec(void)
     route =
         make_route(spec, "no-admin", "https://x.internal.example:443", "GET DELETE M-SEARCH", "/admin/**");
     route->action = SPEC_ACTION_DENY;
+    route = make_route(spec, "bot", "https://bot.example.com:443", "GET POST", "/bot*/send /file/bot*/**");
+    route->inject = SPEC_INJECT_PATH;
+    route->path_marks = (uint16_t *)make_or_die(calloc(2, sizeof(*route->path_marks)));
+    route->path_marks[0] = 4;
+    route->path_marks[1] = 9;
+    route->credential = make_text("docs");
+    make_list("x-key x-sign-*", &route->place_headers.items, &route->place_headers.count);
+    make_list("sig", &route->place_query.items, &route->place_query.count);
+    make_list("cookie", &route->pass_headers.items, &route->pass_headers.count);
+    make_list("token", &route->pass_query.items, &route->pass_query.count);
+    route = make_route(spec, "git", "https://git.example.com:443", "GET POST", "");
+    route->inject = SPEC_INJECT_BASIC;
+    make_header(route, "Authorization", "Basic ");
+    route->user = make_text("x-access-token");
+    route->credential = make_text("docs");
+    route = make_route(spec, "maps", "https://maps.example.com:443", "GET", "");
+    route->inject = SPEC_INJECT_QUERY;
+    route->parameter = make_text("key");
+    route->credential = make_text("docs");
     return spec;
 }
 

@@ -6,7 +6,10 @@
 
 #define ROUTE(text_)    HEAD text_ TAIL
 #define AT(col_, rest_) "t.yaml:5:" #col_ ": spec.routes[0]" rest_ "\n"
-#define BEARER          "{host: a.example, credential: c, inject: {bearer: true}"
+#define INJECT_FORMS                                                                                    \
+    "should be {bearer: true}, {header: NAME, prefix: TEXT}, {headers: [{name: NAME, prefix: TEXT}]}, " \
+    "{basic: true, user: NAME}, {query: NAME} or {path: true}"
+#define BEARER "{host: a.example, credential: c, inject: {bearer: true}"
 
 TEST(targets)
 {
@@ -14,7 +17,7 @@ TEST(targets)
     CHECK_ERRORS(
         ROUTE("{host: a.example, bogus: 1}"),
         AT(19, ".bogus: unknown key; known here: provider, host, name, credential, port, scheme, methods, "
-               "paths, inject, action, placeholder, insecure, upstream, env, shape"));
+               "paths, inject, action, placeholder, insecure, upstream, env, shape, headers, places, pass"));
     CHECK_ERRORS(ROUTE("{host: API.Example.com}"),
                  AT(8, ".host: not in canonical form: write \"api.example.com\""));
     CHECK_ERRORS(ROUTE("{host: a.example, provider: xai, credential: c}"),
@@ -22,7 +25,7 @@ TEST(targets)
     CHECK_ERRORS(
         ROUTE("{provider: acme, credential: c}"),
         AT(12,
-           ".provider: unknown provider; known are openai, anthropic, google, xai, openrouter: else write a host"));
+           ".provider: unknown provider; known are openai, anthropic, google, xai, openrouter, mistral, groq, deepseek, together, fireworks, cohere, perplexity, huggingface, huggingface-hub, nvidia, ollama-cloud, azure-openai, github, github-git, gitlab, slack, discord, telegram, brave, tavily, npm, pypi: else write a host"));
     CHECK_ERRORS(ROUTE("{host: a.example, name: A}"),
                  AT(25, ".name: not a name: 1 to 40 of a-z, 0-9 and \"-\", no \"-\" at an end"));
     CHECK_ERRORS(ROUTE("x"), AT(1, ": should be a map, not a single value"));
@@ -94,8 +97,7 @@ TEST(injection)
                  AT(32, ".inject: the provider says how its credential goes in: remove it"));
     CHECK_ERRORS(ROUTE("{host: a.example, env: X}"),
                  AT(19, ".env: means something only with a credential: remove it"));
-    CHECK_ERRORS(ROUTE("{host: a.example, credential: c, inject: {}}"),
-                 AT(42, ".inject: should be {bearer: true} or {header: NAME, prefix: TEXT}"));
+    CHECK_ERRORS(ROUTE("{host: a.example, credential: c, inject: {}}"), AT(42, ".inject: " INJECT_FORMS));
     CHECK_ERRORS(ROUTE("{host: a.example, credential: c, inject: {bearer: false}}"),
                  AT(51, ".inject.bearer: should be true; for no injection remove inject and credential"));
     CHECK_ERRORS(ROUTE("{host: a.example, credential: c, inject: {header: \"a b\"}}"),
@@ -125,6 +127,84 @@ TEST(reserved_headers)
             names[i]);
         CHECK_ERRORS(text, want);
     }
+}
+
+TEST(ways_of_injecting)
+{
+#define WITH(inject_) ROUTE("{host: a.example, credential: c, inject: {" inject_ "}}")
+    CHECK_ERRORS(WITH("headers: [{name: X-Id, prefix: \"k \"}, {name: X-Key}]"), "");
+    CHECK_ERRORS(WITH("headers: []"), AT(52, ".inject.headers: should have 1 to 4 entries"));
+    CHECK_ERRORS(WITH("headers: [{name: X}, {name: x}]"),
+                 AT(71, ".inject.headers[1].name: stands in this list already: remove it"));
+    CHECK_ERRORS(WITH("headers: [{prefix: x}]"),
+                 AT(53, ".inject.headers[0]: names no header: write {name: NAME, prefix: TEXT}"));
+    CHECK_ERRORS(WITH("bearer: true, prefix: x"), AT(42, ".inject: " INJECT_FORMS));
+    CHECK_ERRORS(WITH("basic: true"), "");
+    CHECK_ERRORS(WITH("basic: true, user: x-access-token"), "");
+    CHECK_ERRORS(WITH("basic: true, user: \"a:b\""),
+                 AT(62, ".inject.user: should be 1 to 64 printable ASCII characters without \":\""));
+    CHECK_ERRORS(WITH("query: key"), "");
+    CHECK_ERRORS(WITH("query: \"a=b\""),
+                 AT(50, ".inject.query: not a parameter's name: 1 to 64 letters, digits, "
+                        "\"-\", \".\", \"_\" or \"~\""));
+    CHECK_ERRORS(WITH("path: true"),
+                 AT(42, ".inject: needs paths that say where: write paths: [/bot{credential}/**]"));
+#undef WITH
+}
+
+TEST(the_credential_in_a_path)
+{
+#define PATHS(paths_) ROUTE("{host: a.example, credential: c, inject: {path: true}, paths: [" paths_ "]}")
+    CHECK_ERRORS(PATHS("\"/bot{credential}/x\", \"/file/bot{credential}/**\""), "");
+    CHECK_ERRORS(PATHS("\"/x\""), AT(64, ".paths[0]: does not say where the credential stands: write "
+                                         "{credential} there, as in /bot{credential}/sendMessage"));
+    CHECK_ERRORS(PATHS("\"/{credential}/{credential}\""),
+                 AT(64, ".paths[0]: {credential} stands once, in a segment without \"*\""));
+    CHECK_ERRORS(PATHS("\"/a*{credential}/x\""),
+                 AT(64, ".paths[0]: \"**\" stands only for a whole segment: write \"*\" inside one"));
+    CHECK_ERRORS(ROUTE("{host: a.example, paths: [\"/bot{credential}/x\"]}"),
+                 AT(27, ".paths[0]: {credential} means something only with inject: {path: true}"));
+    CHECK_ERRORS(ROUTE("{host: a.example, action: deny, paths: [\"/bot{credential}/x\"]}"), "");
+#undef PATHS
+    struct conf_tenants tenants;
+    struct buf errors;
+    if (CHECK_EQ_INT(
+            test_load(ROUTE("{provider: telegram, credential: c, paths: [\"/bot{credential}/sendMessage\"]}"),
+                      &tenants, &errors),
+            0)) {
+        CHECK_EQ_STR(tenants.specs[0]->routes[0].paths[0], "/bot*/sendMessage");
+        CHECK_EQ_UINT(tenants.specs[0]->routes[0].path_marks[0], 4);
+    }
+    conf_tenants_deinit(&tenants);
+    buf_deinit(&errors);
+}
+
+TEST(headers_places_and_what_passes)
+{
+    CHECK_ERRORS(ROUTE(BEARER ", headers: {X-Version: \"1\"}, places: {headers: [X-Sign-*], query: [sig]}, "
+                              "pass: {headers: [Cookie], query: [token]}}"),
+                 "");
+    CHECK_ERRORS(ROUTE("{host: a.example, headers: {Host: b}}"),
+                 AT(29, ".headers.Host: belongs to the proxy or to the message itself: remove it"));
+    CHECK_ERRORS(ROUTE("{host: a.example, headers: {X-A: b, x-a: c}}"),
+                 AT(37, ".headers.x-a: stands here already, in other letters: remove it"));
+    CHECK_ERRORS(ROUTE("{host: a.example, headers: {Authorization: b}}"),
+                 AT(29, ".headers.Authorization: carries a credential: write credential and inject instead"));
+    CHECK_ERRORS(ROUTE("{host: a.example, credential: c, inject: {header: X-K}, headers: {x-k: b}}"),
+                 AT(67, ".headers.x-k: is the header that the credential goes into: remove it"));
+    CHECK_ERRORS(
+        ROUTE("{host: a.example, headers: {X-A: \"b \"}}"),
+        AT(34, ".headers.X-A: should be 1 to 1024 printable ASCII characters without a blank at an end"));
+    CHECK_ERRORS(ROUTE("{host: a.example, pass: {}}"),
+                 AT(25, ".pass: is empty: write headers or query, or remove it"));
+    CHECK_ERRORS(
+        ROUTE("{host: a.example, pass: {headers: [TE]}}"),
+        AT(36, ".pass.headers[0]: not a header that can be named here: one such as X-Api-Key or X-Amz-*, and "
+               "none of the message itself"));
+    CHECK_ERRORS(ROUTE("{host: a.example, credential: c, inject: {query: key}, pass: {query: [key]}}"),
+                 AT(62, ".pass: names the place that the credential goes into: remove it there"));
+    CHECK_ERRORS(ROUTE("{host: a.example, action: deny, pass: {query: [key]}}"),
+                 AT(33, ".pass: a deny route injects and sends nothing: remove it"));
 }
 
 TEST(upstream)

@@ -28,14 +28,14 @@ TEST(the_example_becomes_a_spec)
     CHECK_EQ_STR(spec->routes[0].paths[0], "/v1/models");
     CHECK_EQ_UINT(spec->routes[0].method_count, 4);
     CHECK_EQ_STR(spec->routes[1].name, "docs-example-com");
-    CHECK_EQ_STR(spec->routes[1].header, "X-Api-Key");
-    CHECK_EQ_STR(spec->routes[1].prefix, "");
+    CHECK_EQ_STR(spec->routes[1].headers[0].name, "X-Api-Key");
+    CHECK_EQ_STR(spec->routes[1].headers[0].value, "");
     CHECK_EQ_UINT(spec->routes[1].port, 443);
     CHECK_EQ_STR(spec->routes[2].upstream_address, "10.20.30.40");
     CHECK_EQ_UINT(spec->routes[2].upstream_port, 8443);
     CHECK(strstr(spec->routes[2].upstream_ca, "BEGIN CERTIFICATE") != NULL);
-    CHECK_EQ_STR(spec->routes[2].header, "Authorization");
-    CHECK_EQ_STR(spec->routes[2].prefix, "Bearer ");
+    CHECK_EQ_STR(spec->routes[2].headers[0].name, "Authorization");
+    CHECK_EQ_STR(spec->routes[2].headers[0].value, "Bearer ");
     CHECK(spec->routes[2].placeholder_required && !spec->routes[1].placeholder_required);
     CHECK_EQ_UINT(spec->routes[2].method_count, 3);
     CHECK_EQ_INT(spec->routes[3].action, SPEC_ACTION_DENY);

@@ -43,9 +43,8 @@ TEST(valid)
     EXPECT(true, r[2].upstream_port = 0);
     EXPECT(true, set(&r[0].provider, NULL));
     EXPECT(true, set_long(&r[2].upstream_ca, SPEC_CA_MAX));
-    EXPECT(true, set(&r[0].prefix, ""));
+    EXPECT(true, set(&r[0].headers[0].value, ""));
     EXPECT(true, r[1].insecure = false);
-    EXPECT(true, set(&r[2].prefix, ""));
     struct spec *empty = make_spec("a");
     CHECK(spec_is_valid(empty));
     spec_free(empty);
@@ -110,25 +109,87 @@ TEST(methods_and_paths)
     EXPECT(false, set(&r[0].paths[0], "/**/a"));
 }
 
+/* The routes of make_full_spec(). */
+enum { BEARER, HEADER, PLAIN, DENY, PATH, BASIC, QUERY };
+
 TEST(injection)
 {
-    EXPECT(false, set(&r[0].header, NULL));
-    EXPECT(false, set(&r[0].header, ""));
-    EXPECT(false, set(&r[0].header, "X Y"));
-    EXPECT(false, set(&r[0].header, "X:"));
-    EXPECT(false, set(&r[0].header, "X\r\nY"));
-    EXPECT(false, set_long(&r[0].header, SPEC_HEADER_MAX + 1));
-    EXPECT(false, set(&r[0].prefix, NULL));
-    EXPECT(false, set(&r[0].prefix, "Bearer\r\n"));
-    EXPECT(false, set(&r[0].prefix, "B\x7f"));
-    EXPECT(false, set_long(&r[0].prefix, SPEC_PREFIX_MAX + 1));
-    EXPECT(false, set(&r[0].credential, NULL));
-    EXPECT(false, set(&r[0].credential, "unknown"));
-    EXPECT(false, set(&r[2].credential, "openai"));
-    EXPECT(false, r[0].inject = SPEC_INJECT_NONE);
-    EXPECT(false, r[0].action = SPEC_ACTION_DENY);
-    EXPECT(false, set(&r[2].header, "X Y"));
-    EXPECT(false, set(&r[2].prefix, "\n"));
+    EXPECT(false, set(&r[BEARER].headers[0].name, NULL));
+    EXPECT(false, set(&r[BEARER].headers[0].name, ""));
+    EXPECT(false, set(&r[BEARER].headers[0].name, "X Y"));
+    EXPECT(false, set(&r[BEARER].headers[0].name, "X:"));
+    EXPECT(false, set(&r[BEARER].headers[0].name, "X\r\nY"));
+    EXPECT(false, set_long(&r[BEARER].headers[0].name, SPEC_HEADER_MAX + 1));
+    EXPECT(false, set(&r[BEARER].headers[0].value, NULL));
+    EXPECT(false, set(&r[BEARER].headers[0].value, "Bearer\r\n"));
+    EXPECT(false, set(&r[BEARER].headers[0].value, "B\x7f"));
+    EXPECT(false, set(&r[BEARER].headers[0].value, " B"));
+    EXPECT(false, set_long(&r[BEARER].headers[0].value, SPEC_PREFIX_MAX + 1));
+    EXPECT(false, set(&r[BEARER].credential, NULL));
+    EXPECT(false, set(&r[BEARER].credential, "unknown"));
+    EXPECT(false, set(&r[PLAIN].credential, "openai"));
+    EXPECT(false, r[BEARER].inject = SPEC_INJECT_NONE);
+    EXPECT(false, r[BEARER].action = SPEC_ACTION_DENY);
+    EXPECT(false, make_header(&r[BEARER], "X-Other", ""));
+    EXPECT(false, make_header(&r[PLAIN], "X-Other", ""));
+    EXPECT(false, make_header(&r[HEADER], "x-api-key", ""));
+    EXPECT(true, make_header(&r[HEADER], "X-Third", ""));
+    EXPECT(false, set(&r[HEADER].headers[1].name, "Transfer-Encoding"));
+    EXPECT(false, set(&r[HEADER].headers[1].name, "host"));
+    EXPECT(false, set(&r[HEADER].headers[1].name, "Content-Length"));
+}
+
+TEST(what_each_way_of_injecting_needs)
+{
+    EXPECT(true, set(&r[BASIC].user, NULL));
+    EXPECT(false, set(&r[BASIC].user, ""));
+    EXPECT(false, set(&r[BASIC].user, "a:b"));
+    EXPECT(false, set(&r[BASIC].user, "a\n"));
+    EXPECT(false, set_long(&r[BASIC].user, SPEC_USER_MAX + 1));
+    EXPECT(false, set(&r[BEARER].user, "a"));
+    EXPECT(false, r[BASIC].inject = SPEC_INJECT_BEARER);
+    EXPECT(false, set(&r[QUERY].parameter, NULL));
+    EXPECT(false, set(&r[QUERY].parameter, ""));
+    EXPECT(false, set(&r[QUERY].parameter, "a=b"));
+    EXPECT(false, set(&r[QUERY].parameter, "a%20"));
+    EXPECT(false, set_long(&r[QUERY].parameter, SPEC_PARAMETER_MAX + 1));
+    EXPECT(false, set(&r[BEARER].parameter, "key"));
+    EXPECT(false, make_header(&r[QUERY], "X", ""));
+    EXPECT(false, r[PATH].path_marks[0] = 3);
+    EXPECT(false, r[PATH].path_marks[1] = 11);
+    EXPECT(false, r[PATH].path_marks[1] = 200);
+    EXPECT(false, set(&r[PATH].paths[0], "/bot**/send"));
+    EXPECT(false, set(&r[PATH].paths[0], "/bot*x*/send"));
+    EXPECT(true, set(&r[PATH].paths[0], "/bot*x/*"));
+    EXPECT(false, free(r[PATH].path_marks); r[PATH].path_marks = NULL);
+    EXPECT(false, r[PATH].inject = SPEC_INJECT_NONE; set(&r[PATH].credential, NULL));
+}
+
+TEST(extra_headers_and_lists)
+{
+    EXPECT(false, set(&r[HEADER].extras[0].name, "X-Api-Key"));
+    EXPECT(false, set(&r[HEADER].extras[0].name, "x-second"));
+    EXPECT(false, set(&r[HEADER].extras[0].name, "Connection"));
+    EXPECT(false, set(&r[HEADER].extras[0].name, "TE"));
+    EXPECT(false, set(&r[HEADER].extras[0].value, ""));
+    EXPECT(false, set(&r[HEADER].extras[0].value, "a\r\nX: y"));
+    EXPECT(false, set(&r[HEADER].extras[0].value, "a "));
+    EXPECT(false, make_extra(&r[HEADER], "x-VERSION", "1"));
+    EXPECT(true, make_extra(&r[PLAIN], "X-Version", "1"));
+    EXPECT(false, make_extra(&r[DENY], "X-Version", "1"));
+    EXPECT(false, set(&r[PATH].place_headers.items[0], "X-Key"));
+    EXPECT(false, set(&r[PATH].place_headers.items[0], "x-sign-*"));
+    EXPECT(false, set(&r[PATH].place_headers.items[0], "x-*-y"));
+    EXPECT(false, set(&r[PATH].place_headers.items[0], "*"));
+    EXPECT(false, set(&r[PATH].place_headers.items[0], "te"));
+    EXPECT(false, set(&r[PATH].place_query.items[0], "a b"));
+    EXPECT(false, set(&r[PATH].pass_headers.items[0], "connection"));
+    EXPECT(false, set(&r[PATH].pass_query.items[0], ""));
+    EXPECT(false, make_list("authorization", &r[BASIC].pass_headers.items, &r[BASIC].pass_headers.count));
+    EXPECT(false, make_list("auth*", &r[BASIC].pass_headers.items, &r[BASIC].pass_headers.count));
+    EXPECT(true, make_list("authorization", &r[QUERY].pass_headers.items, &r[QUERY].pass_headers.count));
+    EXPECT(false, make_list("key", &r[QUERY].pass_query.items, &r[QUERY].pass_query.count));
+    EXPECT(false, make_list("key", &r[DENY].pass_query.items, &r[DENY].pass_query.count));
 }
 
 TEST(upstream)

@@ -14,6 +14,17 @@ static void same_list(char **a, size_t a_count, char **b, size_t b_count)
     }
 }
 
+static void same_fields(const struct spec_field *a, size_t a_count, const struct spec_field *b,
+                        size_t b_count)
+{
+    if (CHECK_EQ_UINT(a_count, b_count)) {
+        for (size_t i = 0; i < a_count; i++) {
+            CHECK_EQ_STR(a[i].name, b[i].name);
+            CHECK_EQ_STR(a[i].value, b[i].value);
+        }
+    }
+}
+
 static void same_route(const struct spec_route *a, const struct spec_route *b)
 {
     CHECK_EQ_STR(a->name, b->name);
@@ -25,8 +36,17 @@ static void same_route(const struct spec_route *a, const struct spec_route *b)
     same_list(a->methods, a->method_count, b->methods, b->method_count);
     same_list(a->paths, a->path_count, b->paths, b->path_count);
     CHECK_EQ_INT(a->inject, b->inject);
-    CHECK_EQ_STR(a->header, b->header);
-    CHECK_EQ_STR(a->prefix, b->prefix);
+    same_fields(a->headers, a->header_count, b->headers, b->header_count);
+    same_fields(a->extras, a->extra_count, b->extras, b->extra_count);
+    CHECK_EQ_STR(a->user, b->user);
+    CHECK_EQ_STR(a->parameter, b->parameter);
+    if (CHECK((a->path_marks != NULL) == (b->path_marks != NULL)) && a->path_marks != NULL) {
+        CHECK_EQ_MEM(a->path_marks, b->path_marks, a->path_count * sizeof(*a->path_marks));
+    }
+    same_list(a->place_headers.items, a->place_headers.count, b->place_headers.items, b->place_headers.count);
+    same_list(a->place_query.items, a->place_query.count, b->place_query.items, b->place_query.count);
+    same_list(a->pass_headers.items, a->pass_headers.count, b->pass_headers.items, b->pass_headers.count);
+    same_list(a->pass_query.items, a->pass_query.count, b->pass_query.items, b->pass_query.count);
     CHECK_EQ_STR(a->credential, b->credential);
     CHECK_EQ_INT(a->placeholder_required, b->placeholder_required);
     CHECK_EQ_INT(a->insecure, b->insecure);

@@ -1,0 +1,52 @@
+/*
+ * entry.h - one entry of spec.routes while it is read. Private to modules/conf.
+ *
+ *   route.c            the entry as a whole: destination, transport, name
+ *   route_match.c      methods and paths
+ *   route_inject.c     the credential and how it goes in
+ *   route_fields.c     headers that every request gets, places, what passes
+ *   route_upstream.c   another address, another root
+ */
+#ifndef CB_CONF_ENTRY_H
+#define CB_CONF_ENTRY_H
+
+#include "conf/route.h"
+
+/* What stands in a path pattern where the credential goes in. */
+#define CONF_CREDENTIAL_MARK "{credential}"
+
+/* The texts are borrowed from the trees. */
+struct conf_entry {
+    struct conf_draft *draft;
+    const struct conf_node *node;
+    struct conf_preset preset;
+    bool has_preset;
+    struct spec_route *route;
+    const char *name;
+    const char *host;
+    const char *credential;
+};
+
+/* ---- route.c ---- */
+
+/* Replaces *out by a copy. 0 or CB_ENOMEM. */
+CB_MUST_USE int conf_copy_text(char **out, const char *text);
+const struct conf_node *conf_entry_get(const struct conf_entry *entry, const char *key);
+/* Reads an optional text that is one of two words; *second says which. */
+void conf_entry_choice(const struct conf_entry *entry, const char *key, const char *a, const char *b,
+                       bool *second);
+/* Reads a name that tenants, routes and credentials may have. */
+void conf_entry_name(const struct conf_entry *entry, const char *key, const char **out);
+/* Keys that mean nothing where they stand are more likely a mistake than a wish. */
+void conf_entry_refuse(const struct conf_entry *entry, const char *const *keys, const char *message);
+
+/* Each reads its part of the entry into the route; what is wrong goes to the report. 0 also then, or CB_ENOMEM. The
+ * order counts: injection before paths, because only a path injector has marks in them. */
+CB_MUST_USE int conf_entry_read_credential(struct conf_entry *entry);
+CB_MUST_USE int conf_entry_read_match(struct conf_entry *entry);
+CB_MUST_USE int conf_entry_read_fields(struct conf_entry *entry);
+CB_MUST_USE int conf_entry_read_upstream(struct conf_entry *entry);
+/* Reads the map of an injection, of a route or of a preset, into the entry's route. route_inject.c. */
+CB_MUST_USE int conf_entry_read_inject(struct conf_entry *entry, const struct conf_node *node);
+
+#endif

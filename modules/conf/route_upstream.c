@@ -1,0 +1,97 @@
+/* route_upstream.c - another address than the name's, another root than the system's. */
+#include <stdlib.h>
+
+#include "conf/entry.h"
+#include "policy/host.h"
+
+static int read_ca_file(struct conf_entry *entry, const struct conf_node *node)
+{
+    struct conf_report *report = entry->draft->report;
+    const struct conf_files *files = entry->draft->files;
+    const char *path = NULL;
+    struct buf pem;
+    if (!conf_read_text(report, node, &path)) {
+        return 0;
+    }
+    if (files == NULL) {
+        conf_report_key(report, node, "files cannot be read here: write the PEM text itself as ca");
+        return 0;
+    }
+    buf_init(&pem, SPEC_CA_MAX);
+    int r = files->read(files->arg, path, &pem);
+    struct span text = buf_span(&pem);
+    if (r == CB_ENOMEM) {
+        goto out;
+    }
+    if (r != 0) {
+        conf_report_node(report, node, "\"%.200s\" could not be read: %s", path,
+                         r == CB_ELIMIT ? "it is larger than 64 KiB" : cb_strerror(r));
+        r = 0;
+        goto out;
+    }
+    if (text.len == 0 || memchr(text.ptr, 0, text.len) != NULL ||
+        memmem(text.ptr, text.len, "-----BEGIN CERTIFICATE-----", 27) == NULL) {
+        conf_report_node(report, node, "\"%.200s\" has no certificate in PEM form", path);
+        goto out;
+    }
+    entry->route->upstream_ca = strndup((const char *)text.ptr, text.len);
+    r = entry->route->upstream_ca != NULL ? 0 : CB_ENOMEM;
+out:
+    buf_deinit(&pem);
+    return r;
+}
+
+static int read_ca(struct conf_entry *entry, const struct conf_node *node)
+{
+    const char *text = NULL;
+    if (!conf_read_text(entry->draft->report, node, &text)) {
+        return 0;
+    }
+    if (strlen(text) > SPEC_CA_MAX || strstr(text, "-----BEGIN CERTIFICATE-----") == NULL) {
+        conf_report_node(entry->draft->report, node, "should be at most 64 KiB of certificates in PEM form");
+        return 0;
+    }
+    return conf_copy_text(&entry->route->upstream_ca, text);
+}
+
+int conf_entry_read_upstream(struct conf_entry *entry)
+{
+    static const char *const keys[] = {"address", "caFile", "ca", NULL};
+    struct conf_report *report = entry->draft->report;
+    const struct conf_node *node = conf_entry_get(entry, "upstream");
+    if (node == NULL || entry->route->action == SPEC_ACTION_DENY || !conf_read_keys(report, node, keys)) {
+        return 0;
+    }
+    const struct conf_node *address = conf_node_get(node, "address");
+    const struct conf_node *ca_file = conf_node_get(node, "caFile");
+    const struct conf_node *ca = conf_node_get(node, "ca");
+    const char *text = NULL;
+    struct policy_host host;
+    uint16_t port = 0;
+    int r = 0;
+    if (node->count == 0) {
+        conf_report_node(report, node, "is empty: write address, caFile or ca, or remove it");
+    }
+    if (address != NULL && conf_read_text(report, address, &text)) {
+        if (policy_authority_parse(span_str(text), entry->route->port, &host, &port) != 0 ||
+            host.kind == POLICY_HOST_NAME) {
+            conf_report_node(
+                report, address,
+                "should be an address, with a port or without: \"192.0.2.1:443\" or \"[2001:db8::1]\"");
+        } else {
+            entry->route->upstream_port = port;
+            r = conf_copy_text(&entry->route->upstream_address, host.text);
+        }
+    }
+    if (ca_file != NULL && ca != NULL) {
+        conf_report_key(report, ca, "caFile is there too: remove one of them");
+    } else if (r == 0 && ca_file != NULL) {
+        r = read_ca_file(entry, ca_file);
+    } else if (r == 0 && ca != NULL) {
+        r = read_ca(entry, ca);
+    }
+    if (entry->route->scheme == SPEC_SCHEME_HTTP && (ca_file != NULL || ca != NULL)) {
+        conf_report_key(report, ca_file != NULL ? ca_file : ca, "plain http has no certificates: remove it");
+    }
+    return r;
+}

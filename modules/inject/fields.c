@@ -1,0 +1,91 @@
+/* fields.c - which fields travel, and what the route writes into a request. */
+#include "http/write.h"
+#include "inject/internal.h"
+
+static bool is_one_of(struct span name, const char *const *list)
+{
+    for (; *list != NULL; list++) {
+        if (span_eq_nocase(name, span_str(*list))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool route_writes(const struct spec_route *route, struct span name)
+{
+    for (size_t i = 0; i < route->extra_count; i++) {
+        if (span_eq_nocase(name, span_str(route->extras[i].name))) {
+            return true;
+        }
+    }
+    return inject_header_find(route, name) != SIZE_MAX;
+}
+
+bool inject_field_passes(const struct spec_route *route, const struct inject_request *request,
+                         const struct http_field *field)
+{
+    /* The overrides would let a GET that the route allows become a DELETE that it does not. */
+    static const char *const ours[] = {
+        "host",          "content-length",    "expect", "x-http-method-override",
+        "x-http-method", "x-method-override", NULL};
+    return !is_one_of(field->name, ours) && !inject_is_place(route, field) &&
+           !route_writes(route, field->name) &&
+           !http_field_is_hop_by_hop(request->fields, request->field_count, field->name);
+}
+
+bool inject_answer_field_passes(const struct spec_route *route, const struct http_field *fields, size_t count,
+                                const struct http_field *field)
+{
+    static const char *const never[] = {"alt-svc", "content-length", NULL};
+    static const char *const session[] = {"set-cookie", "set-cookie2", NULL};
+    return !is_one_of(field->name, never) && !http_field_is_hop_by_hop(fields, count, field->name) &&
+           !(route->credential != NULL && is_one_of(field->name, session));
+}
+
+int inject_write(const struct spec_route *route, struct span credential, struct buf *out)
+{
+    int r = 0;
+    if (route->inject == SPEC_INJECT_BASIC) {
+        r = inject_basic_write(route, credential, out);
+    } else if (route->header_count != 0) {
+        r = inject_header_write(route, credential, out);
+    }
+    for (size_t i = 0; r == 0 && i < route->extra_count; i++) {
+        r = http_write_field(out, span_str(route->extras[i].name), span_str(route->extras[i].value));
+    }
+    return r;
+}
+
+int inject_write_target(const struct spec_route *route, const struct inject_request *request,
+                        struct span credential, struct buf *out)
+{
+    struct inject_place place;
+    bool own_query = route->inject == SPEC_INJECT_QUERY;
+    int r;
+    if (route->inject != SPEC_INJECT_PATH) {
+        r = buf_append_span(out, request->path);
+    } else if (inject_path_find(route, request->path, &place)) {
+        r = inject_path_write(&place, credential, out);
+    } else {
+        r = CB_EINTERNAL; /* the route matched by one of these patterns */
+    }
+    if (r != 0 || (!request->has_query && !own_query) || (r = buf_append_byte(out, '?')) != 0) {
+        return r;
+    }
+    return own_query ? inject_query_write(route, request->query, credential, out)
+                     : buf_append_span(out, request->query);
+}
+
+int inject_shown_path(const struct spec_route *route, struct span path, struct buf *out)
+{
+    struct inject_place place;
+    int r;
+    if (route == NULL || !inject_path_find(route, path, &place)) {
+        return buf_append_span(out, path);
+    }
+    if ((r = buf_append_span(out, place.before)) != 0 || (r = buf_append_str(out, INJECT_SHOWN)) != 0) {
+        return r;
+    }
+    return buf_append_span(out, place.after);
+}
