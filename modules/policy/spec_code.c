@@ -19,7 +19,7 @@
 #include "wire/reader.h"
 #include "wire/writer.h"
 
-#define SPEC_VERSION 1
+#define SPEC_VERSION 2
 
 static void put_text(struct writer *w, const char *text, size_t max)
 {
