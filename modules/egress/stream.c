@@ -348,20 +348,18 @@ static enum policy_reason stream_match(struct stream *s)
                                  .port = q->port,
                                  .method = q->method,
                                  .path = q->path};
-    reason = policy_table_match(s->config->table, &query, &s->route);
-    if (reason != POLICY_REASON_ROUTE) {
-        return reason;
-    }
-    uint64_t max = s->config->spec->limits.request_bytes;
-    if (max != 0 && q->framing == HTTP_FRAMING_LENGTH && q->content_length > max) {
-        return POLICY_REASON_BODY_TOO_LARGE;
-    }
     struct inject_request request = {.path = q->path,
                                      .query = q->query,
                                      .has_query = q->has_query,
                                      .fields = s->fields,
                                      .field_count = s->field_count};
-    reason = inject_screen(s->route, &request, s->config->placeholders, s->config->credential_count);
+    reason = inject_decide(s->config->table, &query, &request, s->config->placeholders,
+                           s->config->credential_count, &s->route);
+    uint64_t max = s->config->spec->limits.request_bytes;
+    if (reason == POLICY_REASON_ROUTE && max != 0 && q->framing == HTTP_FRAMING_LENGTH &&
+        q->content_length > max) {
+        return POLICY_REASON_BODY_TOO_LARGE;
+    }
     if (reason == POLICY_REASON_PLACEHOLDER_MISPLACED) {
         log_warn("tripwire: a placeholder where it does not belong, in request %s", s->record.id_text);
     }

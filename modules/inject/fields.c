@@ -22,16 +22,35 @@ static bool route_writes(const struct spec_route *route, struct span name)
     return inject_header_find(route, name) != SIZE_MAX;
 }
 
-bool inject_field_passes(const struct spec_route *route, const struct inject_request *request,
-                         const struct http_field *field)
+enum inject_fate inject_field_fate(const struct spec_route *route, const struct inject_request *request,
+                                   const struct http_field *field)
 {
-    /* The overrides would let a GET that the route allows become a DELETE that it does not. */
-    static const char *const ours[] = {
-        "host",          "content-length",    "expect", "x-http-method-override",
-        "x-http-method", "x-method-override", NULL};
-    return !is_one_of(field->name, ours) && !inject_is_place(route, field) &&
-           !route_writes(route, field->name) &&
-           !http_field_is_hop_by_hop(request->fields, request->field_count, field->name);
+    static const char *const ours[] = {"host", "content-length", "expect", NULL};
+    /* These would let a GET that the route allows become a DELETE that it does not. */
+    static const char *const overrides[] = {"x-http-method-override", "x-http-method", "x-method-override",
+                                            NULL};
+    if (is_one_of(field->name, ours)) {
+        return INJECT_FATE_OURS;
+    }
+    if (is_one_of(field->name, overrides)) {
+        return INJECT_FATE_OVERRIDE;
+    }
+    if (route_writes(route, field->name)) {
+        return INJECT_FATE_ROUTE;
+    }
+    if (inject_is_place(route, field)) {
+        return INJECT_FATE_PLACE;
+    }
+    return http_field_is_hop_by_hop(request->fields, request->field_count, field->name) ? INJECT_FATE_HOP
+                                                                                        : INJECT_FATE_PASSES;
+}
+
+const char *inject_fate_text(enum inject_fate fate)
+{
+    static const char *const texts[] = {
+#define INJECT_FATE(id_, text_) [INJECT_FATE_##id_] = (text_),
+        INJECT_FATES(INJECT_FATE)};
+    return texts[fate];
 }
 
 bool inject_answer_field_passes(const struct spec_route *route, const struct http_field *fields, size_t count,

@@ -7,6 +7,7 @@
  *   query.c   a parameter, set or replaced
  *   path.c    a part of a segment: the route's patterns say which
  *   screen.c  finds credentials and placeholders in all places (places.h) and judges them
+ *   decide.c  the decision about a request: which route, and whether what it carries may be there
  *   text.c    percent-escapes
  *   scan.c    the credential in an answer (scan.h)
  */
@@ -14,8 +15,7 @@
 #define CB_INJECT_INJECT_H
 
 #include "http/fields.h"
-#include "policy/spec.h"
-#include "policy/verdict.h"
+#include "policy/table.h"
 
 /* What stands in records in place of a credential in a path. */
 #define INJECT_SHOWN "{credential}"
@@ -45,11 +45,43 @@ struct inject_request {
 enum policy_reason inject_screen(const struct spec_route *route, const struct inject_request *request,
                                  const struct inject_placeholder *placeholders, size_t placeholder_count);
 
-/* True when a field of the request is to be forwarded on this route: not about the connection, not rewritten by us
- * (Host, Content-Length, Expect), not a credential's place unless the route passes it by name, no header that the route
- * writes itself, not a method override. */
-bool inject_field_passes(const struct spec_route *route, const struct inject_request *request,
-                         const struct http_field *field);
+/*
+ * The decision about a request whose parts are canonical: by the routes, then by what it carries. On POLICY_REASON_ROUTE
+ * *route is the one that allows it (borrowed from the spec); on a refusal the one that decided or came nearest, or NULL. This
+ * is what egress goes by, and what `clawbox explain` and policy tests ask. It knows no limits, and not whether the
+ * credential is set.
+ */
+enum policy_reason inject_decide(const struct policy_table *table, const struct policy_query *query,
+                                 const struct inject_request *request,
+                                 const struct inject_placeholder *placeholders, size_t placeholder_count,
+                                 const struct spec_route **route);
+
+/* What becomes of a field of the request. All but the first leave it out. The texts are for people. */
+#define INJECT_FATES(F)                                                                 \
+    F(PASSES, "goes on as it is")                                                       \
+    F(OURS, "the proxy writes it itself")                                               \
+    F(OVERRIDE, "it would let an allowed method become another one")                    \
+    F(ROUTE, "the route writes a header of this name")                                  \
+    F(PLACE, "a place where credentials stand, and the route does not pass it by name") \
+    F(HOP, "about the connection, not the request (RFC 9110, 7.6.1)")
+
+enum inject_fate {
+#define INJECT_FATE(id_, text_) INJECT_FATE_##id_,
+    INJECT_FATES(INJECT_FATE)
+#undef INJECT_FATE
+        INJECT_FATE__COUNT
+};
+
+enum inject_fate inject_field_fate(const struct spec_route *route, const struct inject_request *request,
+                                   const struct http_field *field);
+const char *inject_fate_text(enum inject_fate fate);
+
+/* True when a field of the request is to be forwarded on this route. */
+static inline bool inject_field_passes(const struct spec_route *route, const struct inject_request *request,
+                                       const struct http_field *field)
+{
+    return inject_field_fate(route, request, field) == INJECT_FATE_PASSES;
+}
 
 /* True when a field of the answer may go back: not about the connection, no Alt-Svc (it would invite the agent past the
  * proxy); on a route with a credential no Set-Cookie either, because a session that the credential opened is one too. */

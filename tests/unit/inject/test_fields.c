@@ -1,6 +1,27 @@
 /* test_fields.c - which fields travel, and what a route writes. */
 #include "inject_test.h"
 
+TEST(why_a_field_stays)
+{
+    static const struct {
+        const char *name;
+        enum inject_fate fate;
+    } cases[] = {
+        {"Accept", INJECT_FATE_PASSES},
+        {"Host", INJECT_FATE_OURS},
+        {"X-Method-Override", INJECT_FATE_OVERRIDE},
+        {"Authorization", INJECT_FATE_ROUTE},
+        {"X-Api-Key", INJECT_FATE_PLACE},
+        {"TE", INJECT_FATE_HOP},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct http_field field = {span_str(cases[i].name), SPAN_LIT("v")};
+        struct inject_request request = {.path = SPAN_LIT("/"), .fields = &field, .field_count = 1};
+        CHECK_EQ_INT(inject_field_fate(&bearer, &request, &field), cases[i].fate);
+        CHECK(inject_fate_text(cases[i].fate)[0] != '\0');
+    }
+}
+
 TEST(which_fields_travel)
 {
     static const char *const stay[] = {"Host",
