@@ -5,6 +5,7 @@
  *   route_match.c      methods and paths
  *   route_inject.c     the credential and how it goes in
  *   route_fields.c     headers that every request gets, places, what passes
+ *   route_kubernetes.c what is allowed of a Kubernetes API
  *   route_upstream.c   another address, another root
  */
 #ifndef CB_CONF_ENTRY_H
@@ -45,6 +46,7 @@ void conf_entry_refuse(const struct conf_entry *entry, const char *const *keys, 
 CB_MUST_USE int conf_entry_read_credential(struct conf_entry *entry);
 CB_MUST_USE int conf_entry_read_match(struct conf_entry *entry);
 CB_MUST_USE int conf_entry_read_fields(struct conf_entry *entry);
+CB_MUST_USE int conf_entry_read_kubernetes(struct conf_entry *entry);
 CB_MUST_USE int conf_entry_read_upstream(struct conf_entry *entry);
 /* Reads the map of an injection, of a route or of a preset, into the entry's route. route_inject.c. */
 CB_MUST_USE int conf_entry_read_inject(struct conf_entry *entry, const struct conf_node *node);

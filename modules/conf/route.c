@@ -11,7 +11,7 @@
 static const char *const route_keys[] = {"provider",    "host",     "name",     "credential", "port",
                                          "scheme",      "methods",  "paths",    "inject",     "action",
                                          "placeholder", "insecure", "upstream", "env",        "shape",
-                                         "headers",     "places",   "pass",     NULL};
+                                         "headers",     "places",   "pass",     "kubernetes", NULL};
 
 int conf_copy_text(char **out, const char *text)
 {
@@ -234,6 +234,9 @@ int conf_route_read(struct conf_draft *draft, const struct conf_node *node)
     }
     if (r == 0) {
         r = conf_entry_read_fields(&entry);
+    }
+    if (r == 0) {
+        r = conf_entry_read_kubernetes(&entry);
     }
     if (r == 0) {
         r = conf_entry_read_upstream(&entry);

@@ -199,7 +199,7 @@ int conf_entry_read_credential(struct conf_entry *entry)
 {
     static const char *const deny_keys[] = {"credential", "inject",   "placeholder", "env",
                                             "shape",      "insecure", "upstream",    "headers",
-                                            "places",     "pass",     NULL};
+                                            "places",     "pass",     "kubernetes",  NULL};
     static const char *const inject_keys[] = {"inject", NULL};
     static const char *const credential_keys[] = {"placeholder", "env", "shape", "insecure", NULL};
     struct conf_report *report = entry->draft->report;

@@ -347,7 +347,8 @@ static enum policy_reason stream_match(struct stream *s)
                                  .host = q->host,
                                  .port = q->port,
                                  .method = q->method,
-                                 .path = q->path};
+                                 .path = q->path,
+                                 .query = q->query};
     struct inject_request request = {.path = q->path,
                                      .query = q->query,
                                      .has_query = q->has_query,
@@ -485,7 +486,8 @@ void stream_recheck(struct stream *s)
                                  .host = s->request.host,
                                  .port = s->request.port,
                                  .method = s->request.method,
-                                 .path = s->request.path};
+                                 .path = s->request.path,
+                                 .query = s->request.query};
     const struct spec_route *route;
     enum policy_reason reason = policy_table_match(s->egress->config->table, &query, &route);
     if (reason != POLICY_REASON_ROUTE) {

@@ -22,6 +22,12 @@ static bool route_writes(const struct spec_route *route, struct span name)
     return inject_header_find(route, name) != SIZE_MAX;
 }
 
+/* "Impersonate-User" and its like would make the route's credential act as somebody else (Kubernetes). */
+static bool is_impersonation(struct span name)
+{
+    return span_eq_nocase(span_sub(name, 0, 12), SPAN_LIT("impersonate-"));
+}
+
 enum inject_fate inject_field_fate(const struct spec_route *route, const struct inject_request *request,
                                    const struct http_field *field)
 {
@@ -34,6 +40,9 @@ enum inject_fate inject_field_fate(const struct spec_route *route, const struct 
     }
     if (is_one_of(field->name, overrides)) {
         return INJECT_FATE_OVERRIDE;
+    }
+    if (is_impersonation(field->name)) {
+        return INJECT_FATE_IMPERSONATION;
     }
     if (route_writes(route, field->name)) {
         return INJECT_FATE_ROUTE;

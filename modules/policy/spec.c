@@ -42,6 +42,12 @@ static void route_deinit(struct spec_route *route)
     free_strings(route->place_query.items, route->place_query.count);
     free_strings(route->pass_headers.items, route->pass_headers.count);
     free_strings(route->pass_query.items, route->pass_query.count);
+    for (size_t i = 0; i < route->kube_rule_count; i++) {
+        free_strings(route->kube_rules[i].namespaces.items, route->kube_rules[i].namespaces.count);
+        free_strings(route->kube_rules[i].verbs.items, route->kube_rules[i].verbs.count);
+        free_strings(route->kube_rules[i].resources.items, route->kube_rules[i].resources.count);
+    }
+    free(route->kube_rules);
     free(route->upstream_address);
     free(route->upstream_ca);
 }
@@ -123,6 +129,19 @@ int spec_add_field(struct spec_field **fields, size_t *count, size_t max, const 
         return CB_ENOMEM;
     }
     (*fields)[(*count)++] = field;
+    return 0;
+}
+
+int spec_add_kube_rule(struct spec_route *route, struct spec_kube_rule **out)
+{
+    void *rules = route->kube_rules;
+    int r = grow(&rules, route->kube_rule_count, SPEC_KUBE_RULES_MAX, sizeof(*route->kube_rules));
+    if (r != 0) {
+        return r;
+    }
+    route->kube_rules = rules;
+    *out = &route->kube_rules[route->kube_rule_count++];
+    **out = (struct spec_kube_rule){0};
     return 0;
 }
 

@@ -10,17 +10,20 @@
 
 #include "base/buf.h"
 
-#define SPEC_NAME_MAX    40 /* tenant, route and credential names: [a-z0-9]([-a-z0-9]*[a-z0-9])? */
-#define SPEC_HOST_MAX    253
-#define SPEC_ROUTES_MAX  512 /* per tenant, presets expanded */
-#define SPEC_METHODS_MAX 16
-#define SPEC_PATHS_MAX   64
-#define SPEC_PATH_MAX    1024
-#define SPEC_HEADERS_MAX 4  /* that carry the credential */
-#define SPEC_EXTRAS_MAX  16 /* that are the same in every request */
-#define SPEC_LIST_MAX    32 /* names of places, or to pass */
-#define SPEC_CA_MAX      ((size_t)64 * 1024)
-#define SPEC_ENCODED_MAX ((size_t)2 * 1024 * 1024)
+#define SPEC_NAME_MAX          40 /* tenant, route and credential names: [a-z0-9]([-a-z0-9]*[a-z0-9])? */
+#define SPEC_HOST_MAX          253
+#define SPEC_ROUTES_MAX        512 /* per tenant, presets expanded */
+#define SPEC_METHODS_MAX       16
+#define SPEC_PATHS_MAX         64
+#define SPEC_PATH_MAX          1024
+#define SPEC_HEADERS_MAX       4  /* that carry the credential */
+#define SPEC_EXTRAS_MAX        16 /* that are the same in every request */
+#define SPEC_LIST_MAX          32 /* names of places, or to pass; words of a Kubernetes rule */
+#define SPEC_KUBE_RULES_MAX    32
+#define SPEC_KUBE_WORD_MAX     253                          /* a resource, a group, a namespace, a verb */
+#define SPEC_KUBE_RESOURCE_MAX (3 * SPEC_KUBE_WORD_MAX + 2) /* "RESOURCE.GROUP/SUBRESOURCE" */
+#define SPEC_CA_MAX            ((size_t)64 * 1024)
+#define SPEC_ENCODED_MAX       ((size_t)2 * 1024 * 1024)
 
 enum spec_action { SPEC_ACTION_ALLOW, SPEC_ACTION_DENY, SPEC_ACTION__COUNT };
 enum spec_scheme { SPEC_SCHEME_HTTPS, SPEC_SCHEME_HTTP, SPEC_SCHEME__COUNT };
@@ -43,6 +46,13 @@ struct spec_field {
 struct spec_list {
     char **items;
     size_t count;
+};
+
+/* What the route's agent may ask of a Kubernetes API server, in the words of RBAC (kube.h). */
+struct spec_kube_rule {
+    struct spec_list namespaces; /* none: what has no namespace */
+    struct spec_list verbs;
+    struct spec_list resources;
 };
 
 struct spec_route {
@@ -72,6 +82,8 @@ struct spec_route {
     struct spec_list place_query;
     struct spec_list pass_headers;
     struct spec_list pass_query;
+    struct spec_kube_rule *kube_rules; /* none: it is no Kubernetes API server */
+    size_t kube_rule_count;
     bool placeholder_required;
     bool insecure; /* a credential may go over plain http */
     char
@@ -113,6 +125,8 @@ CB_MUST_USE int spec_add_credential(struct spec *spec, struct spec_credential **
 /* Appends a header field with copies of the texts to an array of the route (headers or extras). CB_ELIMIT or CB_ENOMEM. */
 CB_MUST_USE int spec_add_field(struct spec_field **fields, size_t *count, size_t max, const char *name,
                                const char *value);
+/* Appends a zeroed rule to the route. CB_ELIMIT or CB_ENOMEM. */
+CB_MUST_USE int spec_add_kube_rule(struct spec_route *route, struct spec_kube_rule **out);
 /* The credential of that name, or NULL. */
 const struct spec_credential *spec_find_credential(const struct spec *spec, struct span name);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "policy/host.h"
+#include "policy/kube.h"
 #include "policy/path.h"
 #include "policy/placeholder.h"
 
@@ -234,6 +235,16 @@ static bool list_is_valid(const struct spec_list *list, bool (*check)(struct spa
     return true;
 }
 
+bool spec_kube_rule_is_too_wide(const struct spec_kube_rule *rule)
+{
+    for (size_t i = 0; i < rule->resources.count; i++) {
+        if (rule->namespaces.count == 0 && strcmp(rule->resources.items[i], "*") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool spec_route_passes_own(const struct spec_route *route)
 {
     for (size_t i = 0; i < route->pass_headers.count; i++) {
@@ -279,6 +290,25 @@ static bool fields_of_the_route_are_valid(const struct spec_route *route)
            (route->action == SPEC_ACTION_ALLOW || (route->extra_count == 0 && names == 0));
 }
 
+static bool kube_rules_are_valid(const struct spec_route *route)
+{
+    if (route->kube_rule_count > SPEC_KUBE_RULES_MAX ||
+        (route->kube_rule_count != 0 && route->action != SPEC_ACTION_ALLOW)) {
+        return false;
+    }
+    for (size_t i = 0; i < route->kube_rule_count; i++) {
+        const struct spec_kube_rule *rule = &route->kube_rules[i];
+        if (rule->verbs.count == 0 || rule->resources.count == 0 ||
+            !list_is_valid(&rule->namespaces, policy_kube_namespace_is_valid) ||
+            !list_is_valid(&rule->verbs, policy_kube_verb_is_valid) ||
+            !list_is_valid(&rule->resources, policy_kube_resource_is_valid) ||
+            spec_kube_rule_is_too_wide(rule)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool upstream_is_valid(const struct spec_route *route)
 {
     return (route->upstream_address == NULL || address_is_valid(route->upstream_address)) &&
@@ -305,7 +335,8 @@ static bool route_is_valid(const struct spec *spec, const struct spec_route *rou
             return false;
         }
     }
-    return injection_is_valid(route) && fields_of_the_route_are_valid(route) && upstream_is_valid(route) &&
+    return injection_is_valid(route) && fields_of_the_route_are_valid(route) && kube_rules_are_valid(route) &&
+           upstream_is_valid(route) &&
            (route->credential == NULL || spec_find_credential(spec, span_str(route->credential)) != NULL);
 }
 

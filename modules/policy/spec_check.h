@@ -38,6 +38,8 @@ bool spec_place_header_is_valid(struct span name);
 bool spec_place_parameter_is_valid(struct span name);
 /* True when the route passes what it injects: the agent's word would stand beside ours. */
 bool spec_route_passes_own(const struct spec_route *route);
+/* True when a rule allows every resource without a namespace, and with that everybody's: those have to be named. */
+bool spec_kube_rule_is_too_wide(const struct spec_kube_rule *rule);
 /* True when the "*" at `mark` is the only one of its segment. */
 bool spec_mark_is_valid(struct span pattern, size_t mark);
 

@@ -8,6 +8,7 @@
  *       opt user, opt parameter, for a path injector a u16 for each path, opt credential,
  *       u8 count and extra headers (bytes name, bytes value), and four times u8 count and names: headers that are places,
  *       parameters that are places, headers to pass, parameters to pass,
+ *       u8 count and Kubernetes rules (three times u8 count and texts: namespaces, verbs, resources),
  *       bool placeholder required, bool insecure, opt upstream address, u16 upstream port, opt upstream CA
  *
  * "bytes" has a 32-bit length in front, "opt" is a bool and, when that is 1, bytes; no text holds a NUL. Any change of
@@ -43,11 +44,21 @@ static void put_fields(struct writer *w, const struct spec_field *fields, size_t
     }
 }
 
-static void put_list(struct writer *w, const struct spec_list *list)
+static void put_list(struct writer *w, const struct spec_list *list, size_t max)
 {
     writer_u8(w, (uint8_t)list->count);
     for (size_t i = 0; i < list->count; i++) {
-        put_text(w, list->items[i], SPEC_HEADER_MAX);
+        put_text(w, list->items[i], max);
+    }
+}
+
+static void put_kube_rules(struct writer *w, const struct spec_route *route)
+{
+    writer_u8(w, (uint8_t)route->kube_rule_count);
+    for (size_t i = 0; i < route->kube_rule_count; i++) {
+        put_list(w, &route->kube_rules[i].namespaces, SPEC_KUBE_WORD_MAX);
+        put_list(w, &route->kube_rules[i].verbs, SPEC_KUBE_WORD_MAX);
+        put_list(w, &route->kube_rules[i].resources, SPEC_KUBE_RESOURCE_MAX);
     }
 }
 
@@ -62,10 +73,10 @@ static void put_injection(struct writer *w, const struct spec_route *route)
     }
     put_optional(w, route->credential, SPEC_NAME_MAX);
     put_fields(w, route->extras, route->extra_count, SPEC_VALUE_MAX);
-    put_list(w, &route->place_headers);
-    put_list(w, &route->place_query);
-    put_list(w, &route->pass_headers);
-    put_list(w, &route->pass_query);
+    put_list(w, &route->place_headers, SPEC_HEADER_MAX);
+    put_list(w, &route->place_query, SPEC_HEADER_MAX);
+    put_list(w, &route->pass_headers, SPEC_HEADER_MAX);
+    put_list(w, &route->pass_query, SPEC_HEADER_MAX);
 }
 
 static void put_route(struct writer *w, const struct spec_route *route)
@@ -85,6 +96,7 @@ static void put_route(struct writer *w, const struct spec_route *route)
         put_text(w, route->paths[i], SPEC_PATH_MAX);
     }
     put_injection(w, route);
+    put_kube_rules(w, route);
     writer_bool(w, route->placeholder_required);
     writer_bool(w, route->insecure);
     put_optional(w, route->upstream_address, SPEC_UPSTREAM_MAX);
@@ -215,9 +227,25 @@ static void get_fields(struct reader *r, size_t count_max, size_t max, struct sp
     }
 }
 
-static void get_list(struct reader *r, struct spec_list *out)
+static void get_list(struct reader *r, struct spec_list *out, size_t max)
 {
-    get_texts(r, SPEC_LIST_MAX, SPEC_HEADER_MAX, &out->items, &out->count);
+    get_texts(r, SPEC_LIST_MAX, max, &out->items, &out->count);
+}
+
+static void get_kube_rules(struct reader *r, struct spec_route *route)
+{
+    size_t count = reader_u8(r);
+    for (size_t i = 0; r->error == 0 && i < count; i++) {
+        struct spec_kube_rule *rule;
+        int error = spec_add_kube_rule(route, &rule);
+        if (error != 0) {
+            fail(r, error);
+            return;
+        }
+        get_list(r, &rule->namespaces, SPEC_KUBE_WORD_MAX);
+        get_list(r, &rule->verbs, SPEC_KUBE_WORD_MAX);
+        get_list(r, &rule->resources, SPEC_KUBE_RESOURCE_MAX);
+    }
 }
 
 static void get_marks(struct reader *r, struct spec_route *route)
@@ -244,10 +272,10 @@ static void get_injection(struct reader *r, struct spec_route *route)
     get_marks(r, route);
     get_optional(r, SPEC_NAME_MAX, &route->credential);
     get_fields(r, SPEC_EXTRAS_MAX, SPEC_VALUE_MAX, &route->extras, &route->extra_count);
-    get_list(r, &route->place_headers);
-    get_list(r, &route->place_query);
-    get_list(r, &route->pass_headers);
-    get_list(r, &route->pass_query);
+    get_list(r, &route->place_headers, SPEC_HEADER_MAX);
+    get_list(r, &route->place_query, SPEC_HEADER_MAX);
+    get_list(r, &route->pass_headers, SPEC_HEADER_MAX);
+    get_list(r, &route->pass_query, SPEC_HEADER_MAX);
 }
 
 static void get_route(struct reader *r, struct spec_route *route)
@@ -261,6 +289,7 @@ static void get_route(struct reader *r, struct spec_route *route)
     get_texts(r, SPEC_METHODS_MAX, SPEC_METHOD_MAX, &route->methods, &route->method_count);
     get_texts(r, SPEC_PATHS_MAX, SPEC_PATH_MAX, &route->paths, &route->path_count);
     get_injection(r, route);
+    get_kube_rules(r, route);
     route->placeholder_required = reader_bool(r);
     route->insecure = reader_bool(r);
     get_optional(r, SPEC_UPSTREAM_MAX, &route->upstream_address);

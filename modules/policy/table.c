@@ -8,6 +8,8 @@
  */
 #include "policy/table.h"
 
+#include "policy/kube.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -343,7 +345,9 @@ enum policy_reason policy_table_match(const struct policy_table *table, const st
         const struct spec_route *winner = search_host(table, forms[i - 1], query, &best, route);
         if (winner != NULL) {
             *route = winner;
-            return winner->action == SPEC_ACTION_DENY ? POLICY_REASON_ROUTE_DENIES : POLICY_REASON_ROUTE;
+            return winner->action == SPEC_ACTION_DENY
+                       ? POLICY_REASON_ROUTE_DENIES
+                       : policy_kube_judge(winner, query->method, query->path, query->query);
         }
     }
     return reasons[best];

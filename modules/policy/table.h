@@ -8,6 +8,8 @@
  * are looked at, so a wildcard route may allow what an exact host's routes say nothing about.
  * A deny route's paths also match with escapes read as the bytes they stand for (glob.h): "/x:y" also holds off "/x%3Ay".
  *
+ * A route with rules for Kubernetes (kube.h) that wins, and none of whose rules allows the request, refuses it.
+ *
  * A denial's reason is the nearest miss among the allow routes of the most specific host form that has any: path, else
  * method, else scheme (same port, or both on their default ports), else port.
  */
@@ -30,6 +32,7 @@ struct policy_query {
     uint16_t port;
     struct span method; /* as sent */
     struct span path;   /* canonical */
+    struct span query;  /* as sent, without "?": rules for Kubernetes look at it */
 };
 
 /* Decides. On POLICY_REASON_ROUTE *route is the winner (borrowed from the spec); on a denial it is the route that

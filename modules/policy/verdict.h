@@ -30,6 +30,8 @@
       "The route to this host does not allow this path.")                                                           \
     R(ROUTE_DENIES, DENIED, 403, "route_denies", "http_request_denied",                                             \
       "A deny route forbids this request.")                                                                         \
+    R(KUBERNETES_RULE, DENIED, 403, "kubernetes_rule", "http_request_denied",                                       \
+      "No rule of the route allows this verb on this Kubernetes resource in this namespace.")                       \
     R(METHOD_NEVER, DENIED, 405, "method_never", "http_request_denied", "This method is never forwarded.")          \
     R(PLAINTEXT_IN_TUNNEL, DENIED, 403, "plaintext_in_tunnel", "http_request_denied",                               \
       "Clear text inside a tunnel is allowed only to a route that says `scheme: http`. Use https.")                 \

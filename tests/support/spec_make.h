@@ -98,6 +98,19 @@ static inline void make_bearer(struct spec_route *route, const char *credential)
     route->credential = make_text(credential);
 }
 
+/* An empty `namespaces` is a rule for what has none. */
+static inline void make_kube_rule(struct spec_route *route, const char *namespaces, const char *verbs,
+                                  const char *resources)
+{
+    struct spec_kube_rule *rule;
+    if (spec_add_kube_rule(route, &rule) != 0) {
+        make_or_die(NULL);
+    }
+    make_list(namespaces, &rule->namespaces.items, &rule->namespaces.count);
+    make_list(verbs, &rule->verbs.items, &rule->verbs.count);
+    make_list(resources, &rule->resources.items, &rule->resources.count);
+}
+
 /* A spec that uses every field. */
 static inline struct spec *make_full_spec(void)
 {
@@ -143,6 +156,10 @@ static inline struct spec *make_full_spec(void)
     route->inject = SPEC_INJECT_QUERY;
     route->parameter = make_text("key");
     route->credential = make_text("docs");
+    route = make_route(spec, "cluster", "https://kubernetes.default.svc:443", "GET POST DELETE", "");
+    make_bearer(route, "docs");
+    make_kube_rule(route, "alice-dev", "get list watch", "* secrets");
+    make_kube_rule(route, "", "get", "nodes *.metrics.k8s.io");
     return spec;
 }
 

@@ -108,6 +108,10 @@ static void walk(const struct conf_preset *preset)
     struct buf errors;
     struct buf encoded;
     struct spec *spec = NULL;
+    if (preset->kubernetes) {
+        (void)snprintf(host, sizeof(host),
+                       ", kubernetes: [{namespaces: [a], verbs: [get], resources: [pods]}]");
+    }
     if (preset->suffix != NULL) {
         (void)snprintf(host, sizeof(host), ", host: myname%s", preset->suffix);
     }
@@ -146,7 +150,7 @@ TEST(every_preset_loads_encodes_matches_screens_and_injects)
             count++;
         }
     }
-    CHECK_EQ_UINT(count, 27);
+    CHECK_EQ_UINT(count, 28);
     conf_presets_deinit(&presets);
 }
 

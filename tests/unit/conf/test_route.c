@@ -16,8 +16,9 @@ TEST(targets)
     CHECK_ERRORS(ROUTE("{name: x}"), AT(1, ": names no destination: write provider or host"));
     CHECK_ERRORS(
         ROUTE("{host: a.example, bogus: 1}"),
-        AT(19, ".bogus: unknown key; known here: provider, host, name, credential, port, scheme, methods, "
-               "paths, inject, action, placeholder, insecure, upstream, env, shape, headers, places, pass"));
+        AT(19,
+           ".bogus: unknown key; known here: provider, host, name, credential, port, scheme, methods, "
+           "paths, inject, action, placeholder, insecure, upstream, env, shape, headers, places, pass, kubernetes"));
     CHECK_ERRORS(ROUTE("{host: API.Example.com}"),
                  AT(8, ".host: not in canonical form: write \"api.example.com\""));
     CHECK_ERRORS(ROUTE("{host: a.example, provider: xai, credential: c}"),
@@ -25,7 +26,7 @@ TEST(targets)
     CHECK_ERRORS(
         ROUTE("{provider: acme, credential: c}"),
         AT(12,
-           ".provider: unknown provider; known are openai, anthropic, google, xai, openrouter, mistral, groq, deepseek, together, fireworks, cohere, perplexity, huggingface, huggingface-hub, nvidia, ollama-cloud, azure-openai, github, github-git, gitlab, slack, discord, telegram, brave, tavily, npm, pypi: else write a host"));
+           ".provider: unknown provider; known are openai, anthropic, google, xai, openrouter, mistral, groq, deepseek, together, fireworks, cohere, perplexity, huggingface, huggingface-hub, nvidia, ollama-cloud, azure-openai, github, github-git, gitlab, slack, discord, telegram, brave, tavily, npm, pypi, kubernetes-workspace: else write a host"));
     CHECK_ERRORS(ROUTE("{host: a.example, name: A}"),
                  AT(25, ".name: not a name: 1 to 40 of a-z, 0-9 and \"-\", no \"-\" at an end"));
     CHECK_ERRORS(ROUTE("x"), AT(1, ": should be a map, not a single value"));

@@ -49,6 +49,15 @@ static void same_route(const struct spec_route *a, const struct spec_route *b)
     same_list(a->place_query.items, a->place_query.count, b->place_query.items, b->place_query.count);
     same_list(a->pass_headers.items, a->pass_headers.count, b->pass_headers.items, b->pass_headers.count);
     same_list(a->pass_query.items, a->pass_query.count, b->pass_query.items, b->pass_query.count);
+    if (CHECK_EQ_UINT(a->kube_rule_count, b->kube_rule_count)) {
+        for (size_t i = 0; i < a->kube_rule_count; i++) {
+            const struct spec_kube_rule *x = &a->kube_rules[i];
+            const struct spec_kube_rule *y = &b->kube_rules[i];
+            same_list(x->namespaces.items, x->namespaces.count, y->namespaces.items, y->namespaces.count);
+            same_list(x->verbs.items, x->verbs.count, y->verbs.items, y->verbs.count);
+            same_list(x->resources.items, x->resources.count, y->resources.items, y->resources.count);
+        }
+    }
     CHECK_EQ_STR(a->credential, b->credential);
     CHECK_EQ_INT(a->placeholder_required, b->placeholder_required);
     CHECK_EQ_INT(a->insecure, b->insecure);
