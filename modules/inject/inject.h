@@ -61,7 +61,7 @@ enum policy_reason inject_decide(const struct policy_table *table, const struct 
     F(PASSES, "goes on as it is")                                                       \
     F(OURS, "the proxy writes it itself")                                               \
     F(OVERRIDE, "it would let an allowed method become another one")                    \
-    F(IMPERSONATION, "it would make the credential act as somebody else")                \
+    F(IMPERSONATION, "it would make the credential act as somebody else")               \
     F(ROUTE, "the route writes a header of this name")                                  \
     F(PLACE, "a place where credentials stand, and the route does not pass it by name") \
     F(HOP, "about the connection, not the request (RFC 9110, 7.6.1)")

@@ -8,12 +8,11 @@
  */
 #include "policy/table.h"
 
-#include "policy/kube.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "policy/conflict.h"
+#include "policy/kube.h"
 #include "policy/path.h"
 
 #define LABELS_MAX 128

@@ -24,8 +24,9 @@ static void check_table(const struct spec *spec)
     for (size_t i = 0; i < spec->route_count; i++) {
         const struct spec_route *route = &spec->routes[i];
         const struct spec_route *winner = NULL;
-        struct policy_query query = {route->scheme, span_str(route->host), route->port,
-                                     span_str(route->methods[0]), SPAN_LIT("/v1/x")};
+        struct policy_query query = {route->scheme,     span_str(route->host),
+                                     route->port,       span_str(route->methods[0]),
+                                     SPAN_LIT("/v1/x"), SPAN_EMPTY};
         enum policy_reason reason = policy_table_match(table, &query, &winner);
         require(reason != POLICY_REASON_ROUTE || (winner != NULL && winner->action == SPEC_ACTION_ALLOW));
         require(reason != POLICY_REASON_ROUTE_DENIES ||

@@ -110,7 +110,7 @@ static void walk(const struct conf_preset *preset)
     struct spec *spec = NULL;
     if (preset->kubernetes) {
         (void)snprintf(host, sizeof(host),
-                       ", kubernetes: [{namespaces: [a], verbs: [get], resources: [pods]}]");
+                       ", kubernetes: [{namespaces: [alice-dev], verbs: [\"*\"], resources: [pods]}]");
     }
     if (preset->suffix != NULL) {
         (void)snprintf(host, sizeof(host), ", host: myname%s", preset->suffix);

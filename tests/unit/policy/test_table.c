@@ -303,8 +303,8 @@ static double match_seconds(const struct policy_table *table, size_t hosts, size
     for (size_t i = 0; i < rounds; i++) {
         char host[64];
         int len = snprintf(host, sizeof(host), "h%zu.sub.example.com", i % hosts);
-        struct policy_query query = {SPEC_SCHEME_HTTPS, span_of(host, (size_t)len), 443, SPAN_LIT("GET"),
-                                     SPAN_LIT("/v1/x")};
+        struct policy_query query = {SPEC_SCHEME_HTTPS, span_of(host, (size_t)len), 443,
+                                     SPAN_LIT("GET"),   SPAN_LIT("/v1/x"),          SPAN_EMPTY};
         const struct spec_route *route;
         if (policy_table_match(table, &query, &route) != POLICY_REASON_ROUTE) {
             (void)FAIL("a route was not found");
@@ -358,6 +358,27 @@ TEST(worst_compile)
     CHECK((double)(clock() - before) / (double)CLOCKS_PER_SEC < 2.0);
     ask(table, "GET https://a.example:443/p51163", ROUTE, "r511");
     ask(table, "GET https://a.example:443/p00000", ROUTE, "r0");
+    policy_table_free(table);
+    spec_free(spec);
+}
+
+TEST(rules_for_kubernetes_are_part_of_the_match)
+{
+    struct spec *spec = make_spec("alice");
+    struct policy_table *table = NULL;
+    const struct spec_route *route = NULL;
+    char why[256];
+    make_kube_rule(make_route(spec, "k", "https://k.example:443", "GET", ""), "dev", "list", "pods");
+    if (CHECK_EQ_INT(policy_table_new(spec, &table, why, sizeof(why)), 0)) {
+        struct policy_query query = {.host = SPAN_LIT("k.example"),
+                                     .port = 443,
+                                     .method = SPAN_LIT("GET"),
+                                     .path = SPAN_LIT("/api/v1/namespaces/dev/pods")};
+        CHECK_EQ_INT(policy_table_match(table, &query, &route), POLICY_REASON_ROUTE);
+        query.query = SPAN_LIT("watch=1");
+        CHECK_EQ_INT(policy_table_match(table, &query, &route), POLICY_REASON_KUBERNETES_RULE);
+        CHECK(route == &spec->routes[0]);
+    }
     policy_table_free(table);
     spec_free(spec);
 }
