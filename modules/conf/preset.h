@@ -18,7 +18,7 @@ struct conf_preset {
     const struct conf_node *methods; /* lists of texts */
     const struct conf_node *paths;
     const struct conf_node *inject; /* as in a route */
-    bool kubernetes; /* the route has to say what of a Kubernetes API it allows */
+    bool kubernetes;                /* the route has to say what of a Kubernetes API it allows */
     const char *shape;
     const char *env;
     const char
