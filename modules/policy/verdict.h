@@ -92,7 +92,8 @@
       "The provider did not answer in time.")                                                                       \
     R(CLIENT_CLOSED, FAILED, 499, "client_closed", "",                                                              \
       "The agent closed its connection before the answer was complete.")                                            \
-    R(INTERNAL, FAILED, 500, "internal", "proxy_internal_error", "The proxy could not carry out the request.")      \
+    R(INTERNAL, FAILED, 500, "internal", "proxy_internal_error",                                                    \
+      "The proxy could not carry out the request.")                                                                 \
     R(CLIENT_TIMEOUT, FAILED, 408, "client_timeout", "http_request_error",                                          \
       "The agent sent no more of its request, or took no more of the answer.")
 
