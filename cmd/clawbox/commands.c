@@ -83,6 +83,23 @@ static const char help_env[] =
     "example:\n"
     "  eval \"$(clawbox env alice)\"\n";
 
+static const char help_explain[] =
+    "usage: clawbox explain TENANT METHOD URL [-H 'Name: value']... [-f FILE] [--json]\n"
+    "\n"
+    "Says what would become of a request, and sends nothing: the verdict, the route that decides and why, the URL as it\n"
+    "would be sent, what would be put in and taken out. It asks the code that decides in the proxy. Limits and what a\n"
+    "name resolves to are not known without traffic.\n"
+    "\n"
+    "options:\n"
+    "  -H, --header 'Name: value'  a header of the request; may be repeated. {placeholder:CREDENTIAL} in it or in\n"
+    "                              the URL stands for what the agent holds instead of the credential\n"
+    "  -f, --file FILE             the policy in a tenant file, without a server; \"-\" for standard input\n"
+    "  --json                      one JSON object\n" STATE_HELP "\n"
+    "examples:\n"
+    "  clawbox explain alice POST https://api.openai.com/v1/chat/completions\n"
+    "  clawbox explain alice GET https://api.openai.com/v1/models -H 'Authorization: Bearer {placeholder:openai}'\n"
+    "  clawbox explain -f alice.yaml alice GET https://example.com/\n";
+
 static const char help_audit[] =
     "usage: clawbox audit [TENANT] [-n N] [--since TIME] [--denied] [--follow] [--json]\n"
     "       clawbox audit verify [--json]\n"
@@ -123,6 +140,7 @@ const struct command cmd_table[] = {
     {"tenant", "tenants: apply, ls, show, rm", help_tenant, cmd_tenant},
     {"credential", "credentials of a tenant: set, ls, rm", help_credential, cmd_credential},
     {"env", "what a tenant's agent needs in its environment", help_env, cmd_env},
+    {"explain", "what would become of a request, and why; no traffic", help_explain, cmd_explain},
     {"audit", "what was decided about each request; verify checks the records", help_audit, cmd_audit},
     {"version", "versions of clawbox and its libraries", help_version, cmd_version},
     {"help", "how a command is used", help_help, cmd_help},

@@ -141,10 +141,54 @@ static int write_body(struct reading *reading, struct span text, const struct co
     return json_finish(j);
 }
 
+/* The whole file. CMD_GO or CMD_FAILED, and then it has been said. */
+static int read_text(const char *path, const char *shown, struct buf *text)
+{
+    int r = strcmp(path, "-") == 0 ? read_all(STDIN_FILENO, text) : tenant_file_slurp(path, text);
+    if (r == CB_ELIMIT) {
+        return cmd_fail("%s is larger than 1 MiB: split it", shown);
+    }
+    return r != 0 ? cmd_fail_r(r, "cannot read %s", shown) : CMD_GO;
+}
+
+static const char *shown_name(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "stdin" : path;
+}
+
+static int read_named(void *arg, const char *name, struct buf *out)
+{
+    char path[PATH_MAX];
+    int r = resolve(arg, name, path, sizeof(path));
+    return r == 0 ? tenant_file_slurp(path, out) : r;
+}
+
+int tenant_file_load(const char *path, struct conf_tenants *out)
+{
+    struct buf text;
+    struct buf errors;
+    *out = (struct conf_tenants){0};
+    buf_init(&text, CONF_TREE_BYTES_MAX);
+    buf_init(&errors, (size_t)256 * 1024);
+    int status = read_text(path, shown_name(path), &text);
+    if (status == CMD_GO) {
+        /* The callback only reads; its argument has no const. */
+        const struct conf_files files = {.read = read_named, .arg = (void *)(uintptr_t)path};
+        int r = conf_tenants_load(buf_span(&text), shown_name(path), &files, out, &errors);
+        if (r != 0) {
+            (void)fwrite(buf_span(&errors).ptr, 1, buf_len(&errors), stderr);
+            status = r == CB_ECONFIG ? cmd_fail("%s is not a valid tenant file", shown_name(path))
+                                     : cmd_fail_r(r, "cannot read %s", shown_name(path));
+        }
+    }
+    buf_deinit(&errors);
+    buf_deinit(&text);
+    return status;
+}
+
 int tenant_file_read(const char *path, struct buf *body)
 {
-    bool is_stdin = strcmp(path, "-") == 0;
-    const char *shown = is_stdin ? "stdin" : path;
+    const char *shown = shown_name(path);
     struct buf text;
     struct buf lines;
     struct conf_tree tree = {0};
@@ -154,17 +198,12 @@ int tenant_file_read(const char *path, struct buf *body)
     buf_init(&lines, (size_t)256 * 1024);
     struct reading reading = {.path = path, .report = {.file = shown, .out = &lines}};
 
-    int status = CMD_FAILED;
-    int r = is_stdin ? read_all(STDIN_FILENO, &text) : tenant_file_slurp(path, &text);
-    if (r == CB_ELIMIT) {
-        (void)cmd_fail("%s is larger than 1 MiB: split it", shown);
+    int status = read_text(path, shown, &text);
+    if (status != CMD_GO) {
         goto out;
     }
-    if (r != 0) {
-        (void)cmd_fail_r(r, "cannot read %s", shown);
-        goto out;
-    }
-    r = conf_tree_read(buf_span(&text), &tree, &error);
+    status = CMD_FAILED;
+    int r = conf_tree_read(buf_span(&text), &tree, &error);
     if (r != 0) {
         conf_report_place(&reading.report, error.line, error.column, "",
                           error.message[0] != '\0' ? error.message : cb_strerror(r));

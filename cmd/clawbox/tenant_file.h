@@ -1,8 +1,9 @@
-/* tenant_file.h - a tenant file, and the files that it names, as the body of a request. */
+/* tenant_file.h - a tenant file, and the files that it names, as the body of a request or as specifications. */
 #ifndef CB_CLAWBOX_TENANT_FILE_H
 #define CB_CLAWBOX_TENANT_FILE_H
 
 #include "cmd.h"
+#include "conf/tenant.h"
 
 /*
  * Reads a tenant file ("-": standard input) and every caFile of its routes, relative to the file's directory, and writes
@@ -13,5 +14,9 @@ CB_MUST_USE int tenant_file_read(const char *path, struct buf *body);
 
 /* Appends the content of a file, which the buffer's cap bounds. 0, CB_ELIMIT, CB_ENOMEM or a negative errno. */
 CB_MUST_USE int tenant_file_slurp(const char *path, struct buf *out);
+
+/* Reads a tenant file ("-": standard input) as the server would, with the files that it names, and checks it in full. CMD_GO
+ * and at least one specification in *out; or CMD_FAILED, and standard error has said where and why. */
+CB_MUST_USE int tenant_file_load(const char *path, struct conf_tenants *out);
 
 #endif

@@ -9,6 +9,7 @@ static const struct api_route routes[] = {
     {"GET", "/v1/tenants/{tenant}", api_tenant_show, false},
     {"DELETE", "/v1/tenants/{tenant}", api_tenant_delete, false},
     {"GET", "/v1/tenants/{tenant}/env", api_tenant_env, false},
+    {"GET", "/v1/tenants/{tenant}/policy", api_tenant_policy, false},
     {"GET", "/v1/tenants/{tenant}/credentials", api_credentials_list, false},
     {"GET", "/v1/tenants/{tenant}/credentials/{credential}:prepare", api_credential_prepare, false},
     {"PUT", "/v1/tenants/{tenant}/credentials/{credential}", api_credential_put, true},
@@ -58,7 +59,7 @@ static bool matches(const char *template, struct span path, struct span *tenant,
 /* Says which paths there are, each once. */
 static void refuse_path(struct api_request *q, struct span path)
 {
-    char list[640] = "";
+    char list[768] = "";
     size_t len = 0;
     for (size_t i = 0; i < ROUTE_COUNT && len < sizeof(list); i++) {
         bool listed = false;

@@ -162,6 +162,7 @@ api_handler_fn api_tenants_list;
 api_handler_fn api_tenant_show;
 api_handler_fn api_tenant_delete;
 api_handler_fn api_tenant_env;
+api_handler_fn api_tenant_policy;
 api_handler_fn api_credentials_list;
 api_handler_fn api_credential_prepare;
 api_handler_fn api_credential_put;

@@ -1,8 +1,11 @@
-/* tenants.c - tenants: list, show, delete, and what their agents need (env). */
+/* tenants.c - tenants: list, show, delete, their policy, and what their agents need (env). */
 #include "api/state.h"
 
+#include "base/encode.h"
 #include "base/log.h"
 #include "tls/cert.h"
+
+#include <stdlib.h>
 
 #define LIST_LIMIT_DEFAULT 100
 #define LIST_LIMIT_MAX     1000
@@ -176,6 +179,49 @@ void api_tenant_show(struct api_request *q)
 {
     if (api_query_read(q, NULL, 0)) {
         api_tenant_get(q, on_show);
+    }
+}
+
+/* ---- policy ---- */
+
+/* The specification as egress reads it, for commands that ask it offline what egress would say. */
+static int write_spec(struct json *j, struct span spec)
+{
+    char *text = malloc(ENCODE_BASE64_SIZE(spec.len));
+    if (text == NULL) {
+        return CB_ENOMEM;
+    }
+    size_t len = encode_base64(spec.ptr, spec.len, text);
+    json_text(j, "spec", span_of(text, len));
+    free(text);
+    return 0;
+}
+
+static int on_policy(struct api_request *q, struct span payload)
+{
+    struct api_tenant tenant;
+    int r = api_tenant_read(q, payload, &tenant);
+    if (r != 0) {
+        return r > 0 ? 0 : r;
+    }
+    struct json *j = api_json_begin(q);
+    json_text(j, "name", q->tenant);
+    json_number(j, "generation", tenant.row.generation);
+    r = write_spec(j, tenant.row.spec);
+    if (r == CB_ENOMEM) {
+        api_refuse_code(q, r, SPAN_EMPTY);
+        r = 0;
+    } else if ((r = api_credentials_write(j, &tenant)) == 0) {
+        api_answer_json(q);
+    }
+    api_tenant_deinit(&tenant);
+    return r;
+}
+
+void api_tenant_policy(struct api_request *q)
+{
+    if (api_query_read(q, NULL, 0)) {
+        api_tenant_get(q, on_policy);
     }
 }
 

@@ -14,6 +14,7 @@ import traceback
 import yaml
 
 import lifecycle
+import policy
 import scenarios
 from appliance import Agent, Appliance, make_certificates
 from provider import Provider
@@ -134,7 +135,7 @@ def main():
             with open(os.path.join(HERE, "cases", file)) as text:
                 for case in yaml.safe_load(text):
                     report.run(case["name"], scenarios.play, world, case)
-        for test in scenarios.TESTS:
+        for test in policy.TESTS + scenarios.TESTS:
             report.run(test.__name__.replace("_", " "), test, world)
     finally:
         status, log = world.close()

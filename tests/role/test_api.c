@@ -41,6 +41,7 @@ static const struct {
      "{\"tenant\":\"alice\",\"id\":7,\"port\":4711,\"token\":\"tok\",\"variables\":{\"OPENAI_API_KEY\":"
      "\"sk-proj-PLACEHOLDER\",\"CLAWBOX_DOCS\":\"PLACEHOLDER2\"},\"ca_pem\":\"-----BEGIN CERTIFICATE-----\\nMAEC\\n"
      "-----END CERTIFICATE-----\\n\"}\n"},
+    {"GET", "/v1/tenants/alice/policy", NULL, "get alice\n", 200, "application/json", NULL},
     {"GET", "/v1/tenants/alice/credentials", NULL, "get alice\n", 200, "application/json",
      "{" CREDENTIALS "}\n"},
     {"GET", "/v1/tenants/alice/credentials/openai:prepare", NULL, "get alice\nseal key\n", 200,

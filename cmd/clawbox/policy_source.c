@@ -1,0 +1,98 @@
+/* policy_source.c - a tenant's policy, from the server or from a file. */
+#include "policy_source.h"
+
+#include "control.h"
+#include "tenant_file.h"
+
+#include "base/encode.h"
+
+#include <stdlib.h>
+
+static int decode_spec(const char *text, struct spec **out)
+{
+    size_t len = strlen(text);
+    uint8_t *bytes = malloc(len + 1);
+    if (bytes == NULL) {
+        return CB_ENOMEM;
+    }
+    int r = decode_base64(span_str(text), bytes, &len);
+    r = r == 0 ? spec_decode(span_of(bytes, len), out) : r;
+    free(bytes);
+    return r;
+}
+
+static int add_credentials(struct review_policy *policy, const struct conf_node *root)
+{
+    int r = 0;
+    for (const struct conf_node *c = control_first(root, "credentials"); r == 0 && c != NULL; c = c->next) {
+        struct buf binding;
+        buf_init(&binding, (size_t)64 * 1024);
+        r = control_join(conf_node_get(c, "bound_to"), "\n", &binding);
+        if (r == 0) {
+            r = review_policy_credential(policy, span_str(control_text(c, "name")),
+                                         span_str(control_text(c, "placeholder")), buf_span(&binding),
+                                         control_number(c, "version") != 0);
+        }
+        buf_deinit(&binding);
+    }
+    return r;
+}
+
+int policy_from_server(const char *state, const char *tenant, struct review_policy **out)
+{
+    char target[128];
+    char why[256] = "";
+    struct control_answer answer;
+    struct spec *spec = NULL;
+    (void)snprintf(target, sizeof(target), "/v1/tenants/%s/policy", tenant);
+    int status = control_read(state, target, &answer);
+    if (status != CMD_GO) {
+        return status;
+    }
+    int r = decode_spec(control_text(control_answer_root(&answer), "spec"), &spec);
+    r = r == 0 ? review_policy_new(spec, out, why, sizeof(why)) : r;
+    if (r == 0 && (r = add_credentials(*out, control_answer_root(&answer))) != 0) {
+        review_policy_free(*out);
+    }
+    control_answer_deinit(&answer);
+    return r == 0 ? CMD_GO
+                  : cmd_fail_r(r, "the policy of %s cannot be read: is clawbox serve of another version?%s%s",
+                               tenant, why[0] != '\0' ? " " : "", why);
+}
+
+int policy_from_tenants(struct conf_tenants *tenants, const char *path, const char *tenant,
+                        struct review_policy **out)
+{
+    size_t at = 0;
+    char why[256] = "";
+    if (tenant == NULL && tenants->count > 1) {
+        return cmd_fail("%s has %zu tenants: say which one is meant", path, tenants->count);
+    }
+    while (tenant != NULL && at < tenants->count &&
+           (tenants->specs[at] == NULL || strcmp(tenants->specs[at]->tenant, tenant) != 0)) {
+        at++;
+    }
+    if (at == tenants->count) {
+        return cmd_fail("%s has no tenant \"%s\"", path, tenant);
+    }
+    struct spec *spec = tenants->specs[at];
+    tenants->specs[at] = NULL;
+    int r = review_policy_new(spec, out, why, sizeof(why));
+    if (r == 0 && (r = review_policy_assume(*out)) != 0) {
+        review_policy_free(*out);
+    }
+    return r == 0
+               ? CMD_GO
+               : cmd_fail_r(r, "the policy in %s cannot be used%s%s", path, why[0] != '\0' ? ": " : "", why);
+}
+
+int policy_from_file(const char *path, const char *tenant, struct review_policy **out)
+{
+    struct conf_tenants tenants;
+    int status = tenant_file_load(path, &tenants);
+    if (status == CMD_GO) {
+        status = policy_from_tenants(&tenants, path, tenant, out);
+    }
+    conf_tenants_deinit(&tenants);
+    return status;
+}
