@@ -78,9 +78,14 @@ static bool is_country_registry(struct span name)
     return false;
 }
 
+bool policy_suffix_is_registry(struct span name)
+{
+    return name.len == 0 || memchr(name.ptr, '.', name.len) == NULL || is_country_registry(name);
+}
+
 bool policy_suffix_is_public(struct span name)
 {
-    if (name.len == 0 || memchr(name.ptr, '.', name.len) == NULL || is_country_registry(name)) {
+    if (policy_suffix_is_registry(name)) {
         return true;
     }
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {

@@ -1,4 +1,4 @@
-/* cert.c - P-256 keys, the tenant's CA, leaves, and trust anchors. */
+/* cert.c - P-256 keys, the tenant's CA, and leaves. */
 #include "tls/cert.h"
 
 #include "tls/internal.h"
@@ -15,7 +15,6 @@
 #define CERT_YEAR_S     ((uint64_t)365 * 24 * 3600)
 #define CERT_BACKDATE_S 300 /* clocks differ */
 #define CERT_SERIAL_LEN 16
-#define CERT_PEM_MAX    ((size_t)8 * 1024 * 1024)
 
 int tls_random(void *unused, unsigned char *out, size_t len)
 {
@@ -256,25 +255,12 @@ int tls_cert_to_pem(struct span der, struct buf *out)
     return buf_append(out, pem, len - 1); /* without its NUL */
 }
 
-/* Parses PEM, which mbedTLS wants with a NUL at its end. The result is that of mbedtls_x509_crt_parse(). */
-static int parse_pem(struct span pem, mbedtls_x509_crt *chain, int *result)
-{
-    struct buf text;
-    buf_init(&text, CERT_PEM_MAX + 1);
-    int r;
-    if ((r = buf_append_span(&text, pem)) == 0 && (r = buf_append_byte(&text, 0)) == 0) {
-        *result = mbedtls_x509_crt_parse(chain, buf_span(&text).ptr, buf_len(&text));
-    }
-    buf_deinit(&text);
-    return r;
-}
-
 int tls_pem_check(struct span pem, size_t *count)
 {
     mbedtls_x509_crt chain;
     mbedtls_x509_crt_init(&chain);
     int result = -1;
-    int r = parse_pem(pem, &chain, &result);
+    int r = tls_chain_parse(pem, &chain, &result);
     *count = 0;
     for (const mbedtls_x509_crt *crt = &chain; r == 0 && result == 0 && crt != NULL; crt = crt->next) {
         *count += crt->raw.len != 0;
@@ -315,95 +301,4 @@ void tls_leaf_unref(struct tls_leaf *leaf)
         mbedtls_x509_crt_free(&leaf->chain);
         free(leaf);
     }
-}
-
-/* ---- trust anchors ---- */
-
-static int roots_add(struct tls_roots *roots, const mbedtls_x509_crt *crt)
-{
-    struct tls_root *root = &roots->roots[roots->count];
-    root->der = malloc(crt->raw.len);
-    if (root->der == NULL) {
-        return CB_ENOMEM;
-    }
-    memcpy(root->der, crt->raw.p, crt->raw.len);
-    root->der_len = crt->raw.len;
-    root->subject = span_of(root->der + (crt->subject_raw.p - crt->raw.p), crt->subject_raw.len);
-    roots->count++;
-    return 0;
-}
-
-int tls_roots_new(struct span pem, struct tls_roots **out, size_t *skipped)
-{
-    mbedtls_x509_crt chain;
-    mbedtls_x509_crt_init(&chain);
-    int result = -1;
-    struct tls_roots *roots = calloc(1, sizeof(*roots));
-    int r = roots != NULL ? parse_pem(pem, &chain, &result) : CB_ENOMEM;
-    /* A positive result counts the certificates that did not parse; the others are in the chain. */
-    size_t count = 0;
-    for (const mbedtls_x509_crt *crt = &chain; r == 0 && result >= 0 && crt != NULL; crt = crt->next) {
-        count += crt->raw.len != 0;
-    }
-    if (r == 0 && count == 0) {
-        r = CB_EINVAL;
-    }
-    if (r == 0 && (roots->roots = calloc(count, sizeof(*roots->roots))) == NULL) {
-        r = CB_ENOMEM;
-    }
-    for (const mbedtls_x509_crt *crt = &chain; r == 0 && crt != NULL; crt = crt->next) {
-        r = crt->raw.len != 0 ? roots_add(roots, crt) : 0;
-    }
-    mbedtls_x509_crt_free(&chain);
-    if (r != 0) {
-        tls_roots_free(roots);
-        return r;
-    }
-    if (skipped != NULL) {
-        *skipped = (size_t)result;
-    }
-    *out = roots;
-    return 0;
-}
-
-void tls_roots_free(struct tls_roots *roots)
-{
-    if (roots == NULL) {
-        return;
-    }
-    tls_tickets_free(roots->tickets);
-    if (roots->conf_ready) {
-        mbedtls_ssl_config_free(&roots->conf);
-    }
-    for (size_t i = 0; i < roots->count; i++) {
-        free(roots->roots[i].der);
-    }
-    free(roots->roots);
-    free(roots);
-}
-
-int tls_roots_find(void *arg, const mbedtls_x509_crt *child, mbedtls_x509_crt **candidates)
-{
-    const struct tls_roots *roots = arg;
-    struct span issuer = span_of(child->issuer_raw.p, child->issuer_raw.len);
-    mbedtls_x509_crt *list = NULL;
-    for (size_t i = 0; i < roots->count; i++) {
-        if (!span_eq(roots->roots[i].subject, issuer)) {
-            continue;
-        }
-        if (list == NULL) {
-            list = calloc(1, sizeof(*list)); /* mbedTLS frees it with free() */
-            if (list == NULL) {
-                return MBEDTLS_ERR_X509_ALLOC_FAILED;
-            }
-            mbedtls_x509_crt_init(list);
-        }
-        if (mbedtls_x509_crt_parse_der(list, roots->roots[i].der, roots->roots[i].der_len) != 0) {
-            mbedtls_x509_crt_free(list);
-            free(list);
-            return MBEDTLS_ERR_X509_INVALID_FORMAT;
-        }
-    }
-    *candidates = list;
-    return 0;
 }

@@ -53,13 +53,34 @@ CB_MUST_USE int tls_leaf_new(struct span leaf_der, struct span ca_der, struct tl
 struct tls_leaf *tls_leaf_ref(struct tls_leaf *leaf);
 void tls_leaf_unref(struct tls_leaf *leaf);
 
+/* ---- what a client shows of itself ---- */
+
+struct tls_identity;
+
+/*
+ * A client certificate, those of its issuers behind it, and its private key, all in PEM and in any order but that. *why (may be
+ * NULL) says for people what is wrong: CB_EINVAL then. The key is held unlocked, and wiped when it is freed.
+ */
+CB_MUST_USE int tls_identity_new(struct span pem, struct tls_identity **out, const char **why);
+void tls_identity_free(struct tls_identity *identity);
+
 /* ---- trust anchors ---- */
+
+#define TLS_PINS_MAX 16
+#define TLS_PIN_LEN  32 /* SHA-256 of a SubjectPublicKeyInfo */
 
 struct tls_roots;
 
 /* From PEM, one or many. Certificates that do not parse are counted in *skipped (may be NULL) and left out, as real
  * bundles have some; none at all is CB_EINVAL. Memory per root is small: the DER is kept and parsed when needed. */
 CB_MUST_USE int tls_roots_new(struct span pem, struct tls_roots **out, size_t *skipped);
+/* The same trust anchors, which are shared, for connections of another kind: nothing else is carried over. */
+CB_MUST_USE int tls_roots_share(const struct tls_roots *from, struct tls_roots **out);
+/* From now on a chain that was verified must also have a certificate whose public key has this digest, or that of another
+ * pin. Before the first session. CB_ELIMIT for more than TLS_PINS_MAX. */
+CB_MUST_USE int tls_roots_pin(struct tls_roots *roots, const uint8_t digest[TLS_PIN_LEN]);
+/* What to show to servers that ask for a certificate; the roots' from now on. Before the first session. */
+void tls_roots_identify(struct tls_roots *roots, struct tls_identity *identity);
 void tls_roots_free(struct tls_roots *roots);
 
 #endif

@@ -38,10 +38,11 @@ struct tls_session {
     struct tls_leaf *leaf;   /* server */
     struct tls_roots *roots; /* client */
     struct tls_trust trust;
+    struct tls_verify verify; /* client */
     struct buf in;
     struct buf out;
     char name[TLS_HOST_MAX]; /* client: whom we want; server: whom the client wants */
-    char why[160];
+    char why[TLS_WHY_MAX];
 };
 
 /* Decrypted bytes of the session that was read last. A process handles one piece at a time. */
@@ -163,6 +164,11 @@ static int roots_configure(struct tls_roots *roots)
     }
     mbedtls_ssl_conf_authmode(&roots->conf, MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_ca_cb(&roots->conf, tls_roots_find, roots);
+    if (roots->identity != NULL &&
+        mbedtls_ssl_conf_own_cert(&roots->conf, &roots->identity->chain, &roots->identity->key) != 0) {
+        mbedtls_ssl_config_free(&roots->conf);
+        return CB_ENOMEM;
+    }
     mbedtls_ssl_conf_session_tickets(&roots->conf, MBEDTLS_SSL_SESSION_TICKETS_DISABLED); /* of TLS 1.2 */
     mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
         &roots->conf, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
@@ -197,13 +203,6 @@ static int on_recv(void *arg, unsigned char *to, size_t len)
     buf_consume(&s->in, take);
     shrink(&s->in);
     return (int)take;
-}
-
-static int on_verify(void *arg, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
-{
-    struct tls_session *s = arg;
-    tls_verify_more(crt, depth, s->name, flags);
-    return 0;
 }
 
 static int session_new(const mbedtls_ssl_config *conf, struct tls_session **out)
@@ -254,7 +253,8 @@ int tls_session_new_client(struct tls_client *client, const struct tls_roots *ro
     }
     (void)snprintf(s->name, sizeof(s->name), "%s", host);
     s->roots = own;
-    mbedtls_ssl_set_verify(&s->ssl, on_verify, s);
+    tls_verify_begin(&s->verify, s->name, own);
+    mbedtls_ssl_set_verify(&s->ssl, tls_verify_more, &s->verify);
     /* RFC 6066, 3: no server name for addresses; on_verify() compares them with the certificate all the same. */
     bool is_address = strchr(host, ':') != NULL || strspn(host, "0123456789.") == strlen(host);
     if (mbedtls_ssl_set_hostname(&s->ssl, is_address ? NULL : host) != 0) {
@@ -299,14 +299,8 @@ static int session_fail(struct tls_session *s, int code)
     }
     uint32_t flags = mbedtls_ssl_get_verify_result(&s->ssl);
     if (!s->is_server && !s->established && flags != 0 && flags != UINT32_MAX) {
-        if (mbedtls_x509_crt_verify_info(s->why, sizeof(s->why), "", flags) <= 0) {
-            (void)snprintf(s->why, sizeof(s->why), "certificate not accepted");
-        }
-        for (char *c = s->why; *c != '\0'; c++) {
-            if (*c == '\n') {
-                *c = c[1] != '\0' ? ';' : '\0';
-            }
-        }
+        (void)snprintf(s->why, sizeof(s->why), "%s",
+                       s->verify.why[0] != '\0' ? s->verify.why : "certificate: not accepted");
         return CB_ECERT;
     }
     mbedtls_strerror(code, s->why, sizeof(s->why));

@@ -82,4 +82,17 @@ TEST(rules)
     }
 }
 
+/* Whoever runs a platform has a certificate for everything below its suffix; nobody has one below a registry's. */
+TEST(registries)
+{
+    CHECK(policy_suffix_is_registry(SPAN_LIT("com")));
+    CHECK(policy_suffix_is_registry(SPAN_LIT("co.uk")));
+    CHECK(policy_suffix_is_registry(SPAN_LIT("com.au")));
+    CHECK(policy_suffix_is_registry(SPAN_EMPTY));
+    CHECK(!policy_suffix_is_registry(SPAN_LIT("openai.azure.com")));
+    CHECK(!policy_suffix_is_registry(SPAN_LIT("s3.amazonaws.com")));
+    CHECK(!policy_suffix_is_registry(SPAN_LIT("github.io")));
+    CHECK(!policy_suffix_is_registry(SPAN_LIT("example.co.uk")));
+}
+
 TEST_MAIN()

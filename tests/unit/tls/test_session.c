@@ -340,6 +340,82 @@ TEST(tickets_are_for_one_host_and_its_roots)
     tls_roots_free(same);
 }
 
+/* The digest of the leaf key of this world, or of the CA's. */
+static void pin_of(const struct tls_key *key, uint8_t out[TLS_PIN_LEN])
+{
+    struct buf public_key;
+    buf_init(&public_key, TLS_PUBLIC_KEY_MAX);
+    CHECK_EQ_INT(tls_key_public(key, &public_key), 0);
+    struct span part = buf_span(&public_key);
+    digest_sha256(&part, 1, out);
+    buf_deinit(&public_key);
+}
+
+/* What a client with these pins says, and why. */
+static int pinned(const struct tls_roots *from, uint8_t pins[][TLS_PIN_LEN], size_t count,
+                  const char *leaf_host, char why[200])
+{
+    struct tls_roots *roots = NULL;
+    struct pair p;
+    int result = 0;
+    CHECK_EQ_INT(tls_roots_share(from, &roots), 0);
+    for (size_t i = 0; i < count; i++) {
+        CHECK_EQ_INT(tls_roots_pin(roots, pins[i]), 0);
+    }
+    if (pair_open(&p, HOST, roots, leaf_for(leaf_host, now_ms(), 3600), 65536)) {
+        result = p.client_result;
+        (void)snprintf(why, 200, "%s", result != 0 ? tls_session_why(p.client) : "");
+    }
+    pair_close(&p);
+    tls_roots_free(roots);
+    return result;
+}
+
+TEST(pins)
+{
+    uint8_t pins[3][TLS_PIN_LEN] = {{0}};
+    char why[200];
+    if (!world_ready()) {
+        return;
+    }
+    pin_of(world.leaf_key, pins[0]);
+    pin_of(world.ca_key, pins[1]);
+    CHECK_EQ_INT(pinned(world.roots, NULL, 0, HOST, why), 0);
+    CHECK_EQ_INT(pinned(world.roots, &pins[0], 1, HOST, why), 0);
+    CHECK_EQ_INT(pinned(world.roots, &pins[1], 1, HOST, why), 0);
+    CHECK_EQ_INT(pinned(world.roots, &pins[2], 1, HOST, why), CB_ECERT);
+    CHECK_EQ_STR(why, "pin mismatch: no key of the chain is pinned");
+    CHECK_EQ_INT(pinned(world.roots, pins, 3, HOST, why), 0);
+    /* Pins come after verification, never instead of it. */
+    CHECK_EQ_INT(pinned(world.other_roots, &pins[0], 1, HOST, why), CB_ECERT);
+    CHECK(strncmp(why, "issuer not trusted: ", 20) == 0);
+    CHECK_EQ_INT(pinned(world.roots, &pins[0], 1, "api.anthropic.com", why), CB_ECERT);
+    CHECK_EQ_STR(why, "name " HOST " not in certificate");
+}
+
+/* A ticket stands for a verification without pins, so who has pins does not offer it. */
+TEST(tickets_are_not_shared_with_the_roots)
+{
+    if (!world_ready()) {
+        return;
+    }
+    struct tls_roots *roots = roots_of(buf_span(&world.ca_der));
+    struct tls_roots *shared = NULL;
+    uint8_t pin[TLS_PIN_LEN];
+    pin_of(world.leaf_key, pin);
+    CHECK(!resumes(HOST, roots, leaf_for(HOST, now_ms(), 3600)));
+    CHECK_EQ_INT(tls_roots_share(roots, &shared), 0);
+    CHECK_EQ_INT(tls_roots_pin(shared, pin), 0);
+    tls_roots_free(roots); /* the trust anchors stay */
+    CHECK(!resumes(HOST, shared, leaf_for(HOST, now_ms(), 3600)));
+    CHECK(resumes(HOST, shared, leaf_for(HOST, now_ms(), 3600)));
+    for (int i = 1; i < TLS_PINS_MAX; i++) {
+        CHECK_EQ_INT(tls_roots_pin(shared, pin), 0);
+    }
+    CHECK_EQ_INT(tls_roots_pin(shared, pin), CB_ELIMIT);
+    tls_roots_free(shared);
+}
+
 TEST(a_ticket_ends_with_the_certificate)
 {
     if (!world_ready()) {

@@ -90,12 +90,16 @@ static bool make(const struct recipe *recipe, mbedtls_x509_crt *out)
            CHECK_EQ_INT(mbedtls_x509_crt_parse_der(out, der + sizeof(der) - len, (size_t)len), 0);
 }
 
+static struct tls_verify verify;
+
 static uint32_t flags_at(int depth, const char *host, const struct recipe *recipe)
 {
     mbedtls_x509_crt crt;
     uint32_t flags = 0;
+    tls_verify_begin(&verify, host, NULL);
     if (make(recipe, &crt)) {
-        tls_verify_more(&crt, depth, host, &flags);
+        CHECK_EQ_INT(tls_verify_more(&verify, &crt, depth, &flags), 0);
+        CHECK((verify.why[0] != '\0') == (flags != 0));
     } else {
         flags = UINT32_MAX;
     }
@@ -150,15 +154,17 @@ TEST(purposes)
     CHECK_EQ_UINT(issuer(with_purpose(ANY)), 0);
 }
 
-/* Critical constraints are not here: mbedTLS does not parse such a certificate. */
+/* Critical constraints of policies are not here: mbedTLS does not parse such a certificate. */
 TEST(extensions)
 {
-    static const uint8_t constraints[] = {30, 36, 54};
+    static const uint8_t constraints[] = {36, 54};
     static const uint8_t ids[] = {14, 35};
     for (size_t i = 0; i < sizeof(constraints); i++) {
         CHECK_EQ_UINT(leaf((struct recipe){.extra = constraints[i]}), MBEDTLS_X509_BADCERT_OTHER);
         CHECK_EQ_UINT(issuer((struct recipe){.extra = constraints[i]}), MBEDTLS_X509_BADCERT_OTHER);
     }
+    CHECK_EQ_UINT(leaf((struct recipe){.extra = 30}),
+                  MBEDTLS_X509_BADCERT_OTHER);             /* of names: for CAs only */
     CHECK_EQ_UINT(issuer((struct recipe){.extra = 9}), 0); /* subjectDirectoryAttributes */
     for (size_t i = 0; i < sizeof(ids); i++) {
         CHECK_EQ_UINT(issuer((struct recipe){.extra = ids[i]}), 0);
@@ -194,6 +200,12 @@ TEST(names)
     CHECK_EQ_UINT(NAME("example.com", "\x30\x07\x82\x05"
                                       "*.com"),
                   no);
+    CHECK_EQ_UINT(NAME("example.co.uk", "\x30\x09\x82\x07"
+                                        "*.co.uk"),
+                  no);
+    CHECK_EQ_UINT(NAME("me.openai.azure.com", "\x30\x14\x82\x12"
+                                              "*.openai.azure.com"),
+                  0);
     CHECK_EQ_UINT(NAME("ab.example.com", "\x30\x10\x82\x0e"
                                          "a*.example.com"),
                   no);
@@ -214,6 +226,55 @@ TEST(names)
                   no);
     CHECK_EQ_UINT(NAME("::1", "\x30\x12\x87\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"), 0);
     CHECK_EQ_UINT(NAME("::1", "\x30\x12\x87\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2"), no);
+}
+
+/* What is said about each failure. */
+TEST(reasons)
+{
+    CHECK_EQ_UINT(leaf((struct recipe){0}), 0);
+    CHECK_EQ_STR(verify.why, "");
+    CHECK(NAME("b.example.com", "\x30\x09\x82\x07"
+                                "*.co.uk") != 0);
+    CHECK_EQ_STR(verify.why, "name b.example.com not in certificate");
+    CHECK(leaf((struct recipe){.is_ca = true}) != 0);
+    CHECK_EQ_STR(verify.why, "certificate: that of a CA, not of a server");
+    CHECK(leaf(with_purpose(MAIL)) != 0);
+    CHECK_EQ_STR(verify.why, "certificate: not for servers");
+    CHECK(issuer(with_purpose(MAIL)) != 0);
+    CHECK_EQ_STR(verify.why, "issuer: not for servers");
+    CHECK(issuer((struct recipe){.extra = 36}) != 0);
+    CHECK_EQ_STR(verify.why, "issuer: has policy constraints, which are not supported");
+}
+
+/* What mbedTLS has found, in words: of all that is wrong, the first. */
+TEST(reasons_of_mbedtls)
+{
+    static const struct {
+        uint32_t flags;
+        const char *why;
+    } cases[] = {
+        {MBEDTLS_X509_BADCERT_NOT_TRUSTED, "issuer not trusted: CN=CA"},
+        {MBEDTLS_X509_BADCERT_NOT_TRUSTED | MBEDTLS_X509_BADCERT_EXPIRED, "issuer not trusted: CN=CA"},
+        {MBEDTLS_X509_BADCERT_EXPIRED, "certificate: expired 2040-01-01"},
+        {MBEDTLS_X509_BADCERT_FUTURE, "certificate: not valid before 2020-01-01"},
+        {MBEDTLS_X509_BADCERT_CN_MISMATCH, "name " HOST " not in certificate"},
+        {MBEDTLS_X509_BADCERT_BAD_MD, "certificate: signed by an algorithm that is not accepted"},
+        {MBEDTLS_X509_BADCERT_BAD_KEY, "certificate: key is too short"},
+        {MBEDTLS_X509_BADCERT_MISSING, "certificate: Certificate was missing"},
+        {0x80000000, "certificate: Unknown reason (this should not happen)"},
+    };
+    mbedtls_x509_crt crt;
+    if (!make(&(struct recipe){0}, &crt)) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint32_t flags = cases[i].flags;
+        tls_verify_begin(&verify, HOST, NULL);
+        CHECK_EQ_INT(tls_verify_more(&verify, &crt, 0, &flags), 0);
+        CHECK_EQ_UINT(flags, cases[i].flags);
+        CHECK_EQ_STR(verify.why, cases[i].why);
+    }
+    mbedtls_x509_crt_free(&crt);
 }
 
 TEST_MAIN()
