@@ -37,6 +37,7 @@ static bool preset_read(const struct conf_node *node, struct conf_preset *out)
         .paths = conf_node_get(node, "paths"),
         .inject = conf_node_get(node, "inject"),
         .kubernetes = conf_node_get(node, "kubernetes") != NULL,
+        .websocket = conf_node_get(node, "websocket") != NULL,
         .shape = text_of(node, "shape"),
         .env = text_of(node, "env"),
         .example = text_of(node, "example"),

@@ -19,6 +19,7 @@ struct conf_preset {
     const struct conf_node *paths;
     const struct conf_node *inject; /* as in a route */
     bool kubernetes;                /* the route has to say what of a Kubernetes API it allows */
+    bool websocket;                 /* its routes may become WebSockets */
     const char *shape;
     const char *env;
     const char

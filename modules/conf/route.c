@@ -8,10 +8,10 @@
 #include "policy/host.h"
 #include "policy/spec_check.h"
 
-static const char *const route_keys[] = {"provider",    "host",     "name",     "credential", "port",
-                                         "scheme",      "methods",  "paths",    "inject",     "action",
-                                         "placeholder", "insecure", "upstream", "env",        "shape",
-                                         "headers",     "places",   "pass",     "kubernetes", NULL};
+static const char *const route_keys[] = {
+    "provider", "host",    "name",   "credential",  "port",       "scheme",    "methods",
+    "paths",    "inject",  "action", "placeholder", "insecure",   "upstream",  "env",
+    "shape",    "headers", "places", "pass",        "kubernetes", "websocket", NULL};
 
 int conf_copy_text(char **out, const char *text)
 {
@@ -161,6 +161,29 @@ static void read_transport(struct conf_entry *entry)
     }
 }
 
+/* A provider's routes are as wide as the provider's; a route can only be narrower. */
+static void read_websocket(struct conf_entry *entry)
+{
+    struct conf_report *report = entry->draft->report;
+    struct spec_route *route = entry->route;
+    const struct conf_node *node = conf_entry_get(entry, "websocket");
+    if (route->action == SPEC_ACTION_DENY) {
+        return; /* conf_entry_read_credential() has refused the key */
+    }
+    bool get = spec_route_has_method(route, SPAN_LIT("GET"));
+    route->websocket = entry->has_preset && entry->preset.websocket && get;
+    if (node == NULL || !conf_read_bool(report, node, &route->websocket) || !route->websocket) {
+        return;
+    }
+    if (entry->has_preset && !entry->preset.websocket) {
+        conf_report_node(report, node,
+                         "provider %s has no WebSockets: remove it, or write a route with a host",
+                         entry->preset.name);
+    } else if (!get) {
+        conf_report_node(report, node, "begins with a GET: add it to methods");
+    }
+}
+
 /* The host with dots as hyphens, other characters left out, cut to what a name may have. */
 static void name_from_host(const char *host, char out[SPEC_NAME_MAX + 1])
 {
@@ -238,6 +261,7 @@ int conf_route_read(struct conf_draft *draft, const struct conf_node *node)
     if (r == 0) {
         r = conf_entry_read_kubernetes(&entry);
     }
+    read_websocket(&entry);
     if (r == 0) {
         r = conf_entry_read_upstream(&entry);
     }

@@ -197,9 +197,9 @@ int conf_entry_read_inject(struct conf_entry *entry, const struct conf_node *nod
 
 int conf_entry_read_credential(struct conf_entry *entry)
 {
-    static const char *const deny_keys[] = {"credential", "inject",   "placeholder", "env",
-                                            "shape",      "insecure", "upstream",    "headers",
-                                            "places",     "pass",     "kubernetes",  NULL};
+    static const char *const deny_keys[] = {"credential", "inject",    "placeholder", "env",    "shape",
+                                            "insecure",   "upstream",  "headers",     "places", "pass",
+                                            "kubernetes", "websocket", NULL};
     static const char *const inject_keys[] = {"inject", NULL};
     static const char *const credential_keys[] = {"placeholder", "env", "shape", "insecure", NULL};
     struct conf_report *report = entry->draft->report;

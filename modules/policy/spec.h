@@ -85,7 +85,8 @@ struct spec_route {
     struct spec_kube_rule *kube_rules; /* none: it is no Kubernetes API server */
     size_t kube_rule_count;
     bool placeholder_required;
-    bool insecure; /* a credential may go over plain http */
+    bool insecure;  /* a credential may go over plain http */
+    bool websocket; /* a GET may become a WebSocket (RFC 6455) */
     char
         *upstream_address; /* literal address dialled instead of a resolved one (IPv6 in brackets), or NULL */
     uint16_t upstream_port; /* with upstream_address; else the route's port */

@@ -315,6 +315,23 @@ static bool upstream_is_valid(const struct spec_route *route)
            (route->upstream_ca == NULL || strlen(route->upstream_ca) <= SPEC_CA_MAX);
 }
 
+bool spec_route_has_method(const struct spec_route *route, struct span method)
+{
+    for (size_t i = 0; i < route->method_count; i++) {
+        if (span_eq_str(method, route->methods[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The handshake is a GET. */
+static bool websocket_is_valid(const struct spec_route *route)
+{
+    return !route->websocket ||
+           (route->action == SPEC_ACTION_ALLOW && spec_route_has_method(route, SPAN_LIT("GET")));
+}
+
 static bool route_is_valid(const struct spec *spec, const struct spec_route *route)
 {
     char why[256];
@@ -336,7 +353,7 @@ static bool route_is_valid(const struct spec *spec, const struct spec_route *rou
         }
     }
     return injection_is_valid(route) && fields_of_the_route_are_valid(route) && kube_rules_are_valid(route) &&
-           upstream_is_valid(route) &&
+           upstream_is_valid(route) && websocket_is_valid(route) &&
            (route->credential == NULL || spec_find_credential(spec, span_str(route->credential)) != NULL);
 }
 

@@ -43,4 +43,7 @@ bool spec_kube_rule_is_too_wide(const struct spec_kube_rule *rule);
 /* True when the "*" at `mark` is the only one of its segment. */
 bool spec_mark_is_valid(struct span pattern, size_t mark);
 
+/* True when the route lists the method. */
+bool spec_route_has_method(const struct spec_route *route, struct span method);
+
 #endif

@@ -9,7 +9,7 @@
  *       u8 count and extra headers (bytes name, bytes value), and four times u8 count and names: headers that are places,
  *       parameters that are places, headers to pass, parameters to pass,
  *       u8 count and Kubernetes rules (three times u8 count and texts: namespaces, verbs, resources),
- *       bool placeholder required, bool insecure, opt upstream address, u16 upstream port, opt upstream CA
+ *       bool placeholder required, bool insecure, bool websocket, opt upstream address, u16 upstream port, opt upstream CA
  *
  * "bytes" has a 32-bit length in front, "opt" is a bool and, when that is 1, bytes; no text holds a NUL. Any change of
  * this list is a new version. The encoding of a spec is unique, so equal specs are equal bytes.
@@ -99,6 +99,7 @@ static void put_route(struct writer *w, const struct spec_route *route)
     put_kube_rules(w, route);
     writer_bool(w, route->placeholder_required);
     writer_bool(w, route->insecure);
+    writer_bool(w, route->websocket);
     put_optional(w, route->upstream_address, SPEC_UPSTREAM_MAX);
     writer_u16(w, route->upstream_port);
     put_optional(w, route->upstream_ca, SPEC_CA_MAX);
@@ -292,6 +293,7 @@ static void get_route(struct reader *r, struct spec_route *route)
     get_kube_rules(r, route);
     route->placeholder_required = reader_bool(r);
     route->insecure = reader_bool(r);
+    route->websocket = reader_bool(r);
     get_optional(r, SPEC_UPSTREAM_MAX, &route->upstream_address);
     route->upstream_port = reader_u16(r);
     get_optional(r, SPEC_CA_MAX, &route->upstream_ca);

@@ -155,6 +155,7 @@ static inline struct spec *make_full_spec(void)
     route = make_route(spec, "maps", "https://maps.example.com:443", "GET", "");
     route->inject = SPEC_INJECT_QUERY;
     route->parameter = make_text("key");
+    route->websocket = true;
     route->credential = make_text("docs");
     route = make_route(spec, "cluster", "https://kubernetes.default.svc:443", "GET POST DELETE", "");
     make_bearer(route, "docs");

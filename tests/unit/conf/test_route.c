@@ -18,7 +18,7 @@ TEST(targets)
         ROUTE("{host: a.example, bogus: 1}"),
         AT(19,
            ".bogus: unknown key; known here: provider, host, name, credential, port, scheme, methods, "
-           "paths, inject, action, placeholder, insecure, upstream, env, shape, headers, places, pass, kubernetes"));
+           "paths, inject, action, placeholder, insecure, upstream, env, shape, headers, places, pass, kubernetes, websocket"));
     CHECK_ERRORS(ROUTE("{host: API.Example.com}"),
                  AT(8, ".host: not in canonical form: write \"api.example.com\""));
     CHECK_ERRORS(ROUTE("{host: a.example, provider: xai, credential: c}"),
@@ -30,6 +30,43 @@ TEST(targets)
     CHECK_ERRORS(ROUTE("{host: a.example, name: A}"),
                  AT(25, ".name: not a name: 1 to 40 of a-z, 0-9 and \"-\", no \"-\" at an end"));
     CHECK_ERRORS(ROUTE("x"), AT(1, ": should be a map, not a single value"));
+}
+
+TEST(websockets)
+{
+    static const struct {
+        const char *route;
+        bool websocket;
+    } good[] = {
+        {"{host: a.example}", false},
+        {"{host: a.example, websocket: true}", true},
+        {"{host: a.example, websocket: false}", false},
+        {"{provider: openai, credential: c}", true},
+        {"{provider: openai, credential: c, websocket: false}", false},
+        {"{provider: openai, credential: c, methods: [POST]}", false},
+        {"{provider: anthropic, credential: c}", false},
+        {"{provider: openai, action: deny}", false},
+    };
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        struct conf_tenants tenants;
+        struct buf errors;
+        char text[256];
+        (void)snprintf(text, sizeof(text), HEAD "%s" TAIL, good[i].route);
+        if (CHECK_EQ_INT(test_load(text, &tenants, &errors), 0)) {
+            CHECK_EQ_INT(tenants.specs[0]->routes[0].websocket, good[i].websocket);
+        }
+        conf_tenants_deinit(&tenants);
+        buf_deinit(&errors);
+    }
+    CHECK_ERRORS(ROUTE("{host: a.example, websocket: yes}"),
+                 AT(30, ".websocket: should be true or false, without quotes"));
+    CHECK_ERRORS(ROUTE("{host: a.example, methods: [POST], websocket: true}"),
+                 AT(47, ".websocket: begins with a GET: add it to methods"));
+    CHECK_ERRORS(
+        ROUTE("{provider: anthropic, credential: c, websocket: true}"),
+        AT(49, ".websocket: provider anthropic has no WebSockets: remove it, or write a route with a host"));
+    CHECK_ERRORS(ROUTE("{host: a.example, action: deny, websocket: true}"),
+                 AT(33, ".websocket: a deny route injects and sends nothing: remove it"));
 }
 
 TEST(types)

@@ -45,6 +45,9 @@ TEST(valid)
     EXPECT(true, set_long(&r[2].upstream_ca, SPEC_CA_MAX));
     EXPECT(true, set(&r[0].headers[0].value, ""));
     EXPECT(true, r[1].insecure = false);
+    EXPECT(true, r[1].websocket = true);
+    EXPECT(false, (r[1].websocket = true, r[1].methods[0][0] = 'S'));
+    EXPECT(false, r[3].websocket = true); /* it denies */
     struct spec *empty = make_spec("a");
     CHECK(spec_is_valid(empty));
     spec_free(empty);

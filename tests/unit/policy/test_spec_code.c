@@ -61,6 +61,7 @@ static void same_route(const struct spec_route *a, const struct spec_route *b)
     CHECK_EQ_STR(a->credential, b->credential);
     CHECK_EQ_INT(a->placeholder_required, b->placeholder_required);
     CHECK_EQ_INT(a->insecure, b->insecure);
+    CHECK_EQ_INT(a->websocket, b->websocket);
     CHECK_EQ_STR(a->upstream_address, b->upstream_address);
     CHECK_EQ_UINT(a->upstream_port, b->upstream_port);
     CHECK_EQ_STR(a->upstream_ca, b->upstream_ca);
