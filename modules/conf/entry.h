@@ -4,6 +4,7 @@
  *   route.c            the entry as a whole: destination, transport, name
  *   route_match.c      methods and paths
  *   route_inject.c     the credential and how it goes in
+ *   route_body.c       the credential in the body
  *   route_fields.c     headers that every request gets, places, what passes
  *   route_kubernetes.c what is allowed of a Kubernetes API
  *   route_upstream.c   another address, another root
@@ -48,6 +49,11 @@ CB_MUST_USE int conf_entry_read_match(struct conf_entry *entry);
 CB_MUST_USE int conf_entry_read_fields(struct conf_entry *entry);
 CB_MUST_USE int conf_entry_read_kubernetes(struct conf_entry *entry);
 CB_MUST_USE int conf_entry_read_upstream(struct conf_entry *entry);
+/* Reads {body: NAME}, beside which a header may stand. route_body.c. */
+CB_MUST_USE int conf_entry_read_body(struct conf_entry *entry, const struct conf_node *map);
+/* Adds the header that the map's "header" and "prefix" name. route_inject.c. */
+CB_MUST_USE int conf_entry_add_header(struct conf_entry *entry, const struct conf_node *name,
+                                      const struct conf_node *prefix);
 /* Reads the map of an injection, of a route or of a preset, into the entry's route. route_inject.c. */
 CB_MUST_USE int conf_entry_read_inject(struct conf_entry *entry, const struct conf_node *node);
 

@@ -32,7 +32,8 @@ static bool has_header(const struct spec_route *route, const char *name)
     return false;
 }
 
-static int add_header(struct conf_entry *entry, const struct conf_node *name, const struct conf_node *prefix)
+int conf_entry_add_header(struct conf_entry *entry, const struct conf_node *name,
+                          const struct conf_node *prefix)
 {
     struct conf_report *report = entry->draft->report;
     struct spec_route *route = entry->route;
@@ -76,7 +77,7 @@ static int read_headers(struct conf_entry *entry, const struct conf_node *list)
             conf_report_node(report, item, "names no header: write {name: NAME, prefix: TEXT}");
             continue;
         }
-        int r = add_header(entry, name, conf_node_get(item, "prefix"));
+        int r = conf_entry_add_header(entry, name, conf_node_get(item, "prefix"));
         if (r != 0) {
             return r;
         }
@@ -145,13 +146,15 @@ static int read_kind(struct conf_entry *entry, enum spec_inject inject, const st
         return r != 0 ? r : read_user(entry, conf_node_get(map, "user"));
     }
     case SPEC_INJECT_HEADER:
-        return node->kind == CONF_KIND_SEQUENCE ? read_headers(entry, node)
-                                                : add_header(entry, node, conf_node_get(map, "prefix"));
+        return node->kind == CONF_KIND_SEQUENCE
+                   ? read_headers(entry, node)
+                   : conf_entry_add_header(entry, node, conf_node_get(map, "prefix"));
     case SPEC_INJECT_QUERY:
         return read_query(entry, node);
     case SPEC_INJECT_PATH:
         (void)read_yes(entry, node); /* where it goes, the paths say */
         return 0;
+    case SPEC_INJECT_BODY: /* route_body.c */
     case SPEC_INJECT_NONE:
     case SPEC_INJECT__COUNT:
         break;
@@ -162,7 +165,7 @@ static int read_kind(struct conf_entry *entry, enum spec_inject inject, const st
 int conf_entry_read_inject(struct conf_entry *entry, const struct conf_node *node)
 {
     static const char *const keys[] = {"bearer", "header", "prefix", "headers", "basic",
-                                       "user",   "query",  "path",   NULL};
+                                       "user",   "query",  "path",   "body",    NULL};
     /* Each kind by its key, and the key that may stand beside it. */
     static const struct {
         const char *key;
@@ -171,6 +174,9 @@ int conf_entry_read_inject(struct conf_entry *entry, const struct conf_node *nod
     } kinds[] = {{"bearer", NULL, SPEC_INJECT_BEARER},  {"header", "prefix", SPEC_INJECT_HEADER},
                  {"headers", NULL, SPEC_INJECT_HEADER}, {"basic", "user", SPEC_INJECT_BASIC},
                  {"query", NULL, SPEC_INJECT_QUERY},    {"path", NULL, SPEC_INJECT_PATH}};
+    if (conf_node_get(node, "body") != NULL) {
+        return conf_entry_read_body(entry, node);
+    }
     if (!conf_read_keys(entry->draft->report, node, keys)) {
         return 0;
     }
@@ -191,7 +197,8 @@ int conf_entry_read_inject(struct conf_entry *entry, const struct conf_node *nod
     conf_report_node(
         entry->draft->report, node,
         "should be {bearer: true}, {header: NAME, prefix: TEXT}, {headers: [{name: NAME, prefix: "
-        "TEXT}]}, {basic: true, user: NAME}, {query: NAME} or {path: true}");
+        "TEXT}]}, {basic: true, user: NAME}, {query: NAME}, {path: true} or {body: NAME, "
+        "bearer: true}");
     return 0;
 }
 

@@ -6,6 +6,7 @@
  *   basic.c   Basic (RFC 7617): USER:CREDENTIAL, or a credential that is "user:password" already
  *   query.c   a parameter, set or replaced
  *   path.c    a part of a segment: the route's patterns say which
+ *   body.c    a field of a form or a key of a JSON object, as the body streams (body.h)
  *   screen.c  finds credentials and placeholders in all places (places.h) and judges them
  *   decide.c  the decision about a request: which route, and whether what it carries may be there
  *   text.c    percent-escapes

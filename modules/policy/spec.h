@@ -35,6 +35,7 @@ enum spec_inject {
     SPEC_INJECT_BASIC,  /* "Authorization: Basic" and base64 of USER:CREDENTIAL, or of the credential alone */
     SPEC_INJECT_QUERY,  /* a parameter of the query */
     SPEC_INJECT_PATH,   /* in place of one "*" of each path pattern */
+    SPEC_INJECT_BODY, /* in place of the placeholder in one field of a JSON or form body, and in headers if there are any */
     SPEC_INJECT__COUNT
 };
 
@@ -67,11 +68,11 @@ struct spec_route {
     char **paths; /* canonical segment patterns; empty means every path */
     size_t path_count;
     enum spec_inject inject;
-    struct spec_field
-        *headers; /* BEARER, HEADER, BASIC: names as they are sent, and as values the prefixes: "Bearer " */
+    struct spec_field *
+        headers; /* BEARER, HEADER, BASIC, BODY: names as they are sent, and as values the prefixes: "Bearer " */
     size_t header_count;
     char *user;           /* BASIC: the user; NULL when the credential is "user:password" */
-    char *parameter;      /* QUERY: its name */
+    char *parameter;      /* QUERY, BODY: its name */
     uint16_t *path_marks; /* PATH: for each path the offset of the "*" in whose place the credential stands */
     char *credential;     /* name of the credential, or NULL */
     struct spec_field *extras; /* headers that every request on this route gets, in place of the agent's */

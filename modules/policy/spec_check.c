@@ -190,7 +190,8 @@ static bool injection_is_valid(const struct spec_route *route)
 {
     bool headers = route->inject == SPEC_INJECT_BEARER || route->inject == SPEC_INJECT_HEADER ||
                    route->inject == SPEC_INJECT_BASIC;
-    size_t headers_max = route->inject == SPEC_INJECT_HEADER ? SPEC_HEADERS_MAX : headers ? 1 : 0;
+    bool several = route->inject == SPEC_INJECT_HEADER || route->inject == SPEC_INJECT_BODY;
+    size_t headers_max = several ? SPEC_HEADERS_MAX : headers ? 1 : 0;
     if (route->header_count > headers_max || (headers && route->header_count == 0) ||
         !fields_are_valid(route->headers, route->header_count, SPEC_PREFIX_MAX)) {
         return false;
@@ -199,7 +200,8 @@ static bool injection_is_valid(const struct spec_route *route)
         (route->inject != SPEC_INJECT_BASIC || !spec_user_is_valid(span_str(route->user)))) {
         return false;
     }
-    if ((route->parameter != NULL) != (route->inject == SPEC_INJECT_QUERY) ||
+    bool parameter = route->inject == SPEC_INJECT_QUERY || route->inject == SPEC_INJECT_BODY;
+    if ((route->parameter != NULL) != parameter ||
         (route->parameter != NULL && !spec_parameter_is_valid(span_str(route->parameter)))) {
         return false;
     }
@@ -210,6 +212,9 @@ static bool injection_is_valid(const struct spec_route *route)
         if (!spec_mark_is_valid(span_str(route->paths[i]), route->path_marks[i])) {
             return false;
         }
+    }
+    if (route->inject == SPEC_INJECT_BODY && route->placeholder_required) {
+        return false;
     }
     if (route->inject != SPEC_INJECT_NONE) {
         return route->action == SPEC_ACTION_ALLOW && name_is_valid(route->credential);

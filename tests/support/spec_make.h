@@ -161,6 +161,11 @@ static inline struct spec *make_full_spec(void)
     make_bearer(route, "docs");
     make_kube_rule(route, "alice-dev", "get list watch", "* secrets");
     make_kube_rule(route, "", "get", "nodes *.metrics.k8s.io");
+    route = make_route(spec, "chat", "https://chat.example.com:443", "POST", "");
+    route->inject = SPEC_INJECT_BODY;
+    make_header(route, "Authorization", "Bearer ");
+    route->parameter = make_text("token");
+    route->credential = make_text("docs");
     return spec;
 }
 

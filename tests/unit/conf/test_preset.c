@@ -150,7 +150,7 @@ TEST(every_preset_loads_encodes_matches_screens_and_injects)
             count++;
         }
     }
-    CHECK_EQ_UINT(count, 28);
+    CHECK_EQ_UINT(count, 29);
     conf_presets_deinit(&presets);
 }
 

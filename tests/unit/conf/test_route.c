@@ -8,7 +8,7 @@
 #define AT(col_, rest_) "t.yaml:5:" #col_ ": spec.routes[0]" rest_ "\n"
 #define INJECT_FORMS                                                                                    \
     "should be {bearer: true}, {header: NAME, prefix: TEXT}, {headers: [{name: NAME, prefix: TEXT}]}, " \
-    "{basic: true, user: NAME}, {query: NAME} or {path: true}"
+    "{basic: true, user: NAME}, {query: NAME}, {path: true} or {body: NAME, bearer: true}"
 #define BEARER "{host: a.example, credential: c, inject: {bearer: true}"
 
 TEST(targets)
@@ -26,7 +26,7 @@ TEST(targets)
     CHECK_ERRORS(
         ROUTE("{provider: acme, credential: c}"),
         AT(12,
-           ".provider: unknown provider; known are openai, anthropic, google, xai, openrouter, mistral, groq, deepseek, together, fireworks, cohere, perplexity, huggingface, huggingface-hub, nvidia, ollama-cloud, azure-openai, github, github-git, gitlab, slack, discord, telegram, brave, tavily, npm, pypi, kubernetes-workspace: else write a host"));
+           ".provider: unknown provider; known are openai, anthropic, google, xai, openrouter, mistral, groq, deepseek, together, fireworks, cohere, perplexity, huggingface, huggingface-hub, nvidia, ollama-cloud, azure-openai, github, github-git, gitlab, slack, slack-app, discord, telegram, brave, tavily, npm, pypi, kubernetes-workspace: else write a host"));
     CHECK_ERRORS(ROUTE("{host: a.example, name: A}"),
                  AT(25, ".name: not a name: 1 to 40 of a-z, 0-9 and \"-\", no \"-\" at an end"));
     CHECK_ERRORS(ROUTE("x"), AT(1, ": should be a map, not a single value"));
@@ -185,6 +185,22 @@ TEST(ways_of_injecting)
     CHECK_ERRORS(WITH("query: \"a=b\""),
                  AT(50, ".inject.query: not a parameter's name: 1 to 64 letters, digits, "
                         "\"-\", \".\", \"_\" or \"~\""));
+    CHECK_ERRORS(WITH("body: token"), "");
+    CHECK_ERRORS(WITH("body: token, bearer: true"), "");
+    CHECK_ERRORS(WITH("body: token, header: X-Key, prefix: \"k \""), "");
+    CHECK_ERRORS(WITH("body: token, bearer: false"),
+                 AT(64, ".inject.bearer: should be true; for no header remove it"));
+    CHECK_ERRORS(WITH("body: token, bearer: true, header: X"),
+                 AT(70, ".inject.header: bearer is a header already: remove one of them"));
+    CHECK_ERRORS(WITH("body: token, prefix: x"),
+                 AT(56, ".inject.prefix: means something only with a header: remove it"));
+    CHECK_ERRORS(WITH("body: token, user: x"),
+                 AT(56, ".inject.user: unknown key; known here: body, bearer, header, prefix"));
+    CHECK_ERRORS(WITH("body: \"a b\""), AT(49, ".inject.body: not a field's name: 1 to 64 letters, digits, "
+                                               "\"-\", \".\", \"_\" or \"~\""));
+    CHECK_ERRORS(ROUTE("{host: a.example, credential: c, inject: {body: token}, placeholder: required}"),
+                 AT(57, ".placeholder: the body is seen only while it is sent, too late to require something "
+                        "of it: remove it"));
     CHECK_ERRORS(WITH("path: true"),
                  AT(42, ".inject: needs paths that say where: write paths: [/bot{credential}/**]"));
 #undef WITH

@@ -148,7 +148,7 @@ TEST(injections_are_the_same)
     if (!schema_ready()) {
         return;
     }
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         char path[96];
         (void)snprintf(path, sizeof(path), "$defs/route/properties/inject/oneOf/%d/properties", i);
         const struct conf_node *map = at(path);
@@ -158,10 +158,10 @@ TEST(injections_are_the_same)
         }
     }
     join_sorted(words, count, got, sizeof(got));
-    CHECK_EQ_STR(got, "basic bearer header headers path prefix query user ");
+    CHECK_EQ_STR(got, "basic bearer bearer body header header headers path prefix prefix query user ");
     CHECK_ERRORS(HEAD "{host: a.example, credential: c, inject: {zzz: 1}}" TAIL,
                  "t.yaml:5:43: spec.routes[0].inject.zzz: unknown key; known here: bearer, header, prefix, "
-                 "headers, basic, user, query, path\n");
+                 "headers, basic, user, query, path, body\n");
     check_keys("$defs/names", START "spec: {routes: [{host: a.example, pass: {zzz: 1}}]}}");
     check_keys("$defs/names", START "spec: {routes: [{host: a.example, places: {zzz: 1}}]}}");
     check_keys("$defs/route/properties/inject/oneOf/2/properties/headers/items",

@@ -113,7 +113,7 @@ TEST(methods_and_paths)
 }
 
 /* The routes of make_full_spec(). */
-enum { BEARER, HEADER, PLAIN, DENY, PATH, BASIC, QUERY };
+enum { BEARER, HEADER, PLAIN, DENY, PATH, BASIC, QUERY, CLUSTER, BODY };
 
 TEST(injection)
 {
@@ -158,6 +158,11 @@ TEST(what_each_way_of_injecting_needs)
     EXPECT(false, set_long(&r[QUERY].parameter, SPEC_PARAMETER_MAX + 1));
     EXPECT(false, set(&r[BEARER].parameter, "key"));
     EXPECT(false, make_header(&r[QUERY], "X", ""));
+    EXPECT(false, set(&r[BODY].parameter, NULL));
+    EXPECT(false, set(&r[BODY].parameter, "a b"));
+    EXPECT(true, make_header(&r[BODY], "X", ""));
+    EXPECT(true, set(&r[BODY].headers[0].value, ""));
+    EXPECT(false, r[BODY].placeholder_required = true);
     EXPECT(false, r[PATH].path_marks[0] = 3);
     EXPECT(false, r[PATH].path_marks[1] = 11);
     EXPECT(false, r[PATH].path_marks[1] = 200);
