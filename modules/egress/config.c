@@ -48,6 +48,13 @@ struct egress_credential *config_credential(struct egress_config *config, const 
     return NULL;
 }
 
+struct span config_value(struct egress_config *config, const struct spec_route *route)
+{
+    const struct egress_credential *c =
+        route->inject != SPEC_INJECT_NONE ? config_credential(config, route->credential) : NULL;
+    return c != NULL && c->value != NULL ? secret_span(c->value) : SPAN_EMPTY;
+}
+
 const struct tls_roots *config_roots(const struct egress *e, const struct egress_config *config,
                                      const struct spec_route *route)
 {

@@ -12,7 +12,6 @@
 
 #define EXCHANGE_CONNECT_MS 30000U            /* name, connection and TLS handshake together */
 #define EXCHANGE_ANSWER_MS  (10U * 60 * 1000) /* until the head of the answer; a model may think for minutes */
-#define EXCHANGE_IDLE_MS    (5U * 60 * 1000)  /* without a byte in the middle of a body, whoever's fault */
 /* The agent's path and query, and a credential that is all escapes. */
 #define EXCHANGE_TARGET_MAX (2 * IPC_TARGET_MAX + 1 + 3 * IPC_SECRET_MAX)
 /* The target, the agent's fields, the credential in as many headers as a route may name, and what else a route writes. */
@@ -41,45 +40,13 @@ static void exchange_fail(struct stream *s, enum policy_reason reason)
     stream_refuse(s, reason);
 }
 
-/* ---- patience ---- */
-
-/* From now on, the exchange ends when nothing moves for that long. */
-static void exchange_wait(struct stream *s, uint64_t patience_ms)
-{
-    s->patience_ms = patience_ms;
-    s->moved_ms = net_loop_now_ms(s->egress->loop);
-    net_timer_start(s->timer, patience_ms, 0);
-}
-
-/* Something moved. The timer is not touched: bytes are many and timeouts are few, so it looks here when it fires. */
-static void exchange_moved(struct stream *s)
-{
-    s->moved_ms = net_loop_now_ms(s->egress->loop);
-}
-
-/* Who was waited for: the agent, when its request is not complete although the provider takes it, or when the answer waits
- * for it to be read. */
-static enum policy_reason exchange_who_waits(const struct stream *s)
-{
-    if (s->state == STREAM_CONNECTING) {
-        return POLICY_REASON_CONNECT_TIMEOUT;
-    }
-    bool unread = s->upstream != NULL && s->upstream->paused;
-    bool unsent =
-        !s->answered && !s->request_complete && s->upstream != NULL && !upstream_is_full(s->upstream);
-    return unread || unsent ? POLICY_REASON_CLIENT_TIMEOUT : POLICY_REASON_UPSTREAM_TIMEOUT;
-}
-
 static void on_timeout(void *arg)
 {
     struct stream *s = arg;
-    uint64_t quiet_ms = net_loop_now_ms(s->egress->loop) - s->moved_ms;
-    if (quiet_ms < s->patience_ms) {
-        net_timer_start(s->timer, s->patience_ms - quiet_ms, 0);
-        return;
-    }
     stream_enter(s);
-    exchange_fail(s, exchange_who_waits(s));
+    exchange_fail(s, s->state == STREAM_CONNECTING ? POLICY_REASON_CONNECT_TIMEOUT
+                     : s->state == STREAM_HOLDING  ? POLICY_REASON_CLIENT_CLOSED
+                                                   : POLICY_REASON_UPSTREAM_TIMEOUT);
     stream_leave(s);
 }
 
@@ -162,6 +129,17 @@ static void exchange_scan_begin(struct stream *s)
     }
 }
 
+/* The body is welcome now. */
+static int send_continue(struct stream *s)
+{
+    if (!s->request.expect_continue) {
+        return 0;
+    }
+    s->request.expect_continue = false;
+    return ipc_send_response_interim(
+        s->chan, 0, &(struct ipc_response_interim){.status = 100, .fields = SPAN_LIT("\0\0")});
+}
+
 static void exchange_send(struct stream *s)
 {
     struct upstream *u = s->upstream;
@@ -176,18 +154,16 @@ static void exchange_send(struct stream *s)
         r = upstream_write(u, buf_span(&head));
     }
     buf_deinit(&head);
-    if (r == 0 && s->request.expect_continue && !s->retried) {
-        r = ipc_send_response_interim(
-            s->chan, 0, &(struct ipc_response_interim){.status = 100, .fields = SPAN_LIT("\0\0")});
-    }
+    r = r == 0 ? send_continue(s) : r;
     if (r != 0) {
         log_error_r(r, "request %s could not be written", s->record.id_text);
         /* Bytes that its place cannot carry, or a Basic credential without a colon. */
         exchange_fail(s, r == CB_EINVAL ? POLICY_REASON_CREDENTIAL_UNAVAILABLE : POLICY_REASON_INTERNAL);
         return;
     }
-    exchange_wait(s, s->request_complete ? EXCHANGE_ANSWER_MS : EXCHANGE_IDLE_MS);
+    net_timer_start(s->timer, EXCHANGE_ANSWER_MS, 0);
     s->state = STREAM_EXCHANGING;
+    body_send(s);
     ipc_chan_read(s->chan, true);
 }
 
@@ -204,6 +180,15 @@ static void exchange_key(const struct stream *s, char host[256], struct upstream
     };
 }
 
+static bool timer_ready(struct stream *s)
+{
+    if (s->timer == NULL && (s->timer = net_timer_new(s->egress->loop, on_timeout, s)) == NULL) {
+        stream_refuse(s, POLICY_REASON_INTERNAL);
+        return false;
+    }
+    return true;
+}
+
 static void exchange_connect(struct stream *s, bool fresh)
 {
     char host[256];
@@ -212,11 +197,10 @@ static void exchange_connect(struct stream *s, bool fresh)
     s->state = STREAM_CONNECTING;
     /* On a second attempt it was on already, and there is nobody to take what comes. */
     ipc_chan_read(s->chan, false);
-    if (s->timer == NULL && (s->timer = net_timer_new(s->egress->loop, on_timeout, s)) == NULL) {
-        stream_refuse(s, POLICY_REASON_INTERNAL);
+    if (!timer_ready(s)) {
         return;
     }
-    exchange_wait(s, EXCHANGE_CONNECT_MS);
+    net_timer_start(s->timer, EXCHANGE_CONNECT_MS, 0);
     struct upstream *u = fresh ? NULL : pool_take(s->egress, &key);
     if (u != NULL) {
         upstream_set_handler(u, &exchange_handler, s);
@@ -233,31 +217,92 @@ static void exchange_connect(struct stream *s, bool fresh)
 
 void exchange_begin(struct stream *s)
 {
+    enum policy_reason reason = body_begin(s);
+    if (reason != POLICY_REASON_ROUTE) {
+        stream_refuse(s, reason);
+    } else if (!body_is_held(s)) {
+        exchange_connect(s, false);
+    } else if (timer_ready(s)) {
+        s->state = STREAM_HOLDING;
+        net_timer_start(s->timer, EXCHANGE_ANSWER_MS, 0);
+        if (send_continue(s) != 0) {
+            exchange_fail(s, POLICY_REASON_CLIENT_CLOSED);
+            return;
+        }
+        ipc_chan_read(s->chan, true);
+    }
+}
+
+/* All of the body is there: now its length is known, and the request can be sent. */
+static void exchange_held(struct stream *s)
+{
+    enum policy_reason reason = body_end(s, &s->body.held);
+    if (reason != POLICY_REASON_ROUTE) {
+        exchange_fail(s, reason);
+        return;
+    }
+    s->request.framing = HTTP_FRAMING_LENGTH;
+    s->request.content_length = buf_len(&s->body.held);
     exchange_connect(s, false);
+}
+
+/* Writes what may leave of the body, framed as the head has said. */
+static int write_body(struct stream *s, struct span data)
+{
+    if (data.len == 0 || s->request.framing != HTTP_FRAMING_CHUNKED) {
+        return data.len != 0 ? upstream_write(s->upstream, data) : 0;
+    }
+    struct buf chunk;
+    buf_init(&chunk, data.len + 64);
+    buf_set_sensitive(&chunk);
+    int r = http_write_chunk(&chunk, data);
+    if (r == 0) {
+        r = upstream_write(s->upstream, buf_span(&chunk));
+    }
+    buf_deinit(&chunk);
+    return r;
+}
+
+/* A piece of the body, or its end when `data` is NULL, that is looked through while it is sent. */
+static int exchange_search(struct stream *s, const struct span *data)
+{
+    struct buf out;
+    buf_init(&out, IPC_BODY_MAX + INJECT_BODY_GROWTH(IPC_SECRET_MAX));
+    buf_set_sensitive(&out);
+    enum policy_reason reason = data != NULL ? body_take(s, *data, &out) : body_end(s, &out);
+    int r = 0;
+    if (reason != POLICY_REASON_ROUTE) {
+        exchange_fail(s, reason);
+        r = CB_EPERM;
+    } else if (write_body(s, buf_span(&out)) != 0) {
+        log_debug("the provider took no more of the body of request %s", s->record.id_text);
+    }
+    buf_deinit(&out);
+    return r;
 }
 
 int exchange_body(struct stream *s, struct span data)
 {
     uint64_t max = s->config->spec->limits.request_bytes;
-    exchange_moved(s);
     s->record.request_bytes += data.len;
     if (max != 0 && s->record.request_bytes > max) {
         exchange_fail(s, POLICY_REASON_BODY_TOO_LARGE);
         return 0;
     }
-    int r = 0;
-    if (s->request.framing == HTTP_FRAMING_CHUNKED) {
-        struct buf chunk;
-        buf_init(&chunk, IPC_BODY_MAX + 64);
-        if ((r = http_write_chunk(&chunk, data)) == 0) {
-            r = upstream_write(s->upstream, buf_span(&chunk));
-        }
-        buf_deinit(&chunk);
-    } else if (s->request.framing == HTTP_FRAMING_LENGTH &&
-               s->record.request_bytes <= s->request.content_length) {
-        r = upstream_write(s->upstream, data);
-    } else {
+    if (s->request.framing != HTTP_FRAMING_CHUNKED &&
+        (s->request.framing != HTTP_FRAMING_LENGTH || s->record.request_bytes > s->request.content_length)) {
         return CB_EMALFORMED; /* the gate sends more than it announced */
+    }
+    if (s->state == STREAM_HOLDING) {
+        enum policy_reason reason = body_take(s, data, &s->body.held);
+        if (reason != POLICY_REASON_ROUTE) {
+            exchange_fail(s, reason);
+        }
+        return 0;
+    }
+    int r = s->body.search == NULL ? write_body(s, data) : exchange_search(s, &data);
+    if (r == CB_EPERM) {
+        return 0; /* refused, and answered */
     }
     if (r != 0) {
         /* The provider took no more; its answer, if it gave one, is still on its way to be read. */
@@ -275,10 +320,12 @@ int exchange_request_end(struct stream *s)
     if (s->request.framing == HTTP_FRAMING_LENGTH && s->record.request_bytes != s->request.content_length) {
         return CB_EMALFORMED;
     }
-    if (!s->answered) {
-        exchange_wait(s, EXCHANGE_ANSWER_MS);
+    if (s->state == STREAM_HOLDING) {
+        exchange_held(s);
+        return 0;
     }
-    if (s->request.framing != HTTP_FRAMING_CHUNKED) {
+    if ((s->body.search != NULL && exchange_search(s, NULL) != 0) ||
+        s->request.framing != HTTP_FRAMING_CHUNKED) {
         return 0;
     }
     struct buf last;
@@ -345,14 +392,6 @@ static int keep_fields(struct stream *s, const struct http_head *head, struct ht
     return r;
 }
 
-/* The answer to a HEAD says how long a body would be (RFC 9110, 9.3.2); the gate knows that none follows. */
-static enum http_framing answer_framing(const struct stream *s, const struct http_head *head)
-{
-    bool tells_length = span_eq_str(s->request.method, "HEAD") &&
-                        http_field_find(head->fields, head->field_count, "Content-Length") != NULL;
-    return tells_length ? HTTP_FRAMING_LENGTH : head->framing;
-}
-
 static int send_head(struct stream *s, const struct http_head *head, bool interim)
 {
     struct http_field kept[HTTP_FIELDS_MAX];
@@ -372,7 +411,7 @@ static int send_head(struct stream *s, const struct http_head *head, bool interi
         r = ipc_send_response(s->chan, 0,
                               &(struct ipc_response){.status = (uint16_t)head->status,
                                                      .fields = buf_span(&fields),
-                                                     .framing = (uint8_t)answer_framing(s, head),
+                                                     .framing = (uint8_t)head->framing,
                                                      .content_length = head->content_length});
     }
     buf_deinit(&fields);
@@ -398,7 +437,7 @@ static void on_head(void *arg, const struct http_head *head, bool interim)
     }
     int r = send_head(s, head, interim);
     if (!interim) {
-        exchange_wait(s, EXCHANGE_IDLE_MS);
+        net_timer_stop(s->timer);
         s->record.first_byte_us = clock_mono_us() - s->record.start_us;
         s->record.status = head->status;
         s->answered = r == 0;
@@ -426,7 +465,6 @@ static void on_body(void *arg, struct span body)
 {
     struct stream *s = arg;
     stream_enter(s);
-    exchange_moved(s);
     s->record.response_bytes += body.len;
     int r = s->scan != NULL ? inject_scanner_feed(&s->scanner, body, pass_body, s) : pass_body(s, body);
     if (r != 0) {
@@ -447,7 +485,8 @@ static void on_end(void *arg)
     }
     if (r == 0) {
         /* An answer before the end of the request's body leaves the connection in the middle of a request. */
-        exchange_release(s, s->request_complete || s->request.framing == HTTP_FRAMING_NONE);
+        bool sent = s->request_complete && buf_len(&s->body.held) == 0;
+        exchange_release(s, sent || s->request.framing == HTTP_FRAMING_NONE);
         stream_finish(s, POLICY_REASON_ROUTE);
     } else {
         exchange_fail(s, POLICY_REASON_CLIENT_CLOSED);
@@ -458,8 +497,8 @@ static void on_end(void *arg)
 static void on_drained(void *arg)
 {
     struct stream *s = arg;
-    exchange_moved(s);
     if (s->state == STREAM_EXCHANGING) {
+        body_send(s);
         ipc_chan_read(s->chan, true);
     }
 }
@@ -503,7 +542,6 @@ static const struct upstream_handler exchange_handler = {
 void exchange_resume(struct stream *s)
 {
     if (s->upstream != NULL && s->state == STREAM_EXCHANGING) {
-        exchange_moved(s);
         upstream_pause(s->upstream, false);
     }
 }

@@ -5,6 +5,7 @@
  *   config.c      the tenant's routes, placeholders and unsealed credentials; reloads
  *   stream.c      one agent connection: fields in, decision, answer out
  *   exchange.c    the half of a stream that talks to the provider
+ *   body.c        a request's body: as it is, looked through, or held
  *   upstream.c    one connection to a provider: dialling, TLS, HTTP
  *   pool.c        idle connections to providers
  *   record.c      decision and outcome records
@@ -16,6 +17,7 @@
 #include "base/list.h"
 #include "base/secret.h"
 #include "http/parser.h"
+#include "inject/body.h"
 #include "inject/inject.h"
 #include "inject/scan.h"
 #include "ipc/chan.h"
@@ -61,6 +63,8 @@ void config_fetch(struct egress *e);
 /* Tells the gate which hosts there are. */
 void config_send_to_gate(struct egress *e);
 struct egress_credential *config_credential(struct egress_config *config, const char *name);
+/* The opened credential that the route injects; empty when it injects none, or it is not open. */
+struct span config_value(struct egress_config *config, const struct spec_route *route);
 const struct tls_roots *config_roots(const struct egress *e, const struct egress_config *config,
                                      const struct spec_route *route);
 /* Takes over what the vault answered. 0, CB_ENOTFOUND, CB_EAUTHENTIC, CB_ENOMEM, ... */
@@ -105,7 +109,8 @@ struct egress {
     size_t kept_count;
     struct list streams;
     size_t stream_count;
-    struct list idle; /* pool.c */
+    size_t held_bodies; /* bytes, of all streams: body.c */
+    struct list idle;   /* pool.c */
     size_t idle_count;
     struct net_timer *idle_timer;
     bool stopping;
@@ -146,9 +151,18 @@ void record_tell_kept(struct egress *e);
 enum stream_state {
     STREAM_IDLE,       /* between requests */
     STREAM_DECIDING,   /* waiting for the vault or the store */
+    STREAM_HOLDING,    /* the body is taken in whole before anything is sent */
     STREAM_CONNECTING, /* waiting for a connection to the provider */
     STREAM_EXCHANGING, /* the request is going out, the answer coming in */
     STREAM_DRAINING    /* answered; the rest of the request's body is thrown away */
+};
+
+/* body.c: what is done with the body of the request under way. */
+struct stream_body {
+    struct inject_body *search; /* NULL: nothing is looked for */
+    struct buf held;
+    size_t room; /* for `held`; 0: the body is sent while it comes */
+    struct net_task pump;
 };
 
 /* One agent connection. Requests follow each other; there is never more than one. */
@@ -174,12 +188,11 @@ struct stream {
     bool retried;
     struct inject_scan *scan; /* the answer is searched for the credential */
     struct inject_scanner scanner;
+    struct stream_body body;
     struct ipc_chan *call_chan; /* where `call` is open, or NULL */
     uint32_t call;
     struct upstream *upstream;
     struct net_timer *timer;
-    uint64_t patience_ms; /* without anything that moves */
-    uint64_t moved_ms;    /* when something did last, on the loop's clock */
 };
 
 CB_MUST_USE int stream_open(struct egress *e, int fd);
@@ -203,6 +216,22 @@ CB_MUST_USE int exchange_request_end(struct stream *s);
 void exchange_resume(struct stream *s);
 /* Lets go of the connection to the provider; it may serve again when `reusable`. */
 void exchange_release(struct stream *s, bool reusable);
+
+/* ---- body.c ---- */
+
+void body_init(struct stream *s);
+/* Before the decision: BODY_FORMAT when the route injects into a body of which nothing can be known. */
+enum policy_reason body_screen(const struct stream *s);
+/* After it: prepares for the body. ROUTE, or why there is none to be taken. */
+enum policy_reason body_begin(struct stream *s);
+/* True when all of the body is taken into `held` before the request is sent. */
+bool body_is_held(const struct stream *s);
+/* Appends to `out`, which is sensitive, what becomes of a piece of the body, or of its end. ROUTE, or why the request ends here. */
+enum policy_reason body_take(struct stream *s, struct span data, struct buf *out);
+enum policy_reason body_end(struct stream *s, struct buf *out);
+/* Sends what was held, as the connection takes it. */
+void body_send(struct stream *s);
+void body_forget(struct stream *s);
 
 /* ---- upstream.c ---- */
 

@@ -53,6 +53,7 @@ static void stream_forget_request(struct stream *s)
     inject_scanner_deinit(&s->scanner);
     inject_scan_unref(s->scan);
     s->scan = NULL;
+    body_forget(s);
     buf_deinit(&s->request_bytes);
     free(s->fields);
     s->fields = NULL;
@@ -364,7 +365,7 @@ static enum policy_reason stream_match(struct stream *s)
     if (reason == POLICY_REASON_PLACEHOLDER_MISPLACED) {
         log_warn("tripwire: a placeholder where it does not belong, in request %s", s->record.id_text);
     }
-    return reason;
+    return reason == POLICY_REASON_ROUTE ? body_screen(s) : reason;
 }
 
 static void stream_decide(struct stream *s)
@@ -410,7 +411,7 @@ static int on_request_body(struct stream *s, struct ipc_in *in)
     if (r != 0 || s->state == STREAM_DRAINING) {
         return r;
     }
-    if (s->state != STREAM_EXCHANGING || s->request_complete) {
+    if ((s->state != STREAM_EXCHANGING && s->state != STREAM_HOLDING) || s->request_complete) {
         return CB_ESTATE;
     }
     return exchange_body(s, m.data);
@@ -428,7 +429,7 @@ static int on_request_end(struct stream *s, struct ipc_in *in)
         s->request_complete = true;
         return 0;
     }
-    if (s->state != STREAM_EXCHANGING || s->request_complete) {
+    if ((s->state != STREAM_EXCHANGING && s->state != STREAM_HOLDING) || s->request_complete) {
         return CB_ESTATE;
     }
     s->request_complete = true;
@@ -523,6 +524,7 @@ int stream_open(struct egress *e, int fd)
     }
     s->egress = e;
     s->request_complete = true;
+    body_init(s);
     buf_init(&s->request_bytes, ipc_msg_info(IPC_MSG_REQUEST)->limit);
     int r = ipc_chan_open(e->loop, fd, IPC_CHANNEL_STREAM, IPC_ROLE_EGRESS, IPC_ROLE_GATE, false,
                           &stream_handler, s, &s->chan);

@@ -12,6 +12,7 @@ What it answers, the path says:
   /v1/garbage         bytes that are not HTTP
   /v1/early           answers before it has read the body, and closes
   /v1/cookies         200 with Set-Cookie and Alt-Svc
+  /api/...            200, {"ok": true}, as Slack says it
   /v1/reflect/FORM    says back the Authorization field as it came: raw, json, percent, base64, base64url, hex, basic, cut (over chunks,
                       byte by byte), sse (an event, which does not wait for another), header, name (of a header), gzip
   /v1/chat/completions, /v1/messages   what the SDKs of OpenAI and Anthropic expect, streamed when the body asks for it
@@ -56,13 +57,14 @@ MODELS = {
 
 
 class Request:
-    def __init__(self, method, target, headers, body_length, body_sha256, head):
+    def __init__(self, method, target, headers, body_length, body_sha256, head, body=b""):
         self.method = method
         self.target = target
         self.headers = headers  # list of (name, value) as received
         self.body_length = body_length
         self.body_sha256 = body_sha256
         self.head = head  # the raw head
+        self.body = body  # at most 64 KiB of it
 
     def header(self, name):
         return [v for n, v in self.headers if n.lower() == name.lower()]
@@ -74,7 +76,6 @@ class Provider:
         self.connections = 0
         self.lock = threading.Lock()
         self.events = threading.Semaphore(0)
-        self.said = []
         self.context = None
         if certificate:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -94,10 +95,6 @@ class Provider:
     def next_event(self):
         """Lets the next server-sent event go."""
         self.events.release()
-
-    def say(self, data):
-        """The next request is answered with exactly these bytes, and then the connection ends."""
-        self.said.append(data)
 
     def take(self):
         """The requests since the last call."""
@@ -157,21 +154,16 @@ class Provider:
             digest.update(part)
             length += len(part)
             start += part[: 65536 - len(start)]
-        self._note(method, target, headers, length, digest.hexdigest(), head)
-        if self.said:
-            connection.sendall(self.said.pop(0))
-            if self.context:
-                connection.unwrap()
-            return False
+        self._note(method, target, headers, length, digest.hexdigest(), head, start)
         if path.startswith("/v1/reflect/"):
             return self._reflect(connection, path.rsplit("/", 1)[1], dict(headers).get("Authorization", ""))
         if path in MODELS:
             return self._model(connection, path, b'"stream":true' in start.replace(b" ", b""))
         return self._answer(connection, method, path, length, digest.hexdigest())
 
-    def _note(self, method, target, headers, length, sha256, head):
+    def _note(self, *what):
         with self.lock:
-            self.requests.append(Request(method, target, headers, length, sha256, head))
+            self.requests.append(Request(*what))
 
     @staticmethod
     def _body(stream, headers):
@@ -250,7 +242,9 @@ class Provider:
         parts = path.split("/")
         kind = parts[2] if len(parts) > 2 else ""
         number = int(parts[3]) if len(parts) > 3 and parts[3].isdigit() else 0
-        if kind == "echo":
+        if parts[1] == "api":
+            send(200, b'{"ok": true}')
+        elif kind == "echo":
             send(200, json.dumps({"length": length, "sha256": sha256}).encode())
         elif kind == "bytes":
             connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {number}\r\n\r\n".encode())

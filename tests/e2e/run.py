@@ -13,6 +13,7 @@ import traceback
 
 import yaml
 
+import bodies
 import lifecycle
 import policy
 import scenarios
@@ -22,8 +23,8 @@ from provider import Provider
 HERE = os.path.dirname(os.path.abspath(__file__))
 REAL = "sk-real-0123456789abcdef-e2e"
 HOSTS = ["api.openai.com", "api.anthropic.com", "plain.example.com", "api.telegram.org", "github.com", "keys.example.com",
-         "maps.example.com", "open.example.com"]
-CREDENTIALS = ["openai", "telegram", "github", "keys", "maps"]
+         "maps.example.com", "open.example.com", *bodies.HOSTS]
+CREDENTIALS = ["openai", "telegram", "github", "keys", "maps", *bodies.CREDENTIALS]
 
 TENANT = """apiVersion: clawbox/v1
 kind: Tenant
@@ -66,7 +67,7 @@ spec:
       methods: [GET]
       paths: [/files/**]
       upstream: {{address: "127.0.0.1:{plain_port}"}}
-"""
+""" + bodies.ROUTES
 
 
 class World:
@@ -135,7 +136,7 @@ def main():
             with open(os.path.join(HERE, "cases", file)) as text:
                 for case in yaml.safe_load(text):
                     report.run(case["name"], scenarios.play, world, case)
-        for test in policy.TESTS + scenarios.TESTS:
+        for test in bodies.TESTS + policy.TESTS + scenarios.TESTS:
             report.run(test.__name__.replace("_", " "), test, world)
     finally:
         status, log = world.close()

@@ -46,7 +46,6 @@ def fill(text, world):
     text = re.sub(r"\{env:(\w+)\}", lambda m: world.environment.get(m.group(1), "?"), text)
     text = re.sub(r"\{base64:([^}]*)\}", lambda m: base64.b64encode(m.group(1).encode()).decode(), text)
     text = text.replace("{plain_port}", str(world.plain.port)).replace("{port}", str(world.provider.port))
-    text = text.replace("{interims}", "HTTP/1.1 103 Early Hints\r\n\r\n" * 17).replace("{fields}", "X-A: b\r\n" * 128)
     return re.sub(r"\{x(\d+)\}", lambda m: "x" * int(m.group(1)), text)
 
 
@@ -59,7 +58,7 @@ def request_bytes(case, world):
         host = host.removesuffix(":443")
     lines = [f"{request['method']} {target} HTTP/1.1", f"Host: {host}"]
     lines += [fill(h, world) for h in request.get("headers", [])]
-    body = request.get("body", "").encode()
+    body = fill(request.get("body", ""), world).encode()
     if request.get("chunked"):
         lines.append("Transfer-Encoding: chunked")
         body = b"".join(b"%x\r\n%s\r\n" % (len(body[i : i + 5]), body[i : i + 5]) for i in range(0, len(body), 5)) + b"0\r\n\r\n"
@@ -78,6 +77,10 @@ def check_provider(name, provider, expected, world):
         equal(f"{name}: {field}", got[0].header(field), [value])
     for field in expected.get("not_headers", []):
         equal(f"{name}: {field}", got[0].header(field), [])
+    if "body" in expected:
+        body = fill(expected["body"], world).encode()
+        equal(f"{name}: body", got[0].body_sha256 if len(body) > 1000 else got[0].body,
+              hashlib.sha256(body).hexdigest() if len(body) > 1000 else body)
     if "body_length" in expected:
         equal(f"{name}: body", got[0].body_length, expected["body_length"])
 
@@ -96,20 +99,8 @@ def check_response(response, expected):
         equal("body length", len(response.body), expected["body_length"])
     if "complete" in expected:
         equal("complete", response.complete, expected["complete"])
-    for line in expected.get("headers", []):
-        field, value = line.split(": ", 1)
-        equal(field, response.header(field), [value])
     for field in expected.get("not_headers", []):
         equal(field, response.header(field), [])
-
-
-def check_next(agent, expected):
-    """What the same connection does after its first answer: `end`, or the status and body of one more request's answer."""
-    if expected == "end":
-        equal("bytes after the answer", agent.stream.read(65536), b"")
-        return
-    response = get(agent, "/v1/models")
-    check_response(response, expected)
 
 
 def play(world, case):
@@ -131,24 +122,14 @@ def play(world, case):
             if case.get("tls", True):
                 name = case.get("sni", authority.rsplit(":", 1)[0])
                 agent.start_tls(name, verify="sni" not in case)
-        if "answer" in case:
-            world.provider.say(fill(case["answer"], world).encode("latin-1"))
-        if "raw" in case:
-            data = fill(case["raw"], world).encode("latin-1")
-        else:
-            data = request_bytes(case, world)
-        if "connect" not in case and token is True:
+        data = request_bytes(case, world)
+        if "connect" not in case:
             head, rest = data.split(b"\r\n", 1)
             data = head + b"\r\nProxy-Authorization: Basic " + agent.token.encode() + b"\r\n" + rest
         agent.send(data)
-        response = agent.response(head=data.startswith(b"HEAD "))
-        if expected.get("closed"):
-            assert response is None or response.status >= 400, "the connection was not closed"
-            return
+        response = agent.response(head=case["request"]["method"] == "HEAD")
         check_response(response, expected)
         absent("the answer", world.real, response.body.decode("latin-1") + str(response.headers))
-        if "then" in expected:
-            check_next(agent, expected["then"])
     finally:
         agent.close()
     if "provider" in case:
