@@ -141,8 +141,8 @@ TEST(base64_in_every_alignment_and_alphabet)
                 uint8_t decoded[512];
                 size_t decoded_len = sizeof(decoded);
                 if (url == 0 && CHECK_EQ_INT(decode_base64(buf_span(&out), decoded, &decoded_len), 0)) {
-                    CHECK(memmem(decoded, decoded_len, KEY + 1, strlen(KEY) - 2) == NULL);
-                    CHECK(memmem(decoded, decoded_len, PH + 1, strlen(KEY) - 2) != NULL);
+                    CHECK(memmem(decoded, decoded_len, &KEY[1], strlen(KEY) - 2) == NULL);
+                    CHECK(memmem(decoded, decoded_len, &PH[1], strlen(KEY) - 2) != NULL);
                 }
                 buf_deinit(&out);
                 check_form_in(scan, "Basic ", encoded, "\r\n");
