@@ -136,17 +136,86 @@ static int put(const struct target *target, const struct prepared *p, struct spa
     return CMD_DONE;
 }
 
+static int seal_and_put(const struct target *target, const struct prepared *p, const struct secret *value,
+                        bool json)
+{
+    struct buf body;
+    buf_init(&body, 2 * BOX_MAX + (size_t)128 * 1024);
+    int r = write_body(target, p, value, &body);
+    r = r != 0 ? cmd_fail_r(r, "%s could not be sealed", target->name)
+               : put(target, p, buf_span(&body), json);
+    buf_deinit(&body);
+    return r;
+}
+
+/* How often a followed file is read. Tokens of Kubernetes are replaced long before they end, by swapping a link of their
+ * directory, which no watch on the file itself would notice. */
+#define FOLLOW_EVERY_S 1
+
+/* The file has another value than *last: sets it, and keeps it. CMD_FAILED ends the following. */
+static int follow_change(const struct target *target, const char *path, struct span binding,
+                         struct secret **last)
+{
+    struct prepared p;
+    struct secret *value = NULL;
+    if (prompt_file(path, &value) != CMD_GO) {
+        return CMD_GO; /* said already; it may be there again the next time */
+    }
+    if (secret_eq(secret_span(value), secret_span(*last)) || prepare(target, &p) != CMD_GO) {
+        secret_free(value);
+        return CMD_GO;
+    }
+    /* Who edits routes must not get a secret by waiting for its next value. */
+    int r = span_eq(buf_span(&p.binding_text), binding)
+                ? seal_and_put(target, &p, value, false)
+                : cmd_fail("the routes now send %s elsewhere: start again to bind it to that", target->name);
+    prepared_deinit(&p);
+    if (r == CMD_DONE) {
+        struct secret *old = *last;
+        *last = value;
+        value = old;
+        r = CMD_GO;
+    }
+    secret_free(value);
+    (void)fflush(stdout);
+    return r;
+}
+
+static int set_from_file(const struct target *target, const char *path, bool follow, bool json)
+{
+    struct prepared p;
+    struct secret *value = NULL;
+    int r = tls_init();
+    if (r != 0) {
+        return cmd_fail_r(r, "%s cannot be set", target->name);
+    }
+    if ((r = prompt_file(path, &value)) != CMD_GO) {
+        return r;
+    }
+    if ((r = prepare(target, &p)) != CMD_GO) {
+        secret_free(value);
+        return r;
+    }
+    r = seal_and_put(target, &p, value, json);
+    (void)fflush(stdout);
+    while (follow && (r == CMD_DONE || r == CMD_GO)) {
+        (void)sleep(FOLLOW_EVERY_S);
+        r = follow_change(target, path, buf_span(&p.binding_text), &value);
+    }
+    secret_free(value);
+    prepared_deinit(&p);
+    return r;
+}
+
 static int set(const struct target *target, bool json)
 {
     struct prepared p;
     struct secret *value = NULL;
-    struct buf body;
     struct buf question;
     int r = prepare(target, &p);
     if (r != CMD_GO) {
         return r;
     }
-    buf_init(&body, 2 * BOX_MAX + (size_t)128 * 1024);
     buf_init(&question, (size_t)256 * 1024);
     /* Said before anything is typed: whoever sets a credential decides with it where it may go. */
     r = buf_appendf(&question, "%s will go to: ", target->name);
@@ -164,13 +233,10 @@ static int set(const struct target *target, bool json)
     if (r != CMD_GO) {
         goto out;
     }
-    r = write_body(target, &p, value, &body);
+    r = seal_and_put(target, &p, value, json);
     secret_free(value);
-    r = r != 0 ? cmd_fail_r(r, "%s could not be sealed", target->name)
-               : put(target, &p, buf_span(&body), json);
 out:
     buf_deinit(&question);
-    buf_deinit(&body);
     prepared_deinit(&p);
     return r;
 }
@@ -195,18 +261,28 @@ static int parse(const struct cmd_usage *usage, int argc, char **argv, struct cm
 static int credential_set(int argc, char **argv)
 {
     bool json = false;
-    const struct cmd_option options[] = {{.name = "json", .flag = &json}};
+    bool follow = false;
+    const char *file = NULL;
+    const struct cmd_option options[] = {{.name = "json", .flag = &json},
+                                         {.name = "from-file", .value = &file},
+                                         {.name = "follow", .flag = &follow}};
     const struct cmd_usage usage = {
         .command = "credential",
         .line = "credential set TENANT CREDENTIAL < FILE (the value is never an argument)",
         .min = 2,
         .max = 2,
         .options = options,
-        .option_count = 1};
+        .option_count = 3};
     struct cmd_line line;
     struct target target;
     int r = parse(&usage, argc, argv, &line, &target);
-    return r == CMD_GO ? set(&target, json) : r;
+    if (r != CMD_GO) {
+        return r;
+    }
+    if (follow && file == NULL) {
+        return cmd_wrong_usage("credential", "--follow needs --from-file FILE");
+    }
+    return file != NULL ? set_from_file(&target, file, follow, json) : set(&target, json);
 }
 
 static int credential_ls(int argc, char **argv)

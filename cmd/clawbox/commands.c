@@ -56,7 +56,7 @@ static const char help_tenant[] =
     "  clawbox tenant apply -f alice.yaml\n";
 
 static const char help_credential[] =
-    "usage: clawbox credential set TENANT CREDENTIAL [--json]\n"
+    "usage: clawbox credential set TENANT CREDENTIAL [--from-file FILE [--follow]] [--json]\n"
     "       clawbox credential ls TENANT [--json]\n"
     "       clawbox credential rm TENANT CREDENTIAL\n"
     "\n"
@@ -68,6 +68,10 @@ static const char help_credential[] =
     "A value is never an argument, and nothing reads one back.\n"
     "\n"
     "options:\n"
+    "  --from-file FILE\n"
+    "                  the value is in a file\n"
+    "  --follow        goes on reading the file, and sets the value whenever it has changed (a token of Kubernetes, say);\n"
+    "                  ends when the routes would send it elsewhere than at the start\n"
     "  --json          JSON instead of text\n" STATE_HELP "\n"
     "example:\n"
     "  clawbox credential set alice openai < key.txt\n";

@@ -10,6 +10,7 @@
 #include "cmd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <termios.h>
@@ -26,10 +27,10 @@ static void on_signal(int signum)
 }
 
 /* Everything up to the end of the input, or INPUT_MAX bytes. 0 or a negative errno. */
-static int read_input(uint8_t *bytes, size_t *len)
+static int read_input(int fd, uint8_t *bytes, size_t *len)
 {
     while (*len < INPUT_MAX) {
-        ssize_t n = read(STDIN_FILENO, bytes + *len, INPUT_MAX - *len);
+        ssize_t n = read(fd, bytes + *len, INPUT_MAX - *len);
         if (n == 0) {
             break;
         }
@@ -140,17 +141,15 @@ static int read_line(const char *question, uint8_t *bytes, size_t *len)
 }
 
 /* One line break at the end is the editor's or echo's, not the value's. */
-static void trim(struct secret *s, size_t *len)
+static bool trim(struct secret *s, size_t *len)
 {
     const uint8_t *bytes = secret_ptr(s);
     size_t cut = *len > 0 && bytes[*len - 1] == '\n' ? 1 : 0;
     if (cut == 1 && *len > 1 && bytes[*len - 2] == '\r') {
         cut = 2;
     }
-    if (cut > 0) {
-        *len -= cut;
-        cmd_say("the line break at the end of the input is not part of the value and was left out");
-    }
+    *len -= cut;
+    return cut > 0;
 }
 
 /* Says what is wrong without showing any of it. */
@@ -185,16 +184,41 @@ int prompt_secret(const char *question, struct secret **out)
     }
     bool terminal = isatty(STDIN_FILENO) == 1;
     size_t len = 0;
-    int r = terminal ? read_line(question, secret_ptr(s), &len) : read_input(secret_ptr(s), &len);
+    int r =
+        terminal ? read_line(question, secret_ptr(s), &len) : read_input(STDIN_FILENO, secret_ptr(s), &len);
     int status = CMD_FAILED;
     if (r == -ECANCELED) {
         (void)cmd_fail("nothing was set");
     } else if (r != 0) {
         (void)cmd_fail_r(r, "the value could not be read from standard input");
     } else {
-        if (!terminal) {
-            trim(s, &len);
+        if (!terminal && trim(s, &len)) {
+            cmd_say("the line break at the end of the input is not part of the value and was left out");
         }
+        status = check(secret_ptr(s), len);
+    }
+    if (status != CMD_GO) {
+        secret_free(s);
+        return status;
+    }
+    secret_shrink(s, len);
+    *out = s;
+    return CMD_GO;
+}
+
+int prompt_file(const char *path, struct secret **out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return cmd_fail_r(-errno, "%s", path);
+    }
+    struct secret *s = secret_new(INPUT_MAX);
+    size_t len = 0;
+    int r = s != NULL ? read_input(fd, secret_ptr(s), &len) : CB_ENOMEM;
+    (void)close(fd);
+    int status = r != 0 ? cmd_fail_r(r, "%s could not be read", path) : CMD_GO;
+    if (status == CMD_GO) {
+        (void)trim(s, &len);
         status = check(secret_ptr(s), len);
     }
     if (status != CMD_GO) {

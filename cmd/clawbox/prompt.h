@@ -1,4 +1,4 @@
-/* prompt.h - a credential's value from standard input, into locked memory and nowhere else. */
+/* prompt.h - a credential's value from standard input or a file, into locked memory and nowhere else. */
 #ifndef CB_CLAWBOX_PROMPT_H
 #define CB_CLAWBOX_PROMPT_H
 
@@ -12,5 +12,8 @@
  * refused. CMD_GO and *out, which the caller frees; or CMD_FAILED, and standard error has said why.
  */
 CB_MUST_USE int prompt_secret(const char *question, struct secret **out);
+/* The same from a file, without its last line break and without a word about that. CMD_GO, or CMD_FAILED and standard
+ * error has said why. */
+CB_MUST_USE int prompt_file(const char *path, struct secret **out);
 
 #endif

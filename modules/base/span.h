@@ -77,7 +77,7 @@ static inline bool span_ends(struct span s, struct span suffix)
 /* The part from `from`, at most `len` bytes; positions past the end give the empty span. */
 static inline struct span span_sub(struct span s, size_t from, size_t len)
 {
-    if (from > s.len) {
+    if (from > s.len || s.ptr == NULL) {
         return SPAN_EMPTY;
     }
     size_t rest = s.len - from;

@@ -128,8 +128,10 @@ static int read_resource(const struct kube_path *p, size_t at, struct policy_kub
         out->subresource = p->segments[at + 2];
     }
     /* Behind "proxy" comes a path of somebody else's; nothing else has more segments. */
-    bool rest = p->count > at + 3 && !span_eq_str(out->subresource, "proxy");
-    return rest || !is_word(out->resource, false) ||
+    bool odd = p->count > at + 3 && !span_eq_str(out->subresource, "proxy");
+    /* Namespaces themselves are the core group's. */
+    odd = odd || (out->group.len != 0 && span_eq_str(out->resource, "namespaces"));
+    return odd || !is_word(out->resource, false) ||
                    (out->subresource.len != 0 && !is_word(out->subresource, false)) ||
                    (out->space.len != 0 && !policy_kube_namespace_is_valid(out->space))
                ? CB_EMALFORMED

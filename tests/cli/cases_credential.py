@@ -5,10 +5,11 @@ import json
 import os
 import signal
 import struct
+import subprocess
 
 from sealedbox import keypair, unseal
 from server import Answer, problem
-from world import Terminal, absent, case, contains, equal
+from world import CLAWBOX, WAIT, Terminal, absent, case, contains, equal
 
 BINDING = ["api.openai.com:443", "eu.api.openai.com:443 via 10.0.0.1:8443"]
 VALUE = "sk-real-0123456789 abcdefghijklmnop\\'\"~"
@@ -200,3 +201,59 @@ def ls_and_rm(world):
     contains("rm", world.ok("credential", "rm", "alice", "openai").out, "openai is removed", "503")
     equal("the requests", [(r.method, r.target) for r in server.requests],
           [("GET", "/v1/tenants/alice/credentials")] * 2 + [("DELETE", "/v1/tenants/alice/credentials/openai")])
+
+
+def write_file(world, name, text):
+    path = os.path.join(world.home, name)
+    with open(path, "w") as file:
+        file.write(text)
+    return path
+
+
+@case
+def set_takes_the_value_from_a_file(world):
+    vault = Vault()
+    server = world.serve(vault)
+    done = world.ok("credential", "set", "alice", "openai", "--from-file", write_file(world, "key", VALUE + "\n"))
+    equal("the value", vault.opened()[-1].decode(), VALUE)
+    nowhere(VALUE, done, server)
+    done = world.fails(1, "credential", "set", "alice", "openai", "--from-file", world.home + "/none")
+    contains("standard error", done.err, "/none", "No such file")
+    done = world.fails(1, "credential", "set", "alice", "openai", "--from-file", write_file(world, "key", "a\nb\n"))
+    contains("standard error", done.err, "line break at byte 2")
+    done = world.fails(2, "credential", "set", "alice", "openai", "--follow")
+    contains("standard error", done.err, "--follow needs --from-file")
+
+
+@case
+def a_followed_file_is_set_again_when_it_changes_and_never_bound_elsewhere(world):
+    vault = Vault()
+    world.serve(vault)
+    # As a volume of Kubernetes does it: the name is a link into a directory that is itself a link, which is swapped.
+    for version in ("1", "2", "3"):
+        os.mkdir(os.path.join(world.home, version))
+        write_file(world, os.path.join(version, "token"), f"token-{version}\n")
+    data = os.path.join(world.home, "data")
+    os.symlink("1", data)
+
+    def swap(version):
+        os.symlink(version, data + ".new")
+        os.rename(data + ".new", data)
+
+    follower = subprocess.Popen(
+        [CLAWBOX, "credential", "set", "alice", "openai", "--state", world.state, "--from-file", data + "/token", "--follow"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        contains("the first", follower.stdout.readline(), "openai is set")
+        equal("the first value", vault.opened()[-1], b"token-1")
+        swap("2")
+        contains("the second", follower.stdout.readline(), "openai is set")
+        equal("the second value", vault.opened()[-1], b"token-2")
+        vault.binding = ["evil.example:443"]
+        swap("3")
+        equal("status", follower.wait(WAIT), 1)
+        contains("standard error", follower.stderr.read(), "send openai elsewhere")
+        equal("the last value", vault.opened()[-1], b"token-2")
+    finally:
+        follower.kill()
+        follower.wait()

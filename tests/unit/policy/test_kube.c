@@ -80,6 +80,8 @@ TEST(what_is_not_sure_is_refused)
         "/api/v1/namespaces/dev/pods/web/log/more",
         "/apis/apps/v1/namespaces/dev/deployments/x/scale/y",
         "/apis/Apps/v1/deployments",
+        "/apis/apps/v1/namespaces/dev",
+        "/apis/apps/v1/namespaces/dev/status",
         "/logs/kubelet.log",
         "/metrics",
         "/healthz/etcd",
