@@ -12,6 +12,7 @@
 
 #define EXCHANGE_CONNECT_MS 30000U            /* name, connection and TLS handshake together */
 #define EXCHANGE_ANSWER_MS  (10U * 60 * 1000) /* until the head of the answer; a model may think for minutes */
+#define EXCHANGE_IDLE_MS    (5U * 60 * 1000)  /* without a byte in the middle of a body, whoever's fault */
 /* The agent's path and query, and a credential that is all escapes. */
 #define EXCHANGE_TARGET_MAX (2 * IPC_TARGET_MAX + 1 + 3 * IPC_SECRET_MAX)
 /* The target, the agent's fields, the credential in as many headers as a route may name, and what else a route writes. */
@@ -40,13 +41,48 @@ static void exchange_fail(struct stream *s, enum policy_reason reason)
     stream_refuse(s, reason);
 }
 
+/* ---- patience ---- */
+
+/* From now on, the exchange ends when nothing moves for that long. */
+static void exchange_wait(struct stream *s, uint64_t patience_ms)
+{
+    s->patience_ms = patience_ms;
+    s->moved_ms = net_loop_now_ms(s->egress->loop);
+    net_timer_start(s->timer, patience_ms, 0);
+}
+
+/* Something moved. The timer is not touched: bytes are many and timeouts are few, so it looks here when it fires. */
+static void exchange_moved(struct stream *s)
+{
+    s->moved_ms = net_loop_now_ms(s->egress->loop);
+}
+
+/* Who was waited for: the agent, when its request is not complete although the provider takes it, or when the answer waits
+ * for it to be read. */
+static enum policy_reason exchange_who_waits(const struct stream *s)
+{
+    if (s->state == STREAM_CONNECTING) {
+        return POLICY_REASON_CONNECT_TIMEOUT;
+    }
+    if (s->state == STREAM_HOLDING) {
+        return POLICY_REASON_CLIENT_TIMEOUT;
+    }
+    bool unread = s->upstream != NULL && s->upstream->paused;
+    bool unsent =
+        !s->answered && !s->request_complete && s->upstream != NULL && !upstream_is_full(s->upstream);
+    return unread || unsent ? POLICY_REASON_CLIENT_TIMEOUT : POLICY_REASON_UPSTREAM_TIMEOUT;
+}
+
 static void on_timeout(void *arg)
 {
     struct stream *s = arg;
+    uint64_t quiet_ms = net_loop_now_ms(s->egress->loop) - s->moved_ms;
+    if (quiet_ms < s->patience_ms) {
+        net_timer_start(s->timer, s->patience_ms - quiet_ms, 0);
+        return;
+    }
     stream_enter(s);
-    exchange_fail(s, s->state == STREAM_CONNECTING ? POLICY_REASON_CONNECT_TIMEOUT
-                     : s->state == STREAM_HOLDING  ? POLICY_REASON_CLIENT_CLOSED
-                                                   : POLICY_REASON_UPSTREAM_TIMEOUT);
+    exchange_fail(s, exchange_who_waits(s));
     stream_leave(s);
 }
 
@@ -161,7 +197,7 @@ static void exchange_send(struct stream *s)
         exchange_fail(s, r == CB_EINVAL ? POLICY_REASON_CREDENTIAL_UNAVAILABLE : POLICY_REASON_INTERNAL);
         return;
     }
-    net_timer_start(s->timer, EXCHANGE_ANSWER_MS, 0);
+    exchange_wait(s, s->request_complete ? EXCHANGE_ANSWER_MS : EXCHANGE_IDLE_MS);
     s->state = STREAM_EXCHANGING;
     body_send(s);
     ipc_chan_read(s->chan, true);
@@ -200,7 +236,7 @@ static void exchange_connect(struct stream *s, bool fresh)
     if (!timer_ready(s)) {
         return;
     }
-    net_timer_start(s->timer, EXCHANGE_CONNECT_MS, 0);
+    exchange_wait(s, EXCHANGE_CONNECT_MS);
     struct upstream *u = fresh ? NULL : pool_take(s->egress, &key);
     if (u != NULL) {
         upstream_set_handler(u, &exchange_handler, s);
@@ -224,7 +260,7 @@ void exchange_begin(struct stream *s)
         exchange_connect(s, false);
     } else if (timer_ready(s)) {
         s->state = STREAM_HOLDING;
-        net_timer_start(s->timer, EXCHANGE_ANSWER_MS, 0);
+        exchange_wait(s, EXCHANGE_IDLE_MS);
         if (send_continue(s) != 0) {
             exchange_fail(s, POLICY_REASON_CLIENT_CLOSED);
             return;
@@ -284,6 +320,7 @@ static int exchange_search(struct stream *s, const struct span *data)
 int exchange_body(struct stream *s, struct span data)
 {
     uint64_t max = s->config->spec->limits.request_bytes;
+    exchange_moved(s);
     s->record.request_bytes += data.len;
     if (max != 0 && s->record.request_bytes > max) {
         exchange_fail(s, POLICY_REASON_BODY_TOO_LARGE);
@@ -324,8 +361,13 @@ int exchange_request_end(struct stream *s)
         exchange_held(s);
         return 0;
     }
-    if ((s->body.search != NULL && exchange_search(s, NULL) != 0) ||
-        s->request.framing != HTTP_FRAMING_CHUNKED) {
+    if (s->body.search != NULL && exchange_search(s, NULL) != 0) {
+        return 0;
+    }
+    if (!s->answered) {
+        exchange_wait(s, EXCHANGE_ANSWER_MS);
+    }
+    if (s->request.framing != HTTP_FRAMING_CHUNKED) {
         return 0;
     }
     struct buf last;
@@ -392,6 +434,14 @@ static int keep_fields(struct stream *s, const struct http_head *head, struct ht
     return r;
 }
 
+/* The answer to a HEAD says how long a body would be (RFC 9110, 9.3.2); the gate knows that none follows. */
+static enum http_framing answer_framing(const struct stream *s, const struct http_head *head)
+{
+    bool tells_length = span_eq_str(s->request.method, "HEAD") &&
+                        http_field_find(head->fields, head->field_count, "Content-Length") != NULL;
+    return tells_length ? HTTP_FRAMING_LENGTH : head->framing;
+}
+
 static int send_head(struct stream *s, const struct http_head *head, bool interim)
 {
     struct http_field kept[HTTP_FIELDS_MAX];
@@ -411,7 +461,7 @@ static int send_head(struct stream *s, const struct http_head *head, bool interi
         r = ipc_send_response(s->chan, 0,
                               &(struct ipc_response){.status = (uint16_t)head->status,
                                                      .fields = buf_span(&fields),
-                                                     .framing = (uint8_t)head->framing,
+                                                     .framing = (uint8_t)answer_framing(s, head),
                                                      .content_length = head->content_length});
     }
     buf_deinit(&fields);
@@ -437,7 +487,7 @@ static void on_head(void *arg, const struct http_head *head, bool interim)
     }
     int r = send_head(s, head, interim);
     if (!interim) {
-        net_timer_stop(s->timer);
+        exchange_wait(s, EXCHANGE_IDLE_MS);
         s->record.first_byte_us = clock_mono_us() - s->record.start_us;
         s->record.status = head->status;
         s->answered = r == 0;
@@ -465,6 +515,7 @@ static void on_body(void *arg, struct span body)
 {
     struct stream *s = arg;
     stream_enter(s);
+    exchange_moved(s);
     s->record.response_bytes += body.len;
     int r = s->scan != NULL ? inject_scanner_feed(&s->scanner, body, pass_body, s) : pass_body(s, body);
     if (r != 0) {
@@ -497,6 +548,7 @@ static void on_end(void *arg)
 static void on_drained(void *arg)
 {
     struct stream *s = arg;
+    exchange_moved(s);
     if (s->state == STREAM_EXCHANGING) {
         body_send(s);
         ipc_chan_read(s->chan, true);
@@ -542,6 +594,7 @@ static const struct upstream_handler exchange_handler = {
 void exchange_resume(struct stream *s)
 {
     if (s->upstream != NULL && s->state == STREAM_EXCHANGING) {
+        exchange_moved(s);
         upstream_pause(s->upstream, false);
     }
 }

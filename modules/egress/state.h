@@ -193,6 +193,8 @@ struct stream {
     uint32_t call;
     struct upstream *upstream;
     struct net_timer *timer;
+    uint64_t patience_ms; /* without anything that moves */
+    uint64_t moved_ms;    /* when something did last, on the loop's clock */
 };
 
 CB_MUST_USE int stream_open(struct egress *e, int fd);

@@ -75,7 +75,6 @@ static void upstream_end(struct upstream *u)
 
 static void upstream_event(struct upstream *u, const struct http_event *event)
 {
-    u->got_bytes = true;
     switch (event->type) {
     case HTTP_EVENT_HEAD:
         u->keep_alive = event->head->keep_alive && event->head->framing != HTTP_FRAMING_CLOSE;
@@ -101,6 +100,7 @@ static void upstream_parse(struct upstream *u, struct span bytes)
             upstream_fail(u, POLICY_REASON_UPSTREAM_RESPONSE);
             return;
         }
+        u->got_bytes = true; /* an answer that is broken is no reason to ask again */
         struct http_event event;
         int r = http_parser_next(u->parser, &bytes, &event);
         if (r == CB_EAGAIN) {

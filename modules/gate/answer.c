@@ -62,9 +62,11 @@ void answer_refuse(struct agent *a, enum policy_reason reason, const struct http
     secret_random(a->id, sizeof(a->id));
     encode_hex(a->id, sizeof(a->id), id);
     report(a, reason, head, host, port, scheme);
-    /* Only a request whose end is known for certain leaves the connection usable. */
+    /* Only a request whose end is known for certain leaves the connection usable; what follows a CONNECT that was meant
+     * for somebody behind us is no request. */
+    bool is_connect = head != NULL && span_eq_str(head->method, "CONNECT");
     a->keep_alive = head != NULL && head->keep_alive && head->framing == HTTP_FRAMING_NONE && !a->mismatch &&
-                    (a->mode != AGENT_PROXY || reason == POLICY_REASON_PROXY_AUTH);
+                    (a->mode == AGENT_PROXY ? reason == POLICY_REASON_PROXY_AUTH : !is_connect);
     struct http_problem problem = {
         .status = policy_reason_status(reason),
         .verdict = policy_verdict_name(policy_reason_verdict(reason)),

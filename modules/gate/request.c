@@ -165,6 +165,9 @@ static int send_request(struct agent *a, const struct http_head *head, const str
 
 static enum policy_reason pass_on(struct agent *a, const struct http_head *head, struct destination *d)
 {
+    if (span_eq_str(head->method, "CONNECT")) {
+        return POLICY_REASON_METHOD_NEVER; /* inside of a tunnel */
+    }
     enum policy_reason reason =
         a->mode == AGENT_PROXY ? destination_absolute(head, d) : destination_in_tunnel(a, head, d);
     if (reason == POLICY_REASON_ROUTE) {
@@ -172,9 +175,6 @@ static enum policy_reason pass_on(struct agent *a, const struct http_head *head,
     }
     if (reason != POLICY_REASON_ROUTE) {
         return reason;
-    }
-    if (span_eq_str(head->method, "CONNECT")) {
-        return POLICY_REASON_METHOD_NEVER;
     }
     struct buf path;
     buf_init(&path, IPC_TARGET_MAX);

@@ -16,7 +16,7 @@
     V(LIMITED, "limited")   /* over a limit of the tenant */             \
     V(FAILED, "failed")     /* allowed, but it could not be carried out */
 
-/* reason, verdict, HTTP status, name, RFC 9209 error type, text */
+/* reason, verdict, HTTP status, name, RFC 9209 error type, text. Records hold the number: new ones go to the end. */
 #define POLICY_REASONS(R)                                                                                           \
     R(ROUTE, ALLOWED, 200, "route", "", "a route allows it")                                                        \
     R(NO_ROUTE, DENIED, 403, "no_route", "http_request_denied", "No route of this tenant allows this host.")        \
@@ -98,7 +98,9 @@
       "The route's credential goes into the body, so only well-formed JSON and forms in UTF-8 may be sent there, "  \
       "without a content coding. Multipart is not looked into.")                                                    \
     R(BODY_BUFFER, LIMITED, 413, "body_buffer", "http_request_error",                                               \
-      "The body has to be held until its end before it is sent, and it is too large for that.")
+      "The body has to be held until its end before it is sent, and it is too large for that.")                     \
+    R(CLIENT_TIMEOUT, FAILED, 408, "client_timeout", "http_request_error",                                          \
+      "The agent sent no more of its request, or took no more of the answer.")
 
 enum policy_verdict {
 #define POLICY_VERDICT_ENUM(name, text) POLICY_VERDICT_##name,

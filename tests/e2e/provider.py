@@ -76,6 +76,7 @@ class Provider:
         self.connections = 0
         self.lock = threading.Lock()
         self.events = threading.Semaphore(0)
+        self.said = []
         self.context = None
         if certificate:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -95,6 +96,10 @@ class Provider:
     def next_event(self):
         """Lets the next server-sent event go."""
         self.events.release()
+
+    def say(self, data):
+        """The next request is answered with exactly these bytes, and then the connection ends."""
+        self.said.append(data)
 
     def take(self):
         """The requests since the last call."""
@@ -155,6 +160,11 @@ class Provider:
             length += len(part)
             start += part[: 65536 - len(start)]
         self._note(method, target, headers, length, digest.hexdigest(), head, start)
+        if self.said:
+            connection.sendall(self.said.pop(0))
+            if self.context:
+                connection.unwrap()
+            return False
         if path.startswith("/v1/reflect/"):
             return self._reflect(connection, path.rsplit("/", 1)[1], dict(headers).get("Authorization", ""))
         if path in MODELS:

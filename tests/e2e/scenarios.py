@@ -46,6 +46,7 @@ def fill(text, world):
     text = re.sub(r"\{env:(\w+)\}", lambda m: world.environment.get(m.group(1), "?"), text)
     text = re.sub(r"\{base64:([^}]*)\}", lambda m: base64.b64encode(m.group(1).encode()).decode(), text)
     text = text.replace("{plain_port}", str(world.plain.port)).replace("{port}", str(world.provider.port))
+    text = text.replace("{interims}", "HTTP/1.1 103 Early Hints\r\n\r\n" * 17).replace("{fields}", "X-A: b\r\n" * 128)
     return re.sub(r"\{x(\d+)\}", lambda m: "x" * int(m.group(1)), text)
 
 
@@ -99,8 +100,20 @@ def check_response(response, expected):
         equal("body length", len(response.body), expected["body_length"])
     if "complete" in expected:
         equal("complete", response.complete, expected["complete"])
+    for line in expected.get("headers", []):
+        field, value = line.split(": ", 1)
+        equal(field, response.header(field), [value])
     for field in expected.get("not_headers", []):
         equal(field, response.header(field), [])
+
+
+def check_next(agent, expected):
+    """What the same connection does after its first answer: `end`, or the status and body of one more request's answer."""
+    if expected == "end":
+        equal("bytes after the answer", agent.stream.read(65536), b"")
+        return
+    response = get(agent, "/v1/models")
+    check_response(response, expected)
 
 
 def play(world, case):
@@ -122,14 +135,24 @@ def play(world, case):
             if case.get("tls", True):
                 name = case.get("sni", authority.rsplit(":", 1)[0])
                 agent.start_tls(name, verify="sni" not in case)
-        data = request_bytes(case, world)
-        if "connect" not in case:
+        if "answer" in case:
+            world.provider.say(fill(case["answer"], world).encode("latin-1"))
+        if "raw" in case:
+            data = fill(case["raw"], world).encode("latin-1")
+        else:
+            data = request_bytes(case, world)
+        if "connect" not in case and token is True:
             head, rest = data.split(b"\r\n", 1)
             data = head + b"\r\nProxy-Authorization: Basic " + agent.token.encode() + b"\r\n" + rest
         agent.send(data)
-        response = agent.response(head=case["request"]["method"] == "HEAD")
+        response = agent.response(head=data.startswith(b"HEAD "))
+        if expected.get("closed"):
+            assert response is None or response.status >= 400, "the connection was not closed"
+            return
         check_response(response, expected)
         absent("the answer", world.real, response.body.decode("latin-1") + str(response.headers))
+        if "then" in expected:
+            check_next(agent, expected["then"])
     finally:
         agent.close()
     if "provider" in case:

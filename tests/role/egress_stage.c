@@ -390,6 +390,8 @@ static int on_stream_message(void *arg, struct ipc_in *in)
     if (in->msg == IPC_MSG_RESPONSE && (r = ipc_get_response(in->payload, &head)) == 0) {
         CHECK_EQ_UINT(st->status, 0);
         st->status = head.status;
+        st->framing = head.framing;
+        st->content_length = head.content_length;
         r = buf_append_span(&st->fields, head.fields);
     } else if (in->msg == IPC_MSG_RESPONSE_INTERIM &&
                (r = ipc_get_response_interim(in->payload, &interim)) == 0) {

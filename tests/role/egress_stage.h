@@ -125,6 +125,8 @@ struct egress_stream {
     bool closed;
     unsigned status; /* 0: no RESPONSE yet */
     unsigned interims;
+    uint8_t framing;
+    uint64_t content_length;
     bool ended;
     bool aborted;
     uint8_t abort_reason;

@@ -33,6 +33,11 @@ static void fails_tls(struct egress_stage *t, enum policy_reason reason)
     fails(t, TLS_HOST, 443, SPEC_SCHEME_HTTPS, reason);
 }
 
+/* One more than an answer may have. */
+#define INTERIM       "HTTP/1.1 103 Early Hints\r\n\r\n"
+#define INTERIMS_4    INTERIM INTERIM INTERIM INTERIM
+#define INTERIM_FLOOD INTERIMS_4 INTERIMS_4 INTERIMS_4 INTERIMS_4 INTERIM
+
 static struct egress_ask post(uint8_t framing, uint64_t content_length)
 {
     struct egress_ask q = egress_get("/v1/x");
@@ -160,6 +165,14 @@ TEST(a_provider_that_fails_is_a_problem_with_an_outcome)
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nhi",
         "HTTP/2.0 200 OK\r\n\r\n",
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+        "HTTP/1.1 200 OK\nContent-Length: 2\n\nhi",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n folded\r\n\r\nhi",
+        "HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nhi",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nhi",
+        INTERIM_FLOOD "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
         "\1\2\3",
     };
     struct egress_stage *t = egress_stage_new();
@@ -233,6 +246,94 @@ TEST(a_silent_provider_times_out)
     egress_expect(&st, POLICY_REASON_UPSTREAM_TIMEOUT);
     EGRESS_UNTIL(t, p->closed && t->outcome_count == 1);
     CHECK_EQ_INT(t->outcomes[0].reason, POLICY_REASON_UPSTREAM_TIMEOUT);
+    egress_stream_close(&st);
+    egress_stage_end(t);
+}
+
+/* The middle of a body has a limit of its own, which every byte restarts. */
+TEST(an_answer_that_stops_in_the_middle_is_cut)
+{
+    struct egress_stage *t = egress_stage_new();
+    struct egress_stream st;
+    struct egress_ask q = egress_get("/v1/x");
+    egress_stage_serve(t);
+    t->answer = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
+    egress_stream_open(t, &st);
+    egress_ask(&st, &q);
+    struct egress_provider *p = egress_provider_with(t, 0, 1);
+    EGRESS_UNTIL(t, st.status == 200);
+    for (size_t i = 0; i < 3; i++) {
+        stage_advance(&t->s, 4 * 60 * 1000);
+        egress_provider_write(p, "x");
+        EGRESS_UNTIL(t, st.body_len == i + 1);
+    }
+    stage_advance(&t->s, 4 * 60 * 1000);
+    egress_settle(t);
+    CHECK(!st.aborted);
+    stage_advance(&t->s, 60 * 1000);
+    EGRESS_UNTIL(t, st.aborted && p->closed && t->outcome_count == 1);
+    CHECK_EQ_INT(st.abort_reason, POLICY_REASON_UPSTREAM_TIMEOUT);
+    CHECK_EQ_INT(t->outcomes[0].reason, POLICY_REASON_UPSTREAM_TIMEOUT);
+    CHECK_EQ_UINT(t->outcomes[0].response_bytes, 3);
+    egress_stream_close(&st);
+    egress_stage_end(t);
+}
+
+TEST(a_request_that_stops_in_the_middle_is_refused)
+{
+    struct egress_stage *t = egress_stage_new();
+    struct egress_stream st;
+    struct egress_ask q = post(HTTP_FRAMING_LENGTH, 10);
+    egress_stage_serve(t);
+    egress_stream_open(t, &st);
+    egress_send(&st, &q);
+    EGRESS_UNTIL(t, t->provider_count == 1);
+    for (size_t i = 0; i < 3; i++) { /* a slow one may take its time */
+        stage_advance(&t->s, 4 * 60 * 1000);
+        egress_send_body(&st, "x");
+        egress_settle(t);
+    }
+    CHECK_EQ_UINT(st.status, 0);
+    stage_advance(&t->s, 5 * 60 * 1000);
+    egress_expect(&st, POLICY_REASON_CLIENT_TIMEOUT);
+    EGRESS_UNTIL(t, t->providers[0]->closed && t->outcome_count == 1);
+    CHECK_EQ_INT(t->outcomes[0].reason, POLICY_REASON_CLIENT_TIMEOUT);
+    CHECK_EQ_UINT(t->outcomes[0].request_bytes, 3);
+    egress_stream_close(&st);
+    egress_stage_end(t);
+}
+
+TEST(the_answer_to_head_keeps_its_length)
+{
+    struct egress_stage *t = egress_stage_new();
+    struct egress_stream st;
+    struct egress_ask q = egress_get("/x");
+    q.host = "open.example.com";
+    q.auth = NULL;
+    q.method = "HEAD";
+    egress_stage_serve(t);
+    static const struct {
+        const char *answer;
+        uint8_t framing;
+        uint64_t length;
+    } cases[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n", HTTP_FRAMING_LENGTH, 12345},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", HTTP_FRAMING_LENGTH, 0},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", HTTP_FRAMING_NONE, 0},
+        {"HTTP/1.1 200 OK\r\n\r\n", HTTP_FRAMING_NONE, 0},
+    };
+    egress_stream_open(t, &st);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        t->answer = cases[i].answer;
+        egress_stream_reset(&st);
+        egress_ask(&st, &q);
+        EGRESS_UNTIL(t, st.ended);
+        CHECK_EQ_UINT(st.status, 200);
+        CHECK_EQ_UINT(st.framing, cases[i].framing);
+        CHECK_EQ_UINT(st.content_length, cases[i].length);
+        CHECK_EQ_UINT(st.body_len, 0);
+    }
+    CHECK_EQ_UINT(t->provider_count, 1); /* the connection serves on */
     egress_stream_close(&st);
     egress_stage_end(t);
 }

@@ -168,6 +168,27 @@ TEST(a_provider_that_speaks_out_of_turn_is_not_used_again)
 }
 
 /* A kept connection may be closed by the provider in the moment in which it is used again. */
+/* An answer that is broken is the provider's answer: asking again would be asking for another one. */
+TEST(a_broken_answer_on_a_used_connection_is_not_asked_for_again)
+{
+    struct egress_stage *t = egress_stage_new();
+    struct egress_stream st;
+    struct egress_ask q = egress_get("/v1/x");
+    egress_stage_serve(t);
+    egress_stream_open(t, &st);
+    egress_ask(&st, &q);
+    EGRESS_UNTIL(t, st.ended);
+    t->answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi";
+    egress_stream_reset(&st);
+    egress_ask(&st, &q);
+    egress_expect(&st, POLICY_REASON_UPSTREAM_RESPONSE);
+    EGRESS_UNTIL(t, t->providers[0]->closed && t->outcome_count == 2);
+    CHECK_EQ_UINT(t->providers[0]->requests, 2);
+    CHECK_EQ_UINT(t->provider_count, 1);
+    egress_stream_close(&st);
+    egress_stage_end(t);
+}
+
 TEST(a_stale_connection_is_replaced_for_what_may_be_sent_twice)
 {
     struct egress_stage *t = egress_stage_new();
