@@ -167,7 +167,6 @@ TEST(a_provider_that_speaks_out_of_turn_is_not_used_again)
     egress_stage_end(t);
 }
 
-/* A kept connection may be closed by the provider in the moment in which it is used again. */
 /* An answer that is broken is the provider's answer: asking again would be asking for another one. */
 TEST(a_broken_answer_on_a_used_connection_is_not_asked_for_again)
 {
@@ -189,6 +188,7 @@ TEST(a_broken_answer_on_a_used_connection_is_not_asked_for_again)
     egress_stage_end(t);
 }
 
+/* A kept connection may be closed by the provider in the moment in which it is used again. */
 TEST(a_stale_connection_is_replaced_for_what_may_be_sent_twice)
 {
     struct egress_stage *t = egress_stage_new();
