@@ -271,6 +271,7 @@ TEST(an_answer_that_stops_in_the_middle_is_cut)
     egress_settle(t);
     CHECK(!st.aborted);
     stage_advance(&t->s, 60 * 1000);
+    egress_settle(t);
     EGRESS_UNTIL(t, st.aborted && p->closed && t->outcome_count == 1);
     CHECK_EQ_INT(st.abort_reason, POLICY_REASON_UPSTREAM_TIMEOUT);
     CHECK_EQ_INT(t->outcomes[0].reason, POLICY_REASON_UPSTREAM_TIMEOUT);
@@ -295,6 +296,7 @@ TEST(a_request_that_stops_in_the_middle_is_refused)
     }
     CHECK_EQ_UINT(st.status, 0);
     stage_advance(&t->s, 5 * 60 * 1000);
+    egress_settle(t);
     egress_expect(&st, POLICY_REASON_CLIENT_TIMEOUT);
     EGRESS_UNTIL(t, t->providers[0]->closed && t->outcome_count == 1);
     CHECK_EQ_INT(t->outcomes[0].reason, POLICY_REASON_CLIENT_TIMEOUT);
