@@ -227,6 +227,7 @@ int conf_routes_cross_check(const struct conf_draft *draft)
 {
     check_route_names(draft);
     check_envs(draft);
+    conf_check_grants(draft);
     for (size_t i = 0; i < draft->spec->route_count; i++) {
         int r = widen_deny(draft, i);
         if (r != 0) {

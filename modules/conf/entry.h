@@ -5,6 +5,7 @@
  *   route_match.c      methods and paths
  *   route_inject.c     the credential and how it goes in
  *   route_body.c       the credential in the body
+ *   route_token.c      tokens that are fetched with the credential, and the route of the agent to their endpoint
  *   route_fields.c     headers that every request gets, places, what passes
  *   route_kubernetes.c what is allowed of a Kubernetes API
  *   route_upstream.c   another address, another root
@@ -51,6 +52,11 @@ CB_MUST_USE int conf_entry_read_kubernetes(struct conf_entry *entry);
 CB_MUST_USE int conf_entry_read_upstream(struct conf_entry *entry);
 /* Reads {body: NAME}, beside which a header may stand. route_body.c. */
 CB_MUST_USE int conf_entry_read_body(struct conf_entry *entry, const struct conf_node *map);
+/* Reads {oauth2: {...}} or {gcp: ...}: a token goes in as the map's header and prefix say, or as Bearer. route_token.c. */
+CB_MUST_USE int conf_entry_read_token(struct conf_entry *entry, const struct conf_node *map);
+/* When the route at this index answers the agent's requests for tokens: adds the route that lets them come, once for each
+ * endpoint. */
+CB_MUST_USE int conf_route_add_answering(struct conf_draft *draft, size_t index);
 /* Adds the header that the map's "header" and "prefix" name. route_inject.c. */
 CB_MUST_USE int conf_entry_add_header(struct conf_entry *entry, const struct conf_node *name,
                                       const struct conf_node *prefix);

@@ -44,12 +44,12 @@ static bool preset_read(const struct conf_node *node, struct conf_preset *out)
     };
     bool whole = is_text_list(out->methods) && is_text_list(out->paths) && out->inject != NULL &&
                  out->shape != NULL && out->env != NULL && out->example != NULL && out->host != NULL;
-    /* "host: required" stands beside a suffix, and nowhere else. */
+    /* "host: required" stands beside a suffix. With another host that one is meant when the route names none. */
     bool required = whole && strcmp(out->host, "required") == 0;
     if (required) {
         out->host = NULL;
     }
-    return whole && required == (out->suffix != NULL);
+    return whole && (!required || out->suffix != NULL);
 }
 
 int conf_presets_load(struct conf_presets *out)

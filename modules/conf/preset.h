@@ -13,7 +13,7 @@ struct conf_presets {
 /* Texts live as long as the presets that they came from. */
 struct conf_preset {
     const char *name;
-    const char *host;   /* NULL when the route names it */
+    const char *host;   /* NULL when the route has to name it */
     const char *suffix; /* which the route's host then ends with, ".openai.azure.com"; else NULL */
     const struct conf_node *methods; /* lists of texts */
     const struct conf_node *paths;

@@ -9,9 +9,9 @@
 #include "policy/spec_check.h"
 
 static const char *const route_keys[] = {
-    "provider", "host",    "name",   "credential",  "port",       "scheme",    "methods",
-    "paths",    "inject",  "action", "placeholder", "insecure",   "upstream",  "env",
-    "shape",    "headers", "places", "pass",        "kubernetes", "websocket", NULL};
+    "provider", "host",   "name",        "credential", "port",          "scheme", "methods", "paths",
+    "inject",   "action", "placeholder", "insecure",   "upstream",      "env",    "shape",   "headers",
+    "places",   "pass",   "kubernetes",  "websocket",  "tokenUpstream", NULL};
 
 int conf_copy_text(char **out, const char *text)
 {
@@ -92,6 +92,9 @@ static void read_host_of_preset(struct conf_entry *entry, const struct conf_node
         if (host != NULL) {
             conf_report_key(report, host, "the provider has its own hosts: remove host, or provider");
         }
+        return;
+    }
+    if (host == NULL && entry->preset.host != NULL) {
         return;
     }
     if (host == NULL) {
@@ -209,7 +212,7 @@ static int finish_preset(struct conf_entry *entry)
     if (r == 0) {
         r = conf_copy_text(&route->provider, preset->name);
     }
-    const char *host = preset->suffix != NULL ? entry->host : preset->host;
+    const char *host = entry->host != NULL ? entry->host : preset->host;
     return r != 0 || host == NULL ? r : conf_copy_text(&route->host, host);
 }
 
@@ -272,5 +275,5 @@ int conf_route_read(struct conf_draft *draft, const struct conf_node *node)
         r = entry.has_preset ? finish_preset(&entry) : finish_host(&entry);
     }
     draft->route_good[index] = draft->report->count == errors;
-    return r;
+    return r != 0 ? r : conf_route_add_answering(draft, index);
 }

@@ -164,8 +164,8 @@ static int read_kind(struct conf_entry *entry, enum spec_inject inject, const st
 
 int conf_entry_read_inject(struct conf_entry *entry, const struct conf_node *node)
 {
-    static const char *const keys[] = {"bearer", "header", "prefix", "headers", "basic",
-                                       "user",   "query",  "path",   "body",    NULL};
+    static const char *const keys[] = {"bearer", "header", "prefix", "headers", "basic", "user",
+                                       "query",  "path",   "body",   "oauth2",  "gcp",   NULL};
     /* Each kind by its key, and the key that may stand beside it. */
     static const struct {
         const char *key;
@@ -176,6 +176,9 @@ int conf_entry_read_inject(struct conf_entry *entry, const struct conf_node *nod
                  {"query", NULL, SPEC_INJECT_QUERY},    {"path", NULL, SPEC_INJECT_PATH}};
     if (conf_node_get(node, "body") != NULL) {
         return conf_entry_read_body(entry, node);
+    }
+    if (conf_node_get(node, "oauth2") != NULL || conf_node_get(node, "gcp") != NULL) {
+        return conf_entry_read_token(entry, node);
     }
     if (!conf_read_keys(entry->draft->report, node, keys)) {
         return 0;
@@ -197,16 +200,16 @@ int conf_entry_read_inject(struct conf_entry *entry, const struct conf_node *nod
     conf_report_node(
         entry->draft->report, node,
         "should be {bearer: true}, {header: NAME, prefix: TEXT}, {headers: [{name: NAME, prefix: "
-        "TEXT}]}, {basic: true, user: NAME}, {query: NAME}, {path: true} or {body: NAME, "
-        "bearer: true}");
+        "TEXT}]}, {basic: true, user: NAME}, {query: NAME}, {path: true}, {body: NAME, "
+        "bearer: true}, {oauth2: {...}} or {gcp: true}");
     return 0;
 }
 
 int conf_entry_read_credential(struct conf_entry *entry)
 {
-    static const char *const deny_keys[] = {"credential", "inject",    "placeholder", "env",    "shape",
-                                            "insecure",   "upstream",  "headers",     "places", "pass",
-                                            "kubernetes", "websocket", NULL};
+    static const char *const deny_keys[] = {"credential", "inject",    "placeholder",   "env",    "shape",
+                                            "insecure",   "upstream",  "headers",       "places", "pass",
+                                            "kubernetes", "websocket", "tokenUpstream", NULL};
     static const char *const inject_keys[] = {"inject", NULL};
     static const char *const credential_keys[] = {"placeholder", "env", "shape", "insecure", NULL};
     struct conf_report *report = entry->draft->report;

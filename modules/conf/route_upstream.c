@@ -4,7 +4,7 @@
 #include "conf/entry.h"
 #include "policy/host.h"
 
-static int read_ca_file(struct conf_entry *entry, const struct conf_node *node)
+static int read_ca_file(struct conf_entry *entry, const struct conf_node *node, char **out)
 {
     struct conf_report *report = entry->draft->report;
     const struct conf_files *files = entry->draft->files;
@@ -34,14 +34,14 @@ static int read_ca_file(struct conf_entry *entry, const struct conf_node *node)
         conf_report_node(report, node, "\"%.200s\" has no certificate in PEM form", path);
         goto out;
     }
-    entry->route->upstream_ca = strndup((const char *)text.ptr, text.len);
-    r = entry->route->upstream_ca != NULL ? 0 : CB_ENOMEM;
+    *out = strndup((const char *)text.ptr, text.len);
+    r = *out != NULL ? 0 : CB_ENOMEM;
 out:
     buf_deinit(&pem);
     return r;
 }
 
-static int read_ca(struct conf_entry *entry, const struct conf_node *node)
+static int read_ca(struct conf_entry *entry, const struct conf_node *node, char **out)
 {
     const char *text = NULL;
     if (!conf_read_text(entry->draft->report, node, &text)) {
@@ -51,15 +51,22 @@ static int read_ca(struct conf_entry *entry, const struct conf_node *node)
         conf_report_node(entry->draft->report, node, "should be at most 64 KiB of certificates in PEM form");
         return 0;
     }
-    return conf_copy_text(&entry->route->upstream_ca, text);
+    return conf_copy_text(out, text);
 }
 
-int conf_entry_read_upstream(struct conf_entry *entry)
+/* What may stand behind a name: {address: ..., caFile: ...}. *address keeps its own port, or gets `port`. */
+struct behind {
+    char **address;
+    uint16_t *port;
+    char **ca;
+};
+
+static int read_behind(struct conf_entry *entry, const struct conf_node *node, uint16_t port,
+                       const struct behind *out)
 {
     static const char *const keys[] = {"address", "caFile", "ca", NULL};
     struct conf_report *report = entry->draft->report;
-    const struct conf_node *node = conf_entry_get(entry, "upstream");
-    if (node == NULL || entry->route->action == SPEC_ACTION_DENY || !conf_read_keys(report, node, keys)) {
+    if (!conf_read_keys(report, node, keys)) {
         return 0;
     }
     const struct conf_node *address = conf_node_get(node, "address");
@@ -67,31 +74,63 @@ int conf_entry_read_upstream(struct conf_entry *entry)
     const struct conf_node *ca = conf_node_get(node, "ca");
     const char *text = NULL;
     struct policy_host host;
-    uint16_t port = 0;
     int r = 0;
     if (node->count == 0) {
         conf_report_node(report, node, "is empty: write address, caFile or ca, or remove it");
     }
     if (address != NULL && conf_read_text(report, address, &text)) {
-        if (policy_authority_parse(span_str(text), entry->route->port, &host, &port) != 0 ||
+        uint16_t dialled = 0;
+        if (policy_authority_parse(span_str(text), port, &host, &dialled) != 0 ||
             host.kind == POLICY_HOST_NAME) {
             conf_report_node(
                 report, address,
                 "should be an address, with a port or without: \"192.0.2.1:443\" or \"[2001:db8::1]\"");
         } else {
-            entry->route->upstream_port = port;
-            r = conf_copy_text(&entry->route->upstream_address, host.text);
+            *out->port = dialled;
+            r = conf_copy_text(out->address, host.text);
         }
     }
     if (ca_file != NULL && ca != NULL) {
         conf_report_key(report, ca, "caFile is there too: remove one of them");
     } else if (r == 0 && ca_file != NULL) {
-        r = read_ca_file(entry, ca_file);
+        r = read_ca_file(entry, ca_file, out->ca);
     } else if (r == 0 && ca != NULL) {
-        r = read_ca(entry, ca);
+        r = read_ca(entry, ca, out->ca);
     }
-    if (entry->route->scheme == SPEC_SCHEME_HTTP && (ca_file != NULL || ca != NULL)) {
-        conf_report_key(report, ca_file != NULL ? ca_file : ca, "plain http has no certificates: remove it");
+    return r;
+}
+
+static void refuse_ca_without_tls(struct conf_entry *entry, const struct conf_node *node)
+{
+    const struct conf_node *ca_file = conf_node_get(node, "caFile");
+    const struct conf_node *ca = ca_file != NULL ? ca_file : conf_node_get(node, "ca");
+    if (entry->route->scheme == SPEC_SCHEME_HTTP && ca != NULL) {
+        conf_report_key(entry->draft->report, ca, "plain http has no certificates: remove it");
+    }
+}
+
+int conf_entry_read_upstream(struct conf_entry *entry)
+{
+    struct spec_route *route = entry->route;
+    const struct conf_node *node = conf_entry_get(entry, "upstream");
+    const struct conf_node *endpoint = conf_entry_get(entry, "tokenUpstream");
+    int r = 0;
+    if (route->action == SPEC_ACTION_DENY) {
+        return 0; /* conf_entry_read_credential() has refused the keys */
+    }
+    if (node != NULL) {
+        const struct behind out = {&route->upstream_address, &route->upstream_port, &route->upstream_ca};
+        r = read_behind(entry, node, route->port, &out);
+        if (node->kind == CONF_KIND_MAP) {
+            refuse_ca_without_tls(entry, node);
+        }
+    }
+    if (r == 0 && endpoint != NULL && route->token.grant == SPEC_GRANT_NONE) {
+        conf_report_key(entry->draft->report, endpoint,
+                        "is for the endpoint that tokens are fetched from: this route fetches none");
+    } else if (r == 0 && endpoint != NULL) {
+        const struct behind out = {&route->token.address, &route->token.address_port, &route->token.ca};
+        r = read_behind(entry, endpoint, route->token.port, &out);
     }
     return r;
 }

@@ -239,6 +239,10 @@ static void stream_check_binding(struct stream *s, const struct egress_credentia
         stream_refuse(s, POLICY_REASON_BINDING);
         return;
     }
+    if (s->route->token.grant != SPEC_GRANT_NONE) {
+        stream_refuse(s, POLICY_REASON_TOKEN_UNAVAILABLE); /* the credential itself must not go there */
+        return;
+    }
     stream_record(s);
 }
 

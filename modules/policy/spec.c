@@ -25,6 +25,18 @@ static void free_fields(struct spec_field *fields, size_t count)
     free(fields);
 }
 
+static void token_deinit(struct spec_token *token)
+{
+    free(token->host);
+    free(token->path);
+    free(token->client_id);
+    free(token->scope);
+    free(token->audience);
+    free(token->subject);
+    free(token->address);
+    free(token->ca);
+}
+
 static void route_deinit(struct spec_route *route)
 {
     free(route->name);
@@ -37,6 +49,7 @@ static void route_deinit(struct spec_route *route)
     free(route->parameter);
     free(route->path_marks);
     free(route->credential);
+    token_deinit(&route->token);
     free_fields(route->extras, route->extra_count);
     free_strings(route->place_headers.items, route->place_headers.count);
     free_strings(route->place_query.items, route->place_query.count);

@@ -39,6 +39,33 @@ enum spec_inject {
     SPEC_INJECT__COUNT
 };
 
+/* When not the credential itself goes in, but an access token that is fetched with it: by which grant. */
+enum spec_grant {
+    SPEC_GRANT_NONE,
+    SPEC_GRANT_CLIENT,  /* client credentials (RFC 6749, 4.4): the credential is the client's secret */
+    SPEC_GRANT_REFRESH, /* refresh token (RFC 6749, 6), which the endpoint may replace by another one */
+    SPEC_GRANT_JWT,     /* a signed assertion (RFC 7523, 2.1): the credential is the private key */
+    SPEC_GRANT_GCP,     /* Google's JSON: service_account as JWT, or authorized_user as REFRESH */
+    SPEC_GRANT__COUNT
+};
+
+/* Where and how a token is fetched: always by https. */
+struct spec_token {
+    enum spec_grant grant;
+    char *host; /* canonical, no wildcard */
+    uint16_t port;
+    char *path;          /* canonical */
+    char *client_id;     /* CLIENT, REFRESH, JWT: NULL when the credential has it, or there is none */
+    char *scope;         /* joined by blanks, or NULL */
+    char *audience;      /* CLIENT: a parameter of that name; JWT: the claim, NULL for the endpoint's URL */
+    char *subject;       /* JWT: the claim; NULL for the issuer, which is the client id */
+    bool client_in_body; /* the client's secret stands in the body instead of in Authorization */
+    bool answers;        /* the agent's own requests for tokens there get this route's placeholder */
+    char *address;       /* as upstream_address, upstream_port and upstream_ca: for the endpoint */
+    uint16_t address_port;
+    char *ca;
+};
+
 struct spec_field {
     char *name;
     char *value;
@@ -75,6 +102,8 @@ struct spec_route {
     char *parameter;      /* QUERY, BODY: its name */
     uint16_t *path_marks; /* PATH: for each path the offset of the "*" in whose place the credential stands */
     char *credential;     /* name of the credential, or NULL */
+    struct spec_token
+        token; /* BEARER, HEADER: what goes in is fetched; else its grant is NONE and the rest empty */
     struct spec_field *extras; /* headers that every request on this route gets, in place of the agent's */
     size_t extra_count;
     /* Lower case; a header name may end in "*". Places are taken for credentials in addition to those that always are;
@@ -147,7 +176,9 @@ bool spec_name_valid(struct span name);
  * no route uses the credential.
  * A route that is not the plain way to its host says so behind a blank, since that too decides who gets the
  * credential: "host:port clear" (scheme http), "via ADDRESS:PORT" (upstream_address), "own-ca" (upstream_ca), in this
- * order. A line covers another one only when these are equal.
+ * order, and then "token" where only a token goes that was fetched with the credential. The endpoint that gives out the tokens
+ * has a line of its own, which ends in "token-endpoint", or in "token-endpoint rotates" when what it answers may replace
+ * the credential. A line covers another one only when these are equal.
  */
 CB_MUST_USE int spec_credential_binding(const struct spec *spec, struct span credential, struct buf *out);
 /* True when every line of `wanted` is a line of `bound` or is covered by a wildcard line of it. Both as above. */
@@ -155,7 +186,13 @@ bool spec_binding_covers(struct span bound, struct span wanted);
 /* True when a request to this canonical host and port is covered by some line of the binding, whatever is said behind the
  * blank: for messages. What decides about an injection is spec_binding_allows_route(). */
 bool spec_binding_allows(struct span bound, struct span host, uint16_t port);
-/* True when the credential may go to this canonical host by this route. */
+/* True when the credential, or a token fetched with it, may go to this canonical host by this route. */
 bool spec_binding_allows_route(struct span bound, const struct spec_route *route, struct span host);
+/* True when the credential itself may go to the token endpoint of this route, which has one. */
+bool spec_binding_allows_token(struct span bound, const struct spec_route *route);
+/* True when whoever set the credential has agreed that a token endpoint replaces it. */
+bool spec_binding_rotates(struct span bound);
+/* The grant with which the routes use the credential; NONE when it goes in itself, or nobody uses it. */
+enum spec_grant spec_credential_grant(const struct spec *spec, struct span credential);
 
 #endif

@@ -3,13 +3,17 @@
  *
  * A line is "host:port", as in the route. A route that changes what stands behind the name says so in its line, or
  * whoever edits routes could send a credential to a server of their own under the right name: " clear" for plain http,
- * " via ADDRESS:PORT" for a dialled address of its own, " own-ca" for a root certificate of its own.
+ * " via ADDRESS:PORT" for a dialled address of its own, " own-ca" for a root certificate of its own. And what goes there is said: " token" for an
+ * access token only, so that a line made for that does not let the credential itself go there; " token-endpoint" for the
+ * credential, as the one fetching tokens needs it.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "policy/host.h"
 #include "policy/spec.h"
+
+#define ROTATES " rotates"
 
 /* Destination "host:port" and the notes behind it, which start with a blank or are empty. */
 struct line {
@@ -40,17 +44,33 @@ static bool next_line(struct span *text, struct line *out)
     return true;
 }
 
+static int append_upstream(const char *address, unsigned port, const char *ca, struct buf *out)
+{
+    int r = address != NULL ? buf_appendf(out, " via %s:%u", address, port) : 0;
+    return r == 0 && ca != NULL ? buf_append_str(out, " own-ca") : r;
+}
+
 static int append_notes(const struct spec_route *route, struct buf *out)
 {
+    unsigned port = route->upstream_port != 0 ? route->upstream_port : route->port;
     int r = route->scheme == SPEC_SCHEME_HTTP ? buf_append_str(out, " clear") : 0;
-    if (r == 0 && route->upstream_address != NULL) {
-        unsigned port = route->upstream_port != 0 ? route->upstream_port : route->port;
-        r = buf_appendf(out, " via %s:%u", route->upstream_address, port);
+    if (r == 0) {
+        r = append_upstream(route->upstream_address, port, route->upstream_ca, out);
     }
-    if (r == 0 && route->upstream_ca != NULL) {
-        r = buf_append_str(out, " own-ca");
+    if (r == 0 && route->token.grant != SPEC_GRANT_NONE) {
+        r = buf_append_str(out, " token");
     }
     return r;
+}
+
+static int append_token_notes(const struct spec_token *token, struct buf *out)
+{
+    unsigned port = token->address_port != 0 ? token->address_port : token->port;
+    int r = append_upstream(token->address, port, token->ca, out);
+    if (r == 0) {
+        r = buf_append_str(out, " token-endpoint");
+    }
+    return r == 0 && token->grant == SPEC_GRANT_REFRESH ? buf_append_str(out, ROTATES) : r;
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -58,13 +78,15 @@ static int compare_texts(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int route_line(const struct spec_route *route, char **out)
+/* The line of a route's host, or that of its token endpoint. */
+static int route_line(const struct spec_route *route, bool endpoint, char **out)
 {
     struct buf line;
     buf_init(&line, 1024);
-    int r = buf_appendf(&line, "%s:%u", route->host, route->port);
+    int r = buf_appendf(&line, "%s:%u", endpoint ? route->token.host : route->host,
+                        endpoint ? route->token.port : route->port);
     if (r == 0) {
-        r = append_notes(route, &line);
+        r = endpoint ? append_token_notes(&route->token, &line) : append_notes(route, &line);
     }
     if (r == 0) {
         *out = strndup((const char *)buf_span(&line).ptr, buf_len(&line));
@@ -74,22 +96,41 @@ static int route_line(const struct spec_route *route, char **out)
     return r;
 }
 
+static bool uses(const struct spec_route *route, struct span credential)
+{
+    return route->action == SPEC_ACTION_ALLOW && route->inject != SPEC_INJECT_NONE &&
+           route->credential != NULL && span_eq_str(credential, route->credential);
+}
+
+enum spec_grant spec_credential_grant(const struct spec *spec, struct span credential)
+{
+    for (size_t i = 0; i < spec->route_count; i++) {
+        if (uses(&spec->routes[i], credential)) {
+            return spec->routes[i].token.grant;
+        }
+    }
+    return SPEC_GRANT_NONE;
+}
+
 int spec_credential_binding(const struct spec *spec, struct span credential, struct buf *out)
 {
     int r = 0;
     size_t count = 0;
-    char **lines = calloc(spec->route_count + 1, sizeof(*lines));
+    char **lines = calloc(2 * spec->route_count + 1, sizeof(*lines));
     if (lines == NULL) {
         return CB_ENOMEM;
     }
     for (size_t i = 0; r == 0 && i < spec->route_count; i++) {
         const struct spec_route *route = &spec->routes[i];
-        if (route->action != SPEC_ACTION_ALLOW || route->inject == SPEC_INJECT_NONE ||
-            route->credential == NULL || !span_eq_str(credential, route->credential)) {
+        if (!uses(route, credential)) {
             continue;
         }
-        r = route_line(route, &lines[count]);
+        r = route_line(route, false, &lines[count]);
         count += r == 0 ? 1 : 0;
+        if (r == 0 && route->token.grant != SPEC_GRANT_NONE) {
+            r = route_line(route, true, &lines[count]);
+            count += r == 0 ? 1 : 0;
+        }
     }
     if (r != 0) {
         goto out;
@@ -153,17 +194,42 @@ bool spec_binding_allows(struct span bound, struct span host, uint16_t port)
     return false;
 }
 
+/* `notes` are appended by the caller; what failed there allows nothing. */
+static bool allows(struct span bound, struct span host, uint16_t port, int failed, struct span notes)
+{
+    char text[8];
+    (void)snprintf(text, sizeof(text), "%u", port);
+    struct line wanted = {.host = host, .port = span_str(text), .notes = notes};
+    return failed == 0 && is_bound(bound, &wanted);
+}
+
 bool spec_binding_allows_route(struct span bound, const struct spec_route *route, struct span host)
 {
     struct buf notes;
-    char port[8];
-    (void)snprintf(port, sizeof(port), "%u", route->port);
     buf_init(&notes, 1024);
-    bool allowed = false;
-    if (append_notes(route, &notes) == 0) {
-        struct line wanted = {.host = host, .port = span_str(port), .notes = buf_span(&notes)};
-        allowed = is_bound(bound, &wanted);
-    }
+    int r = append_notes(route, &notes);
+    bool allowed = allows(bound, host, route->port, r, buf_span(&notes));
     buf_deinit(&notes);
     return allowed;
+}
+
+bool spec_binding_allows_token(struct span bound, const struct spec_route *route)
+{
+    struct buf notes;
+    buf_init(&notes, 1024);
+    int r = append_token_notes(&route->token, &notes);
+    bool allowed = allows(bound, span_str(route->token.host), route->token.port, r, buf_span(&notes));
+    buf_deinit(&notes);
+    return allowed;
+}
+
+bool spec_binding_rotates(struct span bound)
+{
+    struct line line;
+    while (next_line(&bound, &line)) {
+        if (line.host.len != 0 && span_ends(line.notes, SPAN_LIT(ROTATES))) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -163,6 +163,23 @@ bool spec_mark_is_valid(struct span pattern, size_t mark)
     return true;
 }
 
+bool spec_claim_is_valid(struct span text)
+{
+    return text.len != 0 && spec_value_is_valid(text, SPEC_CLAIM_MAX) && text.ptr[text.len - 1] != ' ';
+}
+
+bool spec_scope_is_valid(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.ptr[i];
+        bool between = i > 0 && i + 1 < text.len && text.ptr[i - 1] != ' ';
+        if (c < 0x20 || c > 0x7e || c == '"' || c == '\\' || (c == ' ' && !between)) {
+            return false;
+        }
+    }
+    return text.len != 0 && text.len <= SPEC_SCOPE_MAX;
+}
+
 static bool has_field(const struct spec_field *fields, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++) {
@@ -183,6 +200,44 @@ static bool fields_are_valid(const struct spec_field *fields, size_t count, size
         }
     }
     return true;
+}
+
+static bool is_claim_or_null(const char *text)
+{
+    return text == NULL || spec_claim_is_valid(span_str(text));
+}
+
+static bool endpoint_is_valid(const struct spec_token *token)
+{
+    struct policy_host host;
+    struct buf path;
+    struct span query;
+    bool has_query = false;
+    if (token->host == NULL || token->path == NULL || token->port == 0 ||
+        policy_host_parse(span_str(token->host), &host) != 0 || strcmp(host.text, token->host) != 0) {
+        return false;
+    }
+    buf_init(&path, SPEC_PATH_MAX);
+    bool canonical = policy_path_parse(span_str(token->path), &path, &query, &has_query) == 0 && !has_query &&
+                     span_eq_str(buf_span(&path), token->path);
+    buf_deinit(&path);
+    return canonical;
+}
+
+static bool token_is_valid(const struct spec_route *route)
+{
+    const struct spec_token *token = &route->token;
+    if (token->grant == SPEC_GRANT_NONE) {
+        return token->host == NULL && token->path == NULL && token->client_id == NULL &&
+               token->scope == NULL && token->audience == NULL && token->subject == NULL &&
+               token->address == NULL && token->ca == NULL;
+    }
+    return (route->inject == SPEC_INJECT_BEARER || route->inject == SPEC_INJECT_HEADER) &&
+           endpoint_is_valid(token) && is_claim_or_null(token->client_id) &&
+           is_claim_or_null(token->audience) && is_claim_or_null(token->subject) &&
+           (token->scope == NULL || spec_scope_is_valid(span_str(token->scope))) &&
+           (token->address == NULL || address_is_valid(token->address)) &&
+           (token->ca == NULL || strlen(token->ca) <= SPEC_CA_MAX);
 }
 
 /* What each way of injecting needs, and nothing of another one. */
@@ -342,7 +397,8 @@ static bool route_is_valid(const struct spec *spec, const struct spec_route *rou
     char why[256];
     if (!name_is_valid(route->name) || (route->provider != NULL && !name_is_valid(route->provider)) ||
         (unsigned)route->action >= SPEC_ACTION__COUNT || (unsigned)route->scheme >= SPEC_SCHEME__COUNT ||
-        (unsigned)route->inject >= SPEC_INJECT__COUNT || route->port == 0 || route->host == NULL ||
+        (unsigned)route->inject >= SPEC_INJECT__COUNT || (unsigned)route->token.grant >= SPEC_GRANT__COUNT ||
+        route->port == 0 || route->host == NULL ||
         policy_host_pattern_check(span_str(route->host), why, sizeof(why)) != 0 || route->method_count == 0 ||
         route->method_count > SPEC_METHODS_MAX || route->path_count > SPEC_PATHS_MAX) {
         return false;
@@ -357,8 +413,8 @@ static bool route_is_valid(const struct spec *spec, const struct spec_route *rou
             return false;
         }
     }
-    return injection_is_valid(route) && fields_of_the_route_are_valid(route) && kube_rules_are_valid(route) &&
-           upstream_is_valid(route) && websocket_is_valid(route) &&
+    return injection_is_valid(route) && token_is_valid(route) && fields_of_the_route_are_valid(route) &&
+           kube_rules_are_valid(route) && upstream_is_valid(route) && websocket_is_valid(route) &&
            (route->credential == NULL || spec_find_credential(spec, span_str(route->credential)) != NULL);
 }
 

@@ -14,7 +14,9 @@
 #define SPEC_ENV_MAX       128
 #define SPEC_METHOD_MAX    32
 #define SPEC_SHAPE_MAX     255
-#define SPEC_UPSTREAM_MAX  64 /* a literal address, IPv6 in brackets */
+#define SPEC_CLAIM_MAX     512  /* a client id, an audience, a subject */
+#define SPEC_SCOPE_MAX     2048 /* all scopes, with the blanks between them */
+#define SPEC_UPSTREAM_MAX  64   /* a literal address, IPv6 in brackets */
 
 /*
  * True when everything is within its bounds and canonical: names, hosts, methods, paths, header names and prefixes,
@@ -40,6 +42,10 @@ bool spec_place_parameter_is_valid(struct span name);
 bool spec_route_passes_own(const struct spec_route *route);
 /* True when a rule allows every resource without a namespace, and with that everybody's: those have to be named. */
 bool spec_kube_rule_is_too_wide(const struct spec_kube_rule *rule);
+/* Printable ASCII without blanks around it, 1 to SPEC_CLAIM_MAX. */
+bool spec_claim_is_valid(struct span text);
+/* Scopes as RFC 6749, 3.3 has them: visible ASCII without '"' and '\\', one blank between two. */
+bool spec_scope_is_valid(struct span text);
 /* True when the "*" at `mark` is the only one of its segment. */
 bool spec_mark_is_valid(struct span pattern, size_t mark);
 

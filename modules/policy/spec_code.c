@@ -6,6 +6,8 @@
  *   u16 count and then routes: bytes name, opt provider, u8 action, u8 scheme, bytes host, u16 port,
  *       u8 count and methods, u8 count and paths, u8 inject, u8 count and headers (bytes name, bytes prefix),
  *       opt user, opt parameter, for a path injector a u16 for each path, opt credential,
+ *       u8 grant, and unless that is 0: bytes host, u16 port, bytes path, opt client id, opt scope, opt audience, opt subject,
+ *       bool client in body, bool answers, opt address, u16 address port, opt CA;
  *       u8 count and extra headers (bytes name, bytes value), and four times u8 count and names: headers that are places,
  *       parameters that are places, headers to pass, parameters to pass,
  *       u8 count and Kubernetes rules (three times u8 count and texts: namespaces, verbs, resources),
@@ -62,6 +64,26 @@ static void put_kube_rules(struct writer *w, const struct spec_route *route)
     }
 }
 
+static void put_token(struct writer *w, const struct spec_token *token)
+{
+    writer_u8(w, (uint8_t)token->grant);
+    if (token->grant == SPEC_GRANT_NONE) {
+        return;
+    }
+    put_text(w, token->host, SPEC_HOST_MAX);
+    writer_u16(w, token->port);
+    put_text(w, token->path, SPEC_PATH_MAX);
+    put_optional(w, token->client_id, SPEC_CLAIM_MAX);
+    put_optional(w, token->scope, SPEC_SCOPE_MAX);
+    put_optional(w, token->audience, SPEC_CLAIM_MAX);
+    put_optional(w, token->subject, SPEC_CLAIM_MAX);
+    writer_bool(w, token->client_in_body);
+    writer_bool(w, token->answers);
+    put_optional(w, token->address, SPEC_UPSTREAM_MAX);
+    writer_u16(w, token->address_port);
+    put_optional(w, token->ca, SPEC_CA_MAX);
+}
+
 static void put_injection(struct writer *w, const struct spec_route *route)
 {
     writer_u8(w, (uint8_t)route->inject);
@@ -72,6 +94,7 @@ static void put_injection(struct writer *w, const struct spec_route *route)
         writer_u16(w, route->path_marks[i]);
     }
     put_optional(w, route->credential, SPEC_NAME_MAX);
+    put_token(w, &route->token);
     put_fields(w, route->extras, route->extra_count, SPEC_VALUE_MAX);
     put_list(w, &route->place_headers, SPEC_HEADER_MAX);
     put_list(w, &route->place_query, SPEC_HEADER_MAX);
@@ -264,6 +287,26 @@ static void get_marks(struct reader *r, struct spec_route *route)
     }
 }
 
+static void get_token(struct reader *r, struct spec_token *token)
+{
+    token->grant = (enum spec_grant)get_enum(r, SPEC_GRANT__COUNT);
+    if (token->grant == SPEC_GRANT_NONE) {
+        return;
+    }
+    get_text(r, SPEC_HOST_MAX, &token->host);
+    token->port = reader_u16(r);
+    get_text(r, SPEC_PATH_MAX, &token->path);
+    get_optional(r, SPEC_CLAIM_MAX, &token->client_id);
+    get_optional(r, SPEC_SCOPE_MAX, &token->scope);
+    get_optional(r, SPEC_CLAIM_MAX, &token->audience);
+    get_optional(r, SPEC_CLAIM_MAX, &token->subject);
+    token->client_in_body = reader_bool(r);
+    token->answers = reader_bool(r);
+    get_optional(r, SPEC_UPSTREAM_MAX, &token->address);
+    token->address_port = reader_u16(r);
+    get_optional(r, SPEC_CA_MAX, &token->ca);
+}
+
 static void get_injection(struct reader *r, struct spec_route *route)
 {
     route->inject = (enum spec_inject)get_enum(r, SPEC_INJECT__COUNT);
@@ -272,6 +315,7 @@ static void get_injection(struct reader *r, struct spec_route *route)
     get_optional(r, SPEC_PARAMETER_MAX, &route->parameter);
     get_marks(r, route);
     get_optional(r, SPEC_NAME_MAX, &route->credential);
+    get_token(r, &route->token);
     get_fields(r, SPEC_EXTRAS_MAX, SPEC_VALUE_MAX, &route->extras, &route->extra_count);
     get_list(r, &route->place_headers, SPEC_HEADER_MAX);
     get_list(r, &route->place_query, SPEC_HEADER_MAX);

@@ -71,6 +71,10 @@
       "The route's credential is not set yet. `clawbox credential set TENANT NAME` sets it.")                       \
     R(CREDENTIAL_UNAVAILABLE, FAILED, 503, "credential_unavailable", "proxy_internal_error",                        \
       "The route's credential could not be opened.")                                                                \
+    R(TOKEN_REFUSED, FAILED, 502, "token_refused", "proxy_configuration_error",                                     \
+      "The token endpoint gave no token for the route's credential.")                                               \
+    R(TOKEN_UNAVAILABLE, FAILED, 503, "token_unavailable", "destination_unavailable",                               \
+      "The token endpoint could not be reached, or did not answer. Try again.")                                     \
     R(AUDIT_UNAVAILABLE, FAILED, 503, "audit_unavailable", "proxy_internal_error",                                  \
       "The request could not be recorded, so it was not sent.")                                                     \
     R(NOT_READY, FAILED, 503, "not_ready", "proxy_internal_error",                                                  \

@@ -111,6 +111,17 @@ static inline void make_kube_rule(struct spec_route *route, const char *namespac
     make_list(resources, &rule->resources.items, &rule->resources.count);
 }
 
+/* An access token goes in, from https://HOST:443/token. */
+static inline void make_token(struct spec_route *route, const char *credential, enum spec_grant grant,
+                              const char *host)
+{
+    make_bearer(route, credential);
+    route->token.grant = grant;
+    route->token.host = make_text(host);
+    route->token.port = 443;
+    route->token.path = make_text("/token");
+}
+
 /* A spec that uses every field. */
 static inline struct spec *make_full_spec(void)
 {
@@ -166,6 +177,17 @@ static inline struct spec *make_full_spec(void)
     make_header(route, "Authorization", "Bearer ");
     route->parameter = make_text("token");
     route->credential = make_text("docs");
+    route = make_route(spec, "tokens", "https://tokens.example.com:443", "GET", "");
+    make_token(route, "docs", SPEC_GRANT_JWT, "login.example.com");
+    route->token.client_id = make_text("client id");
+    route->token.scope = make_text("read write");
+    route->token.audience = make_text("https://login.example.com/");
+    route->token.subject = make_text("somebody@example.com");
+    route->token.client_in_body = true;
+    route->token.answers = true;
+    route->token.address = make_text("192.0.2.1");
+    route->token.address_port = 8443;
+    route->token.ca = make_text("-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n");
     return spec;
 }
 

@@ -112,7 +112,7 @@ static void walk(const struct conf_preset *preset)
         (void)snprintf(host, sizeof(host),
                        ", kubernetes: [{namespaces: [alice-dev], verbs: [\"*\"], resources: [pods]}]");
     }
-    if (preset->suffix != NULL) {
+    if (preset->host == NULL) {
         (void)snprintf(host, sizeof(host), ", host: myname%s", preset->suffix);
     }
     (void)snprintf(text, sizeof(text), HEAD "{provider: %s, credential: k%s}" TAIL, preset->name, host);
@@ -150,7 +150,7 @@ TEST(every_preset_loads_encodes_matches_screens_and_injects)
             count++;
         }
     }
-    CHECK_EQ_UINT(count, 29);
+    CHECK_EQ_UINT(count, 30);
     conf_presets_deinit(&presets);
 }
 
@@ -163,7 +163,7 @@ TEST(presets_are_found_and_cover_what_is_below)
         return;
     }
     conf_presets_names(&presets, names, sizeof(names));
-    CHECK(strncmp(names, "openai, anthropic, google, xai, openrouter, mistral, ", 53) == 0);
+    CHECK(strncmp(names, "openai, anthropic, google, vertex, xai, openrouter, mistral, ", 61) == 0);
     CHECK(strlen(names) < sizeof(names) - 1);
     CHECK_EQ_INT(conf_presets_find(&presets, "nobody", &preset), CB_ENOTFOUND);
     if (CHECK_EQ_INT(conf_presets_find(&presets, "google", &preset), 0)) {

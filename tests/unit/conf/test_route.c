@@ -8,7 +8,7 @@
 #define AT(col_, rest_) "t.yaml:5:" #col_ ": spec.routes[0]" rest_ "\n"
 #define INJECT_FORMS                                                                                    \
     "should be {bearer: true}, {header: NAME, prefix: TEXT}, {headers: [{name: NAME, prefix: TEXT}]}, " \
-    "{basic: true, user: NAME}, {query: NAME}, {path: true} or {body: NAME, bearer: true}"
+    "{basic: true, user: NAME}, {query: NAME}, {path: true}, {body: NAME, bearer: true}, {oauth2: {...}} or {gcp: true}"
 #define BEARER "{host: a.example, credential: c, inject: {bearer: true}"
 
 TEST(targets)
@@ -18,7 +18,7 @@ TEST(targets)
         ROUTE("{host: a.example, bogus: 1}"),
         AT(19,
            ".bogus: unknown key; known here: provider, host, name, credential, port, scheme, methods, "
-           "paths, inject, action, placeholder, insecure, upstream, env, shape, headers, places, pass, kubernetes, websocket"));
+           "paths, inject, action, placeholder, insecure, upstream, env, shape, headers, places, pass, kubernetes, websocket, tokenUpstream"));
     CHECK_ERRORS(ROUTE("{host: API.Example.com}"),
                  AT(8, ".host: not in canonical form: write \"api.example.com\""));
     CHECK_ERRORS(ROUTE("{host: a.example, provider: xai, credential: c}"),
@@ -26,7 +26,7 @@ TEST(targets)
     CHECK_ERRORS(
         ROUTE("{provider: acme, credential: c}"),
         AT(12,
-           ".provider: unknown provider; known are openai, anthropic, google, xai, openrouter, mistral, groq, deepseek, together, fireworks, cohere, perplexity, huggingface, huggingface-hub, nvidia, ollama-cloud, azure-openai, github, github-git, gitlab, slack, slack-app, discord, telegram, brave, tavily, npm, pypi, kubernetes-workspace: else write a host"));
+           ".provider: unknown provider; known are openai, anthropic, google, vertex, xai, openrouter, mistral, groq, deepseek, together, fireworks, cohere, perplexity, huggingface, huggingface-hub, nvidia, ollama-cloud, azure-openai, github, github-git, gitlab, slack, slack-app, discord, telegram, brave, tavily, npm, pypi, kubernetes-workspace: else write a host"));
     CHECK_ERRORS(ROUTE("{host: a.example, name: A}"),
                  AT(25, ".name: not a name: 1 to 40 of a-z, 0-9 and \"-\", no \"-\" at an end"));
     CHECK_ERRORS(ROUTE("x"), AT(1, ": should be a map, not a single value"));

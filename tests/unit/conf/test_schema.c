@@ -142,30 +142,42 @@ TEST(keys_are_the_same)
 /* The forms of inject are objects for the schema and one list of keys for the loader. */
 TEST(injections_are_the_same)
 {
-    const char *words[16];
+    const char *words[32];
     size_t count = 0;
-    char got[128];
+    char got[256];
     if (!schema_ready()) {
         return;
     }
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 9; i++) {
         char path[96];
         (void)snprintf(path, sizeof(path), "$defs/route/properties/inject/oneOf/%d/properties", i);
         const struct conf_node *map = at(path);
-        for (const struct conf_node *node = map != NULL ? map->first : NULL; node != NULL && count < 16;
+        for (const struct conf_node *node = map != NULL ? map->first : NULL; node != NULL && count < 32;
              node = node->next) {
             words[count++] = node->key;
         }
     }
     join_sorted(words, count, got, sizeof(got));
-    CHECK_EQ_STR(got, "basic bearer bearer body header header headers path prefix prefix query user ");
+    CHECK_EQ_STR(
+        got,
+        "basic bearer bearer body gcp header header header header headers oauth2 path prefix prefix prefix prefix "
+        "query user ");
     CHECK_ERRORS(HEAD "{host: a.example, credential: c, inject: {zzz: 1}}" TAIL,
                  "t.yaml:5:43: spec.routes[0].inject.zzz: unknown key; known here: bearer, header, prefix, "
-                 "headers, basic, user, query, path, body\n");
+                 "headers, basic, user, query, path, body, oauth2, gcp\n");
     check_keys("$defs/names", START "spec: {routes: [{host: a.example, pass: {zzz: 1}}]}}");
     check_keys("$defs/names", START "spec: {routes: [{host: a.example, places: {zzz: 1}}]}}");
     check_keys("$defs/route/properties/inject/oneOf/2/properties/headers/items",
                START "spec: {routes: [{host: a.example, credential: c, inject: {headers: [{zzz: 1}]}}]}}");
+    check_keys("$defs/route/properties/inject/oneOf/7",
+               START "spec: {routes: [{host: a.example, credential: c, inject: {oauth2: {}, zzz: 1}}]}}");
+    check_keys("$defs/route/properties/inject/oneOf/7/properties/oauth2",
+               START "spec: {routes: [{host: a.example, credential: c, inject: {oauth2: {zzz: 1}}}]}}");
+    check_keys("$defs/route/properties/inject/oneOf/8/properties/gcp/oneOf/1",
+               START "spec: {routes: [{host: a.example, credential: c, inject: {gcp: {zzz: 1}}}]}}");
+    check_keys("$defs/route/properties/tokenUpstream",
+               START "spec: {routes: [{host: a.example, credential: c, inject: {gcp: true}, "
+                     "tokenUpstream: {zzz: 1}}]}}");
 }
 
 TEST(providers_are_the_same)

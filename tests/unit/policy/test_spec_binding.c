@@ -53,6 +53,54 @@ TEST(what_stands_behind_the_name)
     spec_free(spec);
 }
 
+TEST(tokens)
+{
+    struct spec *spec = make_spec("alice");
+    make_credential(spec, "k", NULL, NULL);
+    struct spec_route *route = make_route(spec, "a", "https://api.example:443", "GET", "");
+    make_token(route, "k", SPEC_GRANT_CLIENT, "login.example");
+    binding_is(spec, "k", "api.example:443 token\nlogin.example:443 token-endpoint");
+    CHECK_EQ_INT(spec_credential_grant(spec, SPAN_LIT("k")), SPEC_GRANT_CLIENT);
+    CHECK_EQ_INT(spec_credential_grant(spec, SPAN_LIT("l")), SPEC_GRANT_NONE);
+    route->token.grant = SPEC_GRANT_REFRESH;
+    route->token.address = make_text("10.0.0.1");
+    route->token.ca = make_text("PEM");
+    route->upstream_ca = make_text("PEM");
+    binding_is(spec, "k",
+               "api.example:443 own-ca token\n"
+               "login.example:443 via 10.0.0.1:443 own-ca token-endpoint rotates");
+    spec_free(spec);
+}
+
+/* What was set for tokens does not go anywhere itself but to its endpoint; and the other way round. */
+TEST(a_token_is_not_the_credential)
+{
+    struct spec *spec = make_spec("alice");
+    struct spec_route *route = make_route(spec, "a", "https://api.example:443", "GET", "");
+    const struct span api = SPAN_LIT("api.example");
+    make_token(route, "k", SPEC_GRANT_REFRESH, "login.example");
+    struct span bound = SPAN_LIT("api.example:443 token\nlogin.example:443 token-endpoint rotates");
+    CHECK(spec_binding_allows_route(bound, route, api));
+    CHECK(spec_binding_allows_token(bound, route));
+    CHECK(spec_binding_rotates(bound));
+    CHECK(!spec_binding_allows_route(bound, route, SPAN_LIT("login.example")));
+    CHECK(!spec_binding_rotates(SPAN_LIT("api.example:443 token\nlogin.example:443 token-endpoint")));
+    CHECK(!spec_binding_rotates(SPAN_LIT("api.example:443")));
+    CHECK(!spec_binding_allows_token(SPAN_LIT("api.example:443 token\nlogin.example:443 token-endpoint"),
+                                     route));
+    CHECK(!spec_binding_allows_token(SPAN_LIT("login.example:443"), route));
+    CHECK(!spec_binding_allows_token(SPAN_LIT("login.example:443 token"), route));
+    CHECK(!spec_binding_allows_route(SPAN_LIT("api.example:443"), route, api));
+    route->token.port = 8443;
+    CHECK(!spec_binding_allows_token(bound, route));
+    route->token.port = 443;
+    route->token.address = make_text("10.0.0.1");
+    CHECK(!spec_binding_allows_token(bound, route));
+    route->token.grant = SPEC_GRANT_NONE;
+    CHECK(!spec_binding_allows_route(bound, route, api));
+    spec_free(spec);
+}
+
 TEST(covers)
 {
     static const struct {

@@ -173,6 +173,48 @@ TEST(what_each_way_of_injecting_needs)
     EXPECT(false, r[PATH].inject = SPEC_INJECT_NONE; set(&r[PATH].credential, NULL));
 }
 
+#define TOKEN r[9].token
+
+TEST(tokens)
+{
+    EXPECT(true, r[9].inject = SPEC_INJECT_HEADER);
+    EXPECT(true, set(&TOKEN.client_id, NULL));
+    EXPECT(true, set(&TOKEN.scope, NULL));
+    EXPECT(true, set(&TOKEN.audience, NULL));
+    EXPECT(true, set(&TOKEN.subject, NULL));
+    EXPECT(true, set(&TOKEN.address, NULL));
+    EXPECT(true, set(&TOKEN.ca, NULL));
+    EXPECT(true, set(&TOKEN.host, "192.0.2.7"));
+    EXPECT(true, set_long(&TOKEN.client_id, SPEC_CLAIM_MAX));
+    EXPECT(false, set_long(&TOKEN.client_id, SPEC_CLAIM_MAX + 1));
+    EXPECT(false, TOKEN.grant = SPEC_GRANT_NONE);
+    EXPECT(false, TOKEN.grant = SPEC_GRANT__COUNT);
+    EXPECT(false, set(&TOKEN.host, NULL));
+    EXPECT(false, set(&TOKEN.host, "*.example.com"));
+    EXPECT(false, set(&TOKEN.host, "Login.example.com"));
+    EXPECT(false, TOKEN.port = 0);
+    EXPECT(false, set(&TOKEN.path, NULL));
+    EXPECT(false, set(&TOKEN.path, "token"));
+    EXPECT(false, set(&TOKEN.path, "/a/../token"));
+    EXPECT(false, set(&TOKEN.path, "/token?x=1"));
+    EXPECT(false, set(&TOKEN.path, "/token#"));
+    EXPECT(false, set(&TOKEN.client_id, ""));
+    EXPECT(false, set(&TOKEN.client_id, " x"));
+    EXPECT(false, set(&TOKEN.client_id, "x "));
+    EXPECT(false, set(&TOKEN.client_id, "x\r\ny"));
+    EXPECT(false, set(&TOKEN.audience, "x\n"));
+    EXPECT(false, set(&TOKEN.subject, ""));
+    EXPECT(false, set(&TOKEN.scope, ""));
+    EXPECT(false, set(&TOKEN.scope, "a  b"));
+    EXPECT(false, set(&TOKEN.scope, "a "));
+    EXPECT(false, set(&TOKEN.scope, "a\\b"));
+    EXPECT(false, set_long(&TOKEN.scope, SPEC_SCOPE_MAX + 1));
+    EXPECT(false, set(&TOKEN.address, "login.example.com"));
+    EXPECT(false, set_long(&TOKEN.ca, SPEC_CA_MAX + 1));
+    EXPECT(false, r[6].token.grant = SPEC_GRANT_CLIENT);
+    EXPECT(false, set(&r[0].token.scope, "a"));
+}
+
 TEST(extra_headers_and_lists)
 {
     EXPECT(false, set(&r[HEADER].extras[0].name, "X-Api-Key"));

@@ -65,6 +65,19 @@ static void same_route(const struct spec_route *a, const struct spec_route *b)
     CHECK_EQ_STR(a->upstream_address, b->upstream_address);
     CHECK_EQ_UINT(a->upstream_port, b->upstream_port);
     CHECK_EQ_STR(a->upstream_ca, b->upstream_ca);
+    CHECK_EQ_INT(a->token.grant, b->token.grant);
+    CHECK_EQ_STR(a->token.host, b->token.host);
+    CHECK_EQ_UINT(a->token.port, b->token.port);
+    CHECK_EQ_STR(a->token.path, b->token.path);
+    CHECK_EQ_STR(a->token.client_id, b->token.client_id);
+    CHECK_EQ_STR(a->token.scope, b->token.scope);
+    CHECK_EQ_STR(a->token.audience, b->token.audience);
+    CHECK_EQ_STR(a->token.subject, b->token.subject);
+    CHECK_EQ_INT(a->token.client_in_body, b->token.client_in_body);
+    CHECK_EQ_INT(a->token.answers, b->token.answers);
+    CHECK_EQ_STR(a->token.address, b->token.address);
+    CHECK_EQ_UINT(a->token.address_port, b->token.address_port);
+    CHECK_EQ_STR(a->token.ca, b->token.ca);
 }
 
 static void same_spec(const struct spec *a, const struct spec *b)
