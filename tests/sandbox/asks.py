@@ -1,0 +1,480 @@
+"""What a compromised role tries with the channels that it has: messages that no honest role would send.
+
+Each first does what the role may do, which must succeed: so the channel was there, and the same way of asking works. Then it
+tries more, and looks at what came back to it and at what reached the providers.
+"""
+
+import base64
+import contextlib
+import os
+import shutil
+import sqlite3
+import struct
+import subprocess
+import tempfile
+import urllib.parse
+
+import messages
+from inside import Killed, Refused
+from stage import KEYS, OPENAI, ROLES, SECRETS
+
+ALICE, BOB, BOBS_KEY = SECRETS[("alice", "openai")], SECRETS[("bob", "openai")], SECRETS[("bob", "keys")]
+SOCK_STREAM, AF_UNIX = 1, 1
+LIFE_FD = 3
+SIGKILL = 9
+ASKS = []
+
+
+def ask(role, tries, gets):
+    """For the table: who, what it tries, what comes of it."""
+
+    def add(function):
+        ASKS.append((role, tries, gets, function))
+        return function
+
+    return add
+
+
+def equal(what, got, expected):
+    assert got == expected, f"{what} is {got!r}, expected {expected!r}"
+
+
+def forms(secret):
+    """How a credential looks in what an attacker might be given."""
+    raw = secret.encode()
+    for prefix in range(3):  # its place in the base64 of something longer
+        whole = base64.b64encode(bytes(prefix) + raw)
+        yield whole[4 if prefix else 0 : -4]
+    yield from (raw, raw.hex().encode(), raw.hex().upper().encode(), raw[::-1], raw.decode().encode("utf-16-le"),
+                urllib.parse.quote(secret, safe="").encode(), b"".join(b"\\u%04x" % c for c in raw))
+
+
+def has_secret(data):
+    return next((s for s in SECRETS.values() for f in forms(s) if f in data), None)
+
+
+def nothing_in(what, data):
+    assert has_secret(data) is None, f"{what} has {has_secret(data)}"
+
+
+def is_refused(me, peer, message, **fields):
+    """The peer ends the channel rather than answer."""
+    try:
+        name, answer = me.ask(peer, message, **fields)
+    except Refused:
+        return
+    raise AssertionError(f"the {peer} answered {message} with {name} {answer}")
+
+
+def fresh(stage, role, tenant="alice"):
+    """A role whose channels are all there: what refuses something ends the channel on which it came."""
+    stage.restart()
+    return stage.inside(role, tenant)
+
+
+def refuses_all(stage, role, peer, tries):
+    for message, fields in tries:
+        me = fresh(stage, role)
+        is_refused(me, peer, message, **fields)
+        me.release()
+        stage.works("bob")  # the others go on with the peer
+
+
+# ---- gate ----
+
+
+@ask("gate", "asks the vault for its tenant's credential, a sealed row, a CA key", "the vault ends the channel")
+def gate_asks_the_vault_for_more(stage):
+    refuses_all(stage, "gate", "vault", [("UNSEAL", {"credential": "openai"}),
+                                         ("SEALED_GET", {"tenant_id": 1, "credential": "openai"}), ("CA_GET", {"tenant_id": 1}),
+                                         ("SEAL_KEY_GET", {"version": 1})])
+
+
+@ask("gate", "wants a certificate for a host that only another tenant's routes name",
+     "one that says no for an hour, signed by its own tenant's CA, which nobody else trusts")
+def gate_wants_a_leaf_of_another_tenant(stage):
+    other = fresh(stage, "gate", "bob")
+    key = public_key()
+    _, theirs = other.ask("vault", "LEAF_SIGN", host="keys.example.com", public_key=key)
+    equal("bob's own leaf", (theirs["code"], theirs["denial"]), (0, 0))
+    other.release()
+    me = stage.inside("gate")
+    _, own = me.ask("vault", "LEAF_SIGN", host="api.openai.com", public_key=key)
+    equal("the leaf for an own host", (own["code"], own["denial"]), (0, 0))
+    _, foreign = me.ask("vault", "LEAF_SIGN", host="keys.example.com", public_key=key)
+    equal("the leaf for another's host", (foreign["code"], foreign["denial"]), (0, 1))
+    equal("its CA", foreign["ca"], own["ca"])
+    assert foreign["ca"] != theirs["ca"], "two tenants have one CA"
+    me.release()
+
+
+def public_key():
+    """A P-256 key as the gate sends it, by the openssl command."""
+    key = subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"], capture_output=True,
+                         check=True).stdout
+    return subprocess.run(["openssl", "pkey", "-pubout", "-outform", "DER"], input=key, capture_output=True, check=True).stdout
+
+
+class Stream:
+    """A stream of requests from a compromised gate to its egress."""
+
+    def __init__(self, me):
+        self.me = me
+        pair = bytes(8)
+        me.must("socketpair", AF_UNIX, SOCK_STREAM, 0, pair)
+        self.fd, other = struct.unpack("=ii", me.memory.get(me.scratch, 8))
+        me.send(me.channel("egress"), "CONNECTION", pass_fd=other, serial=1)
+        me.must("close", other)
+
+    def request(self, fields=(), body=b"", end=True, **more):
+        """(status, header fields, body, all bytes) of the answer; status 0 when the stream was ended instead."""
+        request = {"scheme": 0, "host": "api.openai.com", "port": 443, "method": "GET", "path": "/v1/models",
+                   "fields": messages.header_fields(list(fields)), **more}
+        raw, status, answer = b"", 0, b""
+        got = []
+        try:
+            self.me.send(self.fd, "REQUEST", **request)
+            if body:
+                self.me.send(self.fd, "REQUEST_BODY", data=body)
+            if end:
+                self.me.send(self.fd, "REQUEST_END", total=len(body))
+            while True:
+                name, _, values = self.me.read_frame(self.fd)
+                raw += b"".join(v for v in values.values() if isinstance(v, bytes))
+                if name == "RESPONSE":
+                    status, got = values["status"], messages.read_header_fields(values["fields"])
+                elif name == "RESPONSE_BODY":
+                    answer += values["data"]
+                elif name in ("RESPONSE_END", "RESPONSE_ABORT"):
+                    break
+        except Refused:
+            pass
+        return status, got, answer, raw
+
+    def close(self):
+        self.me.call("close", self.fd)
+
+
+def through_egress(stage, tries):
+    """Each of the tries on a stream of its own, from alice's gate. Yields (name, answer, what the provider saw)."""
+    me = stage.inside("gate")
+    placeholder = stage.environments["alice"]["OPENAI_API_KEY"]
+    stage.provider.take()
+    stream = Stream(me)
+    status, _, _, raw = stream.request([("Authorization", f"Bearer {placeholder}")])
+    stream.close()
+    equal("an honest request", status, 200)
+    equal("what the provider saw", [r.header("Authorization") for r in stage.provider.take()], [[f"Bearer {ALICE}"]])
+    for name, request in tries(placeholder):
+        stream = Stream(me)
+        answer = stream.request(**request)
+        stream.close()
+        nothing_in(f"the answer to {name}", answer[3])
+        yield name, answer, stage.provider.take()
+    me.release()
+    stage.works("alice")
+
+
+@ask("gate", "asks egress to send a request elsewhere: another host, address, port, scheme, method, path", "egress refuses by its own routes")
+def gate_sends_elsewhere(stage):
+    def tries(placeholder):
+        login = [("Authorization", f"Bearer {placeholder}")]
+        for name, change in [
+            ("another host", {"host": "evil-openai.co"}), ("the name in capitals", {"host": "API.openai.com"}),
+            ("the name with a dot", {"host": "api.openai.com."}), ("an address", {"host": "127.0.0.1"}),
+            ("two hosts", {"host": "api.openai.com@evil-openai.co"}), ("a host with a port", {"host": "api.openai.com:8443"}),
+            ("another port", {"port": 8443}), ("port 0", {"port": 0}), ("plain http", {"scheme": 1}),
+            ("plain http on 80", {"scheme": 1, "port": 80}), ("a scheme that is none", {"scheme": 9}),
+            ("TRACE", {"method": "TRACE"}), ("CONNECT", {"method": "CONNECT"}), ("a method with a blank", {"method": "GET /"}),
+            ("another path", {"path": "/dashboard/billing"}), ("a path upwards", {"path": "/v1/../dashboard"}),
+            ("a path in disguise", {"path": "/v1/%2e%2e/dashboard"}), ("a path with a query in it", {"path": "/v1/models?x"}),
+            ("a path with a line end", {"path": "/v1/models HTTP/1.1\r\nX: y"}), ("no path", {"path": ""}),
+            ("a query that is none", {"has_query": 0, "query": "x"}),
+            ("a query with a line end", {"has_query": 1, "query": "x HTTP/1.1\r\nHost: evil-openai.co"}),
+            ("a body length that is none", {"framing": 7}),
+        ]:
+            yield name, {"fields": login, **change}
+
+    for name, answer, seen in through_egress(stage, tries):
+        assert not seen, f"{name} reached the provider: {[r.head for r in seen]}"
+        assert answer[0] == 0 or answer[0] >= 400, f"{name} was answered {answer[0]}"
+
+
+@ask("gate", "puts the placeholder into another field, or fields that would change the request",
+     "egress refuses; what it sends has the credential in its one place and one head")
+def gate_changes_the_request(stage):
+    def tries(placeholder):
+        for name, fields in [
+            ("another field", [("X-Note", placeholder)]), ("a field of another injector", [("X-Api-Key", placeholder)]),
+            ("a cookie", [("Cookie", f"k={placeholder}")]), ("two of them", [("Authorization", f"Bearer {placeholder}")] * 2),
+            ("a part of a field", [("Authorization", f"Bearer x{placeholder}")]),
+            ("a credential of its own", [("Authorization", "Bearer sk-of-the-attacker")]),
+            ("a line end in a value", [("X-Note", f"a\r\nX-Other: {placeholder}")]),
+            ("a line end in a name", [("X\r\nY", "z")]), ("a name with a colon", [("X: y", "z")]), ("a name that is none", [("", "z")]),
+        ]:
+            yield name, {"fields": fields}
+        yield "the query", {"has_query": 1, "query": f"key={placeholder}"}
+        yield "the path", {"path": f"/v1/{placeholder}"}
+
+    for name, answer, seen in through_egress(stage, tries):
+        assert not seen, f"{name} reached the provider: {[r.head for r in seen]}"
+        assert answer[0] == 0 or answer[0] >= 400, f"{name} was answered {answer[0]}"
+
+
+@ask("gate", "adds fields of the connection and lies about the length of a body", "the provider sees one request, framed by egress")
+def gate_lies_about_framing(stage):
+    second = b"GET /v1/second HTTP/1.1\r\nHost: api.openai.com\r\n\r\n"
+
+    def tries(placeholder):
+        login = [("Authorization", f"Bearer {placeholder}")]
+        for name, fields in [("a length", [("Content-Length", "0")]), ("a coding", [("Transfer-Encoding", "chunked")]),
+                             ("a host", [("Host", "evil-openai.co")]), ("a proxy", [("Proxy-Authorization", "x")]),
+                             ("a hop", [("Connection", "Authorization"), ("TE", "trailers")])]:
+            yield name, {"fields": login + fields, "method": "POST", "path": "/v1/echo", "body": second, "framing": 2}
+        yield "a body without one", {"fields": login, "body": second, "framing": 0}
+        yield "a longer body", {"fields": login, "method": "POST", "path": "/v1/echo", "framing": 1, "content_length": 4, "body": second}
+
+    for name, answer, seen in through_egress(stage, tries):
+        assert len(seen) <= 1, f"{name} became {len(seen)} requests: {[r.head for r in seen]}"
+        for r in seen:
+            equal(f"Host with {name}", r.header("Host"), ["api.openai.com"])
+            assert r.target != "/v1/second", f"{name} became a second request"
+            equal(f"Authorization with {name}", r.header("Authorization"), [f"Bearer {ALICE}"])
+            assert len(r.header("Content-Length") + r.header("Transfer-Encoding")) <= 1, r.head
+
+
+@ask("gate", "has the provider say the credential back, in every form that it knows", "egress puts the placeholder there, or refuses the answer")
+def gate_has_it_said_back(stage):
+    def tries(placeholder):
+        login = [("Authorization", f"Bearer {placeholder}")]
+        for form in ("raw", "json", "percent", "base64", "base64url", "hex", "basic", "cut", "sse", "header", "name", "gzip"):
+            yield form, {"fields": login, "path": f"/v1/reflect/{form}"}
+        yield "gzip, asked for", {"fields": login + [("Accept-Encoding", "gzip")], "path": "/v1/reflect/gzip"}
+
+    for name, _, seen in through_egress(stage, tries):
+        equal(f"credential that the provider was sent for {name}", [r.header("Authorization") for r in seen], [[f"Bearer {ALICE}"]])
+
+
+@ask("gate", "tells egress to write that a request was allowed", "egress ends the channel")
+def gate_forges_the_audit(stage):
+    me = fresh(stage, "gate")
+    fd = me.channel("egress")
+    fields = {"request_id": b"x" * 12, "method": "GET", "host": "a.example", "port": 443, "path": "/forged"}
+    me.send(fd, "REFUSED", reason=1, **fields)
+    me.send(fd, "REFUSED", reason=0, **fields)
+    try:
+        while True:
+            me.read_frame(fd)
+    except Refused:
+        pass
+    me.release()
+    rows = [row["verdict"] for row in stage.appliance.audit("alice") if row.get("path") == "/forged"]
+    equal("records of what it told", rows, ["denied"])
+
+
+# ---- egress ----
+
+
+@ask("egress", "asks the vault for other credentials: another tenant's, the CA's key, a path", "it gets those of its own channel's tenant and no other")
+def egress_asks_for_other_credentials(stage):
+    me = fresh(stage, "egress")
+    name, own = me.ask("vault", "UNSEAL", credential="openai")
+    equal("its own credential", (name, own["code"], own["value"]), ("CREDENTIAL", 0, ALICE.encode()))
+    for other in ("keys", "@ca", "bob/openai", "../bob/openai", "", "openai\0", "OPENAI"):
+        try:
+            name, answer = me.ask("vault", "UNSEAL", credential=other)
+        except Refused:
+            me.release()
+            me = fresh(stage, "egress")
+            continue
+        assert answer["code"] != 0 and not answer["value"], f"credential {other!r}: {answer}"
+    me.release()
+
+
+@ask("egress", "asks the vault to sign a certificate", "the vault ends the channel")
+def egress_asks_for_a_leaf(stage):
+    refuses_all(stage, "egress", "vault", [("LEAF_SIGN", {"host": "api.openai.com", "public_key": public_key()}),
+                                           ("CA_CERT_GET", {"tenant_id": 1})])
+
+
+@ask("egress", "asks the store for rows, routes and records of others", "it gets its own tenant's routes; else the store ends the channel")
+def egress_asks_the_store(stage):
+    me = fresh(stage, "egress")
+    name, own = me.ask("store", "SPEC_GET", known_generation=0)
+    equal("its routes", (name, own["code"]), ("SPEC", 0))
+    assert b"api.openai.com" in own["spec"] and b"keys.example.com" not in own["spec"], "the routes are not alice's"
+    me.release()
+    refuses_all(stage, "egress", "store", [
+        ("SEALED_GET", {"tenant_id": 2, "credential": "openai"}), ("CA_GET", {"tenant_id": 2}), ("TENANT_GET", {"tenant": "bob"}),
+        ("TENANTS_APPLY", {"tenants": struct.pack(">I", 0)}), ("CREDENTIAL_DELETE", {"tenant": "bob", "credential": "openai"}),
+        ("AUDIT_PAGE", {"tenant": "bob", "limit": 10})])
+
+
+# ---- api ----
+
+
+def row_of(stage, tenant, name):
+    """The sealed box, its binding, its tenant's number and routes, as somebody who has a copy of the files or has seen them go by."""
+    folder = os.path.join(stage.appliance.state, "store")
+    with tempfile.TemporaryDirectory() as copy:
+        for file in os.listdir(folder):
+            if file.startswith("clawbox.db") and not file.endswith("-shm"):
+                shutil.copy(os.path.join(folder, file), copy)
+        with contextlib.closing(sqlite3.connect(os.path.join(copy, "clawbox.db"))) as db:
+            return db.execute("SELECT box, binding, t.id, t.spec FROM credential c JOIN tenant t ON t.id = c.tenant_id WHERE t.name = ?"
+                              " AND c.name = ?", (tenant, name)).fetchone()
+
+
+@ask("api", "reads credentials back: the sealed row, the vault's opening, everything it may ask the store", "no answer has one")
+def api_reads_back(stage):
+    me = fresh(stage, "api")
+    answers = b""
+    for message, fields in [("TENANT_LIST", {"limit": 100}), ("TENANT_GET", {"tenant": "alice"}), ("TENANT_GET", {"tenant": "bob"}),
+                            ("AUDIT_PAGE", {"limit": 1000})]:
+        name, answer = me.ask("store", message, **fields)
+        equal(f"code of {name}", answer["code"], 0)
+        answers += b"".join(v for v in answer.values() if isinstance(v, bytes))
+    name, answer = me.ask("vault", "CA_CERT_GET", tenant_id=1)
+    equal("code of CA_CERT", answer["code"], 0)
+    me.release()
+    nothing_in("what the api can read", answers)
+    assert row_of(stage, "alice", "openai")[0] not in answers, "the api can read a sealed row"
+    refuses_all(stage, "api", "store", [("SEALED_GET", {"tenant_id": 1, "credential": "openai"}), ("CA_GET", {"tenant_id": 1})])
+    refuses_all(stage, "api", "vault", [("UNSEAL", {"credential": "openai"}), ("LEAF_SIGN", {"host": "api.openai.com"})])
+
+
+def apply_spec(me, tenant, yaml, spec):
+    """TENANTS_APPLY of one tenant whose spec no parser has seen."""
+    text = lambda b: struct.pack(">I", len(b)) + b
+    one = text(tenant.encode()) + text(yaml) + text(spec) + struct.pack(">I", 1) + text(b"openai") + text(b"sk-placeholder-0123456789")
+    return me.ask("store", "TENANTS_APPLY", tenants=struct.pack(">I", 1) + one)[1]
+
+
+def repair(stage):
+    """What an administrator would do afterwards."""
+    for tenant, routes in (("alice", OPENAI), ("bob", OPENAI + KEYS)):
+        stage.appliance.apply(stage.tenant(tenant, routes))
+    for (tenant, name), value in SECRETS.items():
+        stage.set(tenant, name, value)
+    for tenant in ("alice", "bob"):
+        stage.environments[tenant] = stage.appliance.environment(tenant)
+        stage.works(tenant)
+
+
+@ask("api", "points the route of a credential at a server of its own, and rewrites the store's copy of what it is bound to",
+     "the store refuses the route; lied to, it takes it, and egress refuses by what is sealed with the credential")
+def api_redirects_a_credential(stage):
+    me = fresh(stage, "api")
+    _, tenant = me.ask("store", "TENANT_GET", tenant="alice")
+    evil = tenant["spec"].replace(b"api.openai.com", b"evil-openai.co")
+    assert evil != tenant["spec"]
+    equal("the same spec again", apply_spec(me, "alice", tenant["yaml"], tenant["spec"])["code"], 0)
+    assert apply_spec(me, "alice", tenant["yaml"], evil)["code"] != 0, "the store took a route that its copy of the binding forbids"
+    box, binding, tenant_id, _ = row_of(stage, "alice", "openai")
+    both = binding + b"\n" + binding.replace(b"api.openai.com", b"evil-openai.co")  # the route that is there still must be covered
+    lie = {"tenant": "alice", "tenant_id": tenant_id, "credential": "openai", "box": box, "binding": both}
+    equal("code of CREDENTIAL_PUT", me.ask("store", "CREDENTIAL_PUT", **lie)[1]["code"], 0)
+    equal("code of the second try", apply_spec(me, "alice", tenant["yaml"], evil)["code"], 0)
+    me.release()
+    stage.provider.take()
+    answer = stage.ask("alice", host="evil-openai.co")
+    equal("what the agent is told", (answer.status, answer.problem().get("reason")), (403, "credential_binding"))
+    equal("requests at the attacker's server", len(stage.provider.take()), 0)
+    repair(stage)
+
+
+@ask("api", "puts a sealed row under another tenant or another name", "it does not open there")
+def api_moves_a_row(stage):
+    me = fresh(stage, "api")
+    box, binding, *_ = row_of(stage, "bob", "openai")
+    tenant_id = row_of(stage, "alice", "openai")[2]
+    moved = {"tenant": "alice", "tenant_id": tenant_id, "credential": "openai", "box": box, "binding": binding}
+    equal("code of CREDENTIAL_PUT", me.ask("store", "CREDENTIAL_PUT", **moved)[1]["code"], 0)
+    me.release()
+    does_not_open(stage)
+    repair(stage)
+
+
+def does_not_open(stage, tenant="alice", host="api.openai.com"):
+    stage.provider.take()
+    answer = stage.ask(tenant, host=host)
+    equal("what the agent is told", (answer.status, answer.problem().get("reason")), (503, "credential_unavailable"))
+    equal("requests at the provider", len(stage.provider.take()), 0)
+
+
+# ---- any role ----
+
+
+@ask("any", "writes noise to the monitor", "the monitor ends it and starts another; everybody else goes on")
+def noise_for_the_monitor(stage):
+    for role in ROLES:
+        me = fresh(stage, role)
+        with contextlib.suppress(Killed):  # before it has heard what came of its call
+            me.write(LIFE_FD, b"\xff" * 64)
+        equal(f"the signal that ended the {role}", stage.ended_by(me), SIGKILL)
+        if me.tenant:
+            stage.works("bob")  # at once: nobody of his was touched
+        for tenant in ("alice", "bob"):
+            stage.recovers(tenant)
+
+
+# ---- store, and whoever has its file ----
+
+
+@ask("store", "hands out another tenant's row, another name's, one of its own making", "the vault opens none of them for that channel")
+def store_hands_out_other_rows(stage):
+    foreign, own_key = row_of(stage, "bob", "openai")[0], row_of(stage, "bob", "keys")[0]
+    own = row_of(stage, "alice", "openai")[0]
+    stage.restart()
+    egress = stage.inside("egress")
+    egress.must("getpid")  # held: it asks the vault only for us
+    me = stage.inside("store")
+    vault, fd = me.channel("vault"), egress.channel("vault")
+    for what, box, opens in [("its own row", own, True), ("another tenant's", foreign, False), ("another name's", own_key, False),
+                             ("nothing", b"", False), ("noise", os.urandom(200), False),
+                             ("a changed one", own[:-1] + bytes([own[-1] ^ 1]), False)]:
+        egress.send(fd, "UNSEAL", 77, credential="openai")
+        while True:
+            name, call, request = me.read_frame(vault)
+            if name == "SEALED_GET":
+                break
+        equal("asked for", (request["tenant_id"], request["credential"]), (row_of(stage, "alice", "openai")[2], b"openai"))
+        me.send(vault, "SEALED", call, code=0, box=box)
+        name, call, answer = egress.read_frame(fd)
+        equal("the answer", (name, call), ("CREDENTIAL", 77))
+        equal(f"{what} opens", answer["code"] == 0, opens)
+        if not opens:
+            equal(f"value of {what}", answer["value"], b"")
+    me.release()
+    egress.release()
+    stage.restart()
+    stage.works("alice")
+
+
+@ask("database", "swaps sealed rows between tenants, names and databases while the server is stopped", "none of them opens")
+def database_is_edited(stage):
+    other_database = type(stage)(stage.listener, None)
+    try:
+        strange = row_of(other_database, "alice", "openai")[0]
+    finally:
+        other_database.close()
+    alices, bobs, keys = (row_of(stage, *which)[0] for which in (("alice", "openai"), ("bob", "openai"), ("bob", "keys")))
+
+    def with_box(tenant, name, box):
+        stage.appliance.stop()
+        stage.listener.forget_all()
+        with contextlib.closing(sqlite3.connect(os.path.join(stage.appliance.state, "store", "clawbox.db"))) as db, db:
+            db.execute("UPDATE credential SET box = ? WHERE name = ? AND tenant_id = (SELECT id FROM tenant WHERE name = ?)",
+                       (box, name, tenant))
+        stage.appliance.start()
+
+    os.environ["CLAWBOX_ATTACKER_SOCKET"] = stage.listener.path
+    for tenant, name, box, host in [("alice", "openai", bobs, "api.openai.com"), ("bob", "openai", alices, "api.openai.com"),
+                                    ("bob", "keys", bobs, "keys.example.com"), ("bob", "openai", keys, "api.openai.com"),
+                                    ("alice", "openai", strange, "api.openai.com")]:
+        before = row_of(stage, tenant, name)[0]
+        with_box(tenant, name, box)
+        does_not_open(stage, tenant, host)
+        with_box(tenant, name, before)
+    stage.works("alice")
+    stage.works("bob")
