@@ -1,7 +1,8 @@
-/* cmd_tenant.c - clawbox tenant: apply, ls, show, rm. */
+/* cmd_tenant.c - clawbox tenant: apply, ls, show, rm. The other verbs are in tenant.h. */
 #include "control.h"
 #include "credential.h"
 #include "table.h"
+#include "tenant.h"
 #include "tenant_file.h"
 
 #include "base/json.h"
@@ -339,7 +340,10 @@ static int tenant_rm(int argc, char **argv)
 
 int cmd_tenant(int argc, char **argv)
 {
-    static const struct cmd_verb verbs[] = {
-        {"apply", tenant_apply}, {"ls", tenant_ls}, {"show", tenant_show}, {"rm", tenant_rm}};
+    static const struct cmd_verb verbs[] = {{"apply", tenant_apply},
+                                            {"ls", tenant_ls},
+                                            {"show", tenant_show},
+                                            {"rm", tenant_rm},
+                                            {"test", tenant_test}};
     return cmd_verb_run(verbs, sizeof(verbs) / sizeof(verbs[0]), argc, argv);
 }

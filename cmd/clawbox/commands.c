@@ -39,6 +39,7 @@ static const char help_tenant[] =
     "       clawbox tenant ls [--json]\n"
     "       clawbox tenant show NAME [--yaml | --json]\n"
     "       clawbox tenant rm NAME [--yes]\n"
+    "       clawbox tenant test -f FILE -t TESTS [-t TESTS ...] [--json]\n"
     "\n"
     "A tenant is one person's assistant: its routes, credentials, placeholders and records.\n"
     "\n"
@@ -46,14 +47,18 @@ static const char help_tenant[] =
     "  ls      lists them\n"
     "  show    its routes, and its credentials with the hosts that they may go to\n"
     "  rm      removes one with its credentials; the audit keeps its records\n"
+    "  test    asks the tenants of a file what they make of the requests in other files, without a server\n"
+    "          (schema/policy-test.schema.json); exit code 1 when something is not as expected\n"
     "\n"
     "options:\n"
     "  -f, --file FILE the tenant file, \"-\" for standard input; a caFile in it is relative to the file's directory\n"
+    "  -t, --tests FILE  requests, and whether they are to be allowed\n"
     "  --yaml          the tenant file as it was applied\n"
     "  --json          JSON instead of a table\n"
     "  --yes           do not ask\n" STATE_HELP "\n"
     "example:\n"
-    "  clawbox tenant apply -f alice.yaml\n";
+    "  clawbox tenant apply -f alice.yaml\n"
+    "  clawbox tenant test -f alice.yaml -t alice-tests.yaml\n";
 
 static const char help_credential[] =
     "usage: clawbox credential set TENANT CREDENTIAL [--from-file FILE [--follow]] [--json]\n"
@@ -141,7 +146,7 @@ static const char help_help[] = "usage: clawbox help [COMMAND]\n"
 const struct command cmd_table[] = {
     {"serve", "runs the appliance", help_serve, cmd_serve},
     {"demo", "the whole story on this machine, without any key or network", help_demo, cmd_demo},
-    {"tenant", "tenants: apply, ls, show, rm", help_tenant, cmd_tenant},
+    {"tenant", "tenants: apply, ls, show, rm, test", help_tenant, cmd_tenant},
     {"credential", "credentials of a tenant: set, ls, rm", help_credential, cmd_credential},
     {"env", "what a tenant's agent needs in its environment", help_env, cmd_env},
     {"explain", "what would become of a request, and why; no traffic", help_explain, cmd_explain},

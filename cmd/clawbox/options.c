@@ -165,8 +165,8 @@ int cmd_verb_run(const struct cmd_verb *verbs, size_t count, int argc, char **ar
         (void)fputs(cmd_find(command)->help, stdout);
         return CMD_DONE;
     }
-    const char *names[8];
-    char list[128] = "";
+    const char *names[16];
+    char list[256] = "";
     for (size_t i = 0; i < count && i < sizeof(names) / sizeof(names[0]); i++) {
         if (argc >= 2 && strcmp(argv[1], verbs[i].name) == 0) {
             return verbs[i].run(argc - 1, argv + 1);

@@ -1,4 +1,4 @@
-"""clawbox explain."""
+"""clawbox explain and clawbox tenant test."""
 
 import json
 
@@ -64,3 +64,64 @@ def explain_says_what_is_wrong_with_the_question(world):
     # What stands in the URL must not steer a terminal.
     done = world.ok("explain", "-f", path, "alice", "GET", "https://api.openai.com/\x1b[2J")
     absent("standard output", done.out, "\x1b")
+
+
+TESTS = """apiVersion: clawbox/v1
+kind: PolicyTest
+spec:
+  tenant: alice
+  tests:
+    - request: POST https://api.openai.com/v1/chat/completions
+      expect: allow
+      route: openai
+    - name: files stay where they are
+      request: DELETE https://api.openai.com/v1/files/x
+      expect: deny
+      reason: route_denies
+    - name: somebody's own key
+      request: {url: "https://api.openai.com/v1/models", headers: {Authorization: Bearer sk-own}}
+      expect: deny
+      reason: foreign_credential
+---
+apiVersion: clawbox/v1
+kind: PolicyTest
+spec: {tenant: bob, tests: [{request: GET https://b.example.com/x, expect: allow}]}
+"""
+
+
+@case
+def tenant_test_passes_and_fails_with_a_place(world):
+    world.file("ca.pem", PEM)
+    path = world.file("alice.yaml", FILE)
+    tests = world.file("tests.yaml", TESTS)
+    done = world.ok("tenant", "test", "-f", path, "-t", tests)
+    equal("standard output", (done.out, done.err), ("4 passed, 0 failed\n", ""))
+    weaker = world.file("weaker.yaml", FILE.replace("action: deny, paths: [/v1/files/**]", "paths: [/v1/files/**], methods: [DELETE]"))
+    done = world.run("tenant", "test", "-f", weaker, "-t", tests)
+    equal("status", done.status, 1)
+    equal("standard output", done.out,
+          f"{tests}:9:7: files stay where they are: expected deny (route_denies), but it is allowed (route) by route no-files\n"
+          "3 passed, 1 failed\n")
+    done = world.run("tenant", "test", "-f", weaker, "-t", tests, "--json")
+    equal("status", done.status, 1)
+    answer = json.loads(done.out)
+    equal("counts", (answer["passed"], answer["failed"], len(answer["tests"])), (3, 1, 4))
+    bad = [t for t in answer["tests"] if not t["passed"]][0]
+    equal("the failed one", (bad["file"], bad["line"], bad["name"], bad["verdict"], bad["reason"], bad["route"]),
+          (tests, 9, "files stay where they are", "allowed", "route", "no-files"))
+    absent("the results", done.out, "sk-own")
+
+
+@case
+def tenant_test_refuses_what_it_cannot_ask(world):
+    world.file("ca.pem", PEM)
+    path = world.file("alice.yaml", FILE)
+    tests = world.file("tests.yaml", TESTS.replace("expect: allow\n", "expect: perhaps\n"))
+    contains("a word", world.fails(1, "tenant", "test", "-f", path, "-t", tests).err,
+             f"{tests}:7:15: spec.tests[0].expect: should be allow or deny", "not a valid file of policy tests")
+    tests = world.file("tests.yaml", TESTS.replace("tenant: bob, ", ""))
+    contains("no tenant", world.fails(1, "tenant", "test", "-f", path, "-t", tests).err, "has 2 tenants: say in the tests")
+    tests = world.file("tests.yaml", TESTS.replace("tenant: bob", "tenant: carol"))
+    contains("a strange tenant", world.fails(1, "tenant", "test", "-f", path, "-t", tests).err, 'has no tenant "carol"')
+    contains("no tests", world.fails(2, "tenant", "test", "-f", path).err, "which file?")
+    contains("no file", world.fails(1, "tenant", "test", "-f", path, "-t", world.home + "/x").err, "No such file")

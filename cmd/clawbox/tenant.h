@@ -1,0 +1,7 @@
+/* tenant.h - the verbs of `clawbox tenant` that have files of their own. */
+#ifndef CB_CLAWBOX_TENANT_H
+#define CB_CLAWBOX_TENANT_H
+
+int tenant_test(int argc, char **argv);
+
+#endif
