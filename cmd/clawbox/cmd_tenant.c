@@ -340,10 +340,8 @@ static int tenant_rm(int argc, char **argv)
 
 int cmd_tenant(int argc, char **argv)
 {
-    static const struct cmd_verb verbs[] = {{"apply", tenant_apply},
-                                            {"ls", tenant_ls},
-                                            {"show", tenant_show},
-                                            {"rm", tenant_rm},
-                                            {"test", tenant_test}};
+    static const struct cmd_verb verbs[] = {{"apply", tenant_apply}, {"ls", tenant_ls},
+                                            {"show", tenant_show},   {"rm", tenant_rm},
+                                            {"test", tenant_test},   {"diff", tenant_diff}};
     return cmd_verb_run(verbs, sizeof(verbs) / sizeof(verbs[0]), argc, argv);
 }

@@ -40,6 +40,7 @@ static const char help_tenant[] =
     "       clawbox tenant show NAME [--yaml | --json]\n"
     "       clawbox tenant rm NAME [--yes]\n"
     "       clawbox tenant test -f FILE -t TESTS [-t TESTS ...] [--json]\n"
+    "       clawbox tenant diff -f FILE [TENANT] [--from OLD] [--json]\n"
     "\n"
     "A tenant is one person's assistant: its routes, credentials, placeholders and records.\n"
     "\n"
@@ -49,16 +50,20 @@ static const char help_tenant[] =
     "  rm      removes one with its credentials; the audit keeps its records\n"
     "  test    asks the tenants of a file what they make of the requests in other files, without a server\n"
     "          (schema/policy-test.schema.json); exit code 1 when something is not as expected\n"
+    "  diff    says in words what applying a file would newly allow and refuse, most dangerous first; exit codes as\n"
+    "          of diff(1): 0 nothing changes, 1 something does, 2 it cannot be said\n"
     "\n"
     "options:\n"
     "  -f, --file FILE the tenant file, \"-\" for standard input; a caFile in it is relative to the file's directory\n"
     "  -t, --tests FILE  requests, and whether they are to be allowed\n"
+    "  --from OLD      compare with the tenants of another file instead of the running server's\n"
     "  --yaml          the tenant file as it was applied\n"
     "  --json          JSON instead of a table\n"
     "  --yes           do not ask\n" STATE_HELP "\n"
     "example:\n"
     "  clawbox tenant apply -f alice.yaml\n"
-    "  clawbox tenant test -f alice.yaml -t alice-tests.yaml\n";
+    "  clawbox tenant test -f alice.yaml -t alice-tests.yaml\n"
+    "  clawbox tenant diff -f alice.yaml\n";
 
 static const char help_credential[] =
     "usage: clawbox credential set TENANT CREDENTIAL [--from-file FILE [--follow]] [--json]\n"
@@ -96,8 +101,8 @@ static const char help_explain[] =
     "usage: clawbox explain TENANT METHOD URL [-H 'Name: value']... [-f FILE] [--json]\n"
     "\n"
     "Says what would become of a request, and sends nothing: the verdict, the route that decides and why, the URL as it\n"
-    "would be sent, what would be put in and taken out. It asks the code that decides in the proxy. Limits and what a\n"
-    "name resolves to are not known without traffic.\n"
+    "would be sent, what would be put in and taken out. It asks the code that decides in the proxy. Limits, what a\n"
+    "body carries and what a name resolves to are not known without traffic.\n"
     "\n"
     "options:\n"
     "  -H, --header 'Name: value'  a header of the request; may be repeated. {placeholder:CREDENTIAL} in it or in\n"
@@ -146,7 +151,7 @@ static const char help_help[] = "usage: clawbox help [COMMAND]\n"
 const struct command cmd_table[] = {
     {"serve", "runs the appliance", help_serve, cmd_serve},
     {"demo", "the whole story on this machine, without any key or network", help_demo, cmd_demo},
-    {"tenant", "tenants: apply, ls, show, rm, test", help_tenant, cmd_tenant},
+    {"tenant", "tenants: apply, ls, show, rm, test, diff", help_tenant, cmd_tenant},
     {"credential", "credentials of a tenant: set, ls, rm", help_credential, cmd_credential},
     {"env", "what a tenant's agent needs in its environment", help_env, cmd_env},
     {"explain", "what would become of a request, and why; no traffic", help_explain, cmd_explain},

@@ -309,7 +309,7 @@ static int exchange_run(struct exchange *x, const struct control_request *reques
     r = x->parser != NULL ? send_request(x, request) : CB_ENOMEM;
     r = r == 0 ? receive(x) : r;
     int status = r < 0 ? fail_exchange(x, r) : r;
-    if (status == CMD_GO && x->problem) {
+    if (status == CMD_GO && x->problem && !(request->absent_is_fine && x->status == 404)) {
         status = fail_problem(x);
     }
     http_parser_free(x->parser);

@@ -16,10 +16,11 @@ struct control_request {
     const char *target;  /* visible ASCII */
     struct span body;    /* JSON; empty: none */
     unsigned timeout_ms; /* how long the server may be silent; 0: CONTROL_TIMEOUT_MS */
+    bool absent_is_fine; /* a 404 is an answer like others, and not spoken about */
 };
 
 struct control_answer {
-    unsigned status; /* 200 to 299 */
+    unsigned status; /* 200 to 299, or 404 when absent_is_fine */
     struct buf body;
     struct conf_tree tree; /* the body, read: of control_read() only */
 };

@@ -38,26 +38,47 @@ static int add_credentials(struct review_policy *policy, const struct conf_node 
     return r;
 }
 
-int policy_from_server(const char *state, const char *tenant, struct review_policy **out)
+static int from_answer(const char *tenant, const struct conf_node *root, struct review_policy **out)
 {
-    char target[128];
     char why[256] = "";
-    struct control_answer answer;
     struct spec *spec = NULL;
-    (void)snprintf(target, sizeof(target), "/v1/tenants/%s/policy", tenant);
-    int status = control_read(state, target, &answer);
-    if (status != CMD_GO) {
-        return status;
-    }
-    int r = decode_spec(control_text(control_answer_root(&answer), "spec"), &spec);
+    int r = decode_spec(control_text(root, "spec"), &spec);
     r = r == 0 ? review_policy_new(spec, out, why, sizeof(why)) : r;
-    if (r == 0 && (r = add_credentials(*out, control_answer_root(&answer))) != 0) {
+    if (r == 0 && (r = add_credentials(*out, root)) != 0) {
         review_policy_free(*out);
+        *out = NULL;
     }
-    control_answer_deinit(&answer);
     return r == 0 ? CMD_GO
                   : cmd_fail_r(r, "the policy of %s cannot be read: is clawbox serve of another version?%s%s",
                                tenant, why[0] != '\0' ? " " : "", why);
+}
+
+static int ask(const char *state, const char *tenant, bool may_be_absent, struct review_policy **out)
+{
+    char target[128];
+    struct control_answer answer;
+    (void)snprintf(target, sizeof(target), "/v1/tenants/%s/policy", tenant);
+    struct control_request request = {.method = "GET", .target = target, .absent_is_fine = may_be_absent};
+    *out = NULL;
+    int status = control_ask(state, &request, &answer);
+    if (status != CMD_GO) {
+        return status;
+    }
+    if (answer.status != 404 && (status = control_answer_read(&answer)) == CMD_GO) {
+        status = from_answer(tenant, control_answer_root(&answer), out);
+    }
+    control_answer_deinit(&answer);
+    return status;
+}
+
+int policy_from_server(const char *state, const char *tenant, struct review_policy **out)
+{
+    return ask(state, tenant, false, out);
+}
+
+int policy_from_server_if_any(const char *state, const char *tenant, struct review_policy **out)
+{
+    return ask(state, tenant, true, out);
 }
 
 int policy_from_tenants(struct conf_tenants *tenants, const char *path, const char *tenant,

@@ -2,6 +2,7 @@
 #ifndef CB_CLAWBOX_TENANT_H
 #define CB_CLAWBOX_TENANT_H
 
+int tenant_diff(int argc, char **argv);
 int tenant_test(int argc, char **argv);
 
 #endif

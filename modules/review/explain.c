@@ -274,6 +274,10 @@ int review_injected(const struct spec_route *route, struct buf *out)
     if (r == 0 && route->inject == SPEC_INJECT_QUERY) {
         r = buf_appendf(out, "query parameter %s=" INJECT_SHOWN "\n", route->parameter);
     }
+    if (r == 0 && route->inject == SPEC_INJECT_BODY) {
+        r = buf_appendf(out, "field %s of a JSON or form body, where the agent writes the placeholder\n",
+                        route->parameter);
+    }
     for (size_t i = 0; r == 0 && route->inject == SPEC_INJECT_PATH && i < route->path_count; i++) {
         r = buf_appendf(out, "path %.*s" INJECT_SHOWN "%s\n", (int)route->path_marks[i], route->paths[i],
                         route->paths[i] + route->path_marks[i] + 1);

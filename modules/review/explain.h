@@ -1,7 +1,7 @@
 /*
  * explain.h - what would become of a request, without sending it: pure, and by the very functions that gate and egress use.
  *
- * What cannot be known without traffic is left out: limits, name resolution, and what the provider says.
+ * What cannot be known without traffic is left out: limits, name resolution, what a body carries, what the provider says.
  */
 #ifndef CB_REVIEW_EXPLAIN_H
 #define CB_REVIEW_EXPLAIN_H

@@ -1,7 +1,8 @@
-"""clawbox explain and clawbox tenant test."""
+"""clawbox explain, clawbox tenant test and clawbox tenant diff."""
 
 import json
 
+from server import problem
 from world import absent, case, contains, equal
 
 FILE = """apiVersion: clawbox/v1
@@ -125,3 +126,45 @@ def tenant_test_refuses_what_it_cannot_ask(world):
     contains("a strange tenant", world.fails(1, "tenant", "test", "-f", path, "-t", tests).err, 'has no tenant "carol"')
     contains("no tests", world.fails(2, "tenant", "test", "-f", path).err, "which file?")
     contains("no file", world.fails(1, "tenant", "test", "-f", path, "-t", world.home + "/x").err, "No such file")
+
+
+OLD = """apiVersion: clawbox/v1
+kind: Tenant
+metadata: {name: alice}
+spec: {routes: [{provider: openai, credential: openai}]}
+"""
+EVIL = OLD.replace("openai}]", "openai}, {name: mine, host: evil.example, inject: {bearer: true}, credential: openai}]")
+
+
+@case
+def tenant_diff_says_the_dangerous_first(world):
+    old, new = world.file("old.yaml", OLD), world.file("new.yaml", EVIL)
+    done = world.run("tenant", "diff", "-f", new, "--from", old)
+    equal("status", done.status, 1)
+    equal("standard output", done.out, """tenant alice
+  a credential goes where it did not go before:
+    credential "openai" goes to evil.example:443
+  newly allowed:
+    mine: GET HEAD POST https://evil.example:443 /**
+""")
+    answer = json.loads(world.run("tenant", "diff", "-f", new, "--from", old, "--json").out)
+    equal("JSON", [(c["effect"], c["route"]) for c in answer["tenants"][0]["changes"]], [("credential", None), ("allows", "mine")])
+    done = world.run("tenant", "diff", "-f", old, "--from", old)
+    equal("no difference", (done.status, done.out), (0, "tenant alice: nothing changes\n"))
+    done = world.run("tenant", "diff", "-f", old, "--from", new, "alice")
+    contains("the other way", done.out, "newly refused:", "stricter settings:", "does not go any more to evil.example:443")
+
+
+@case
+def tenant_diff_knows_new_tenants_and_trouble(world):
+    new = world.file("new.yaml", OLD)
+    server = world.serve(lambda request: problem(404, "There is no tenant"))
+    done = world.run("tenant", "diff", "-f", new)
+    equal("a new one", (done.status, done.err), (1, ""))
+    contains("a new one", done.out, "tenant alice is new", "newly allowed:")
+    equal("what was asked", server.requests[0].target, "/v1/tenants/alice/policy")
+    server.answer = lambda request: problem(503, "The store is not available")
+    contains("no answer", world.fails(2, "tenant", "diff", "-f", new).err, "The store is not available")
+    contains("no file", world.fails(2, "tenant", "diff", "-f", world.home + "/x").err, "No such file")
+    contains("no option", world.fails(2, "tenant", "diff").err, "which file?")
+    contains("another tenant", world.fails(2, "tenant", "diff", "-f", new, "--from", new, "bob").err, 'has no tenant "bob"')
