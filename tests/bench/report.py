@@ -93,6 +93,20 @@ def measure_text(m, medians, names):
             f"{f', `/ {who}` compares {ranked} with that of the best peer' if who else ''}.\n\n{table(rows)}\n")
 
 
+def credential_text(medians):
+    """The same program, the same routes but for the credential."""
+    rows = [["", "with", "without", "with / without"]]
+    for name, title, key, factor in (("requests", "CPU µs of a request", "cpu_us", 1), ("connects", "CPU µs of a new tunnel", "cpu_us", 1),
+                                     ("down", "CPU µs of a MB of an answer", "cpu_us", 1 / MB_OF_A_BODY),
+                                     ("up", "CPU µs of a MB of a request", "cpu_us", 1 / MB_OF_A_BODY),
+                                     ("sse", "p50 µs of an event", "p50_us", 1)):
+        numbers = [medians.get((name, contender), {}).get(key) for contender in ("clawbox", "clawbox, no credential")]
+        if None not in numbers:
+            rows.append([title, *(number(n * factor, 1) for n in numbers), ratio(*numbers)])
+    return ("## What a credential costs\n\nA route that puts one in and searches every answer for it, beside one without. `tests/bench/"
+            f"bench_scan.c` measures the search alone.\n\n{table(rows)}\n")
+
+
 def memory_text(bench):
     memory = {name: {**numbers, "tenant": numbers.get("tenant", numbers["idle"])} for name, numbers in bench.memory.items()}
     columns = [("idle MiB", "idle", 2**20, 1), ("one more tenant MiB", "tenant", 2**20, 2), ("an open stream KiB", "stream", 2**10, 1)]
@@ -157,4 +171,5 @@ def write(bench, seconds):
     if bench.memory:
         parts.append(memory_text(bench))
     parts += [measure_text(m, medians, names) for m in MEASURES]
+    parts.append(credential_text(medians))
     return "\n".join(parts)
