@@ -13,7 +13,7 @@
 #define SERVE_UID_MIN     1000U
 #define SERVE_UID_BASE    400000U
 #define SERVE_UID_MAX     2000000000U
-#define SERVE_WAIVED_MAX  8
+#define SERVE_WAIVED_MAX  16
 #define SERVE_SERVERS_MAX 512
 
 struct serve_options {
@@ -54,14 +54,26 @@ static int serve_log_level(const char *name, enum log_level *out)
     return cmd_wrong_usage("serve", "--log-level %s: it is error, warn, info or debug", name);
 }
 
+static const char *serve_layer_names(void)
+{
+    static char names[256];
+    size_t len = 0;
+    for (unsigned bit = 1; bit <= PRIV_LAYERS_ALL && len < sizeof(names); bit <<= 1) {
+        const char *before = bit == 1 ? "" : (bit << 1) <= PRIV_LAYERS_ALL ? ", " : " and ";
+        int put =
+            snprintf(names + len, sizeof(names) - len, "%s%s", before, priv_layer_name((enum priv_layer)bit));
+        len += put > 0 ? (size_t)put : 0;
+    }
+    return names;
+}
+
 static int serve_waive(const struct serve_options *given, uint32_t *out)
 {
     for (size_t i = 0; i < given->waived_count; i++) {
         enum priv_layer layer = priv_layer_parse(given->waived[i]);
         if (layer == 0) {
-            return cmd_wrong_usage(
-                "serve", "--waive %s: the layers are no_new_privs, dumpable, limits, seccomp and uid",
-                given->waived[i]);
+            return cmd_wrong_usage("serve", "--waive %s: the layers are %s", given->waived[i],
+                                   serve_layer_names());
         }
         *out |= (uint32_t)layer;
     }

@@ -18,9 +18,10 @@ static const char help_serve[] =
     "  --master-key FILE  the vault's key (default: one in the state directory, made at the first start)\n"
     "  --roots FILE       the certificates that providers are checked against (default: the system's)\n"
     "  --dns SERVERS      name servers, with commas between them (default: the system's)\n"
-    "  --uid-base N       as root: the first of the user ids that the roles take (default: 400000)\n"
-    "  --waive LAYER      run although the kernel lacks a layer of the confinement; may be repeated:\n"
-    "                     no_new_privs, dumpable, limits, seccomp, uid\n"
+    "  --uid-base N       as root: the first of the 61,000 user ids that the roles take (default: 400000)\n"
+    "  --waive LAYER      run without a layer of the confinement, because the kernel or a container does not give it;\n"
+    "                     may be repeated: namespaces, root, landlock, seccomp, uid, capabilities, limits, dumpable,\n"
+    "                     no_new_privs. What is waived is said at every start\n"
     "  --log-level LEVEL  error, warn, info or debug (default: info)\n" STATE_HELP "\n"
     "example:\n"
     "  clawbox serve --state ~/clawbox-state\n";

@@ -6,6 +6,7 @@
 #include "gate/gate.h"
 #include "ipc/codec.h"
 #include "ipc/role.h"
+#include "priv/confine.h"
 #include "store/store.h"
 #include "vault/vault.h"
 
@@ -16,11 +17,20 @@
 
 const struct monitor_role clawbox_roles[] = {
     /* The store comes first: the others ask it while they start. */
-    {.role = IPC_ROLE_STORE, .uid_offset = 1, .in_store_directory = true},
-    {.role = IPC_ROLE_VAULT, .uid_offset = 2, .gets_master_key = true},
-    {.role = IPC_ROLE_API, .uid_offset = 3, .gets_control_socket = true},
-    {.role = IPC_ROLE_GATE, .per_tenant = true, .uid_offset = 0, .gets_tenant_listeners = true},
-    {.role = IPC_ROLE_EGRESS, .per_tenant = true, .uid_offset = 1, .gets_roots = true},
+    {.role = IPC_ROLE_STORE, .profile = &store_profile, .uid_offset = 1},
+    {.role = IPC_ROLE_VAULT, .profile = &vault_profile, .uid_offset = 2, .gets_master_key = true},
+    {.role = IPC_ROLE_API, .profile = &api_profile, .uid_offset = 3, .gets_control_socket = true},
+    {.role = IPC_ROLE_GATE,
+     .profile = &gate_profile,
+     .per_tenant = true,
+     .uid_offset = 0,
+     .gets_tenant_listeners = true},
+    {.role = IPC_ROLE_EGRESS,
+     .profile = &egress_profile,
+     .per_tenant = true,
+     .uid_offset = 1,
+     .gets_roots = true,
+     .gets_resolv_conf = true},
 };
 const size_t clawbox_role_count = COUNT(clawbox_roles);
 
@@ -54,6 +64,7 @@ int role_main(const char *name, int argc, char **argv)
         (void)fprintf(stderr, "clawbox: %s is started by `clawbox serve` only\n", name);
         return 2;
     }
+    priv_close_memory();
     for (size_t i = 0; i < COUNT(role_entries); i++) {
         if (strcmp(name + 1, ipc_role_name(role_entries[i].role)) == 0) {
             return role_entries[i].main();

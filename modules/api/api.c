@@ -4,13 +4,17 @@
 #include "api/state.h"
 #include "base/log.h"
 #include "ipc/role.h"
-#include "priv/confine.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const struct priv_profile api_profile = {.needs = PRIV_NEED_ACCEPT, .max_descriptors = 256};
+const struct priv_profile api_profile = {
+    .needs = PRIV_NEED_ACCEPT,
+    .root = PRIV_ROOT_EMPTY,
+    .max_descriptors = 256,
+    .max_memory = (uint64_t)4 << 30, /* API_CONNS_MAX answers of API_ANSWER_MAX take half of it */
+    .max_locked = (uint64_t)64 * 1024};
 
 /* ---- who may connect ---- */
 

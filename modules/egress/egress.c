@@ -5,7 +5,9 @@
  * Answers    its own gate: CONNECTION (a stream of requests), REFUSED (for the audit).
  * Asks       the store for routes and for durable records; the vault for this tenant's credentials.
  * May never  accept a connection, parse a byte that the agent wrote other than length-delimited fields, open a file
- *            after its start, or learn of another tenant.
+ *            or learn of another tenant.
+ * Calls      what every role may (priv/calls.h), socket for TCP and UDP over IPv4 and IPv6, connect, sendto on a connected
+ *            socket, TCP_NODELAY. No listen, no bind, no Unix or raw socket. It alone stays in the server's network.
  */
 #include "egress/egress.h"
 
@@ -13,18 +15,24 @@
 #include "base/log.h"
 #include "egress/state.h"
 #include "ipc/role.h"
-#include "priv/confine.h"
 #include "tls/seal.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#define EGRESS_ROOTS_MAX  ((size_t)4 * 1024 * 1024)
-#define EGRESS_RESOLVE_MS 10000
-#define EGRESS_CONNECT_MS 10000
+#define EGRESS_ROOTS_MAX       ((size_t)4 * 1024 * 1024)
+#define EGRESS_RESOLV_CONF_MAX ((size_t)256 * 1024)
+#define EGRESS_RESOLVE_MS      10000
+#define EGRESS_CONNECT_MS      10000
 
-static const struct priv_profile egress_profile = {.needs = PRIV_NEED_CONNECT, .max_descriptors = 16384};
+const struct priv_profile egress_profile = {
+    .needs = PRIV_NEED_CONNECT | PRIV_NEED_TCP,
+    .network = true,
+    .root = PRIV_ROOT_EMPTY,
+    .max_descriptors = 16384,
+    .max_memory = (uint64_t)4 << 30,   /* as its gate */
+    .max_locked = (uint64_t)64 << 20}; /* a page or more for each credential in use */
 
 /* ---- messages of the peers ---- */
 
@@ -175,34 +183,40 @@ static int on_peer(void *arg, enum ipc_role role, uint64_t tenant_id, struct spa
     return 0;
 }
 
-/* Reads the whole file of root certificates now, because later no file can be read. */
-static int on_file(void *arg, enum ipc_file_kind what, int fd)
+static int read_file(int fd, struct buf *out)
 {
-    struct egress *e = arg;
-    struct buf pem;
-    buf_init(&pem, EGRESS_ROOTS_MAX);
-    int r = what == IPC_FILE_ROOTS ? 0 : CB_EPERM;
-    while (r == 0) {
+    for (;;) {
         uint8_t *to;
-        r = buf_reserve(&pem, 65536, &to);
+        int r = buf_reserve(out, 65536, &to);
         if (r != 0) {
-            break;
+            return r;
         }
         ssize_t got = read(fd, to, 65536);
         if (got > 0) {
-            buf_commit(&pem, (size_t)got);
+            buf_commit(out, (size_t)got);
         } else if (got == 0) {
-            break;
+            return 0;
         } else if (errno != EINTR) {
-            r = -errno;
+            return -errno;
         }
     }
+}
+
+/* The roots and the name servers. Their files are opened by the monitor, because here is no directory to open them in. */
+static int on_file(void *arg, enum ipc_file_kind what, int fd)
+{
+    struct egress *e = arg;
+    struct buf text;
+    buf_init(&text, what == IPC_FILE_ROOTS ? EGRESS_ROOTS_MAX : EGRESS_RESOLV_CONF_MAX);
+    int r = what == IPC_FILE_ROOTS || what == IPC_FILE_RESOLV_CONF ? read_file(fd, &text) : CB_EPERM;
     (void)close(fd);
-    if (r == 0) {
+    if (r == 0 && what == IPC_FILE_ROOTS) {
         size_t skipped = 0;
-        r = tls_roots_new(buf_span(&pem), &e->system_roots, &skipped);
+        r = tls_roots_new(buf_span(&text), &e->system_roots, &skipped);
+    } else if (r == 0) {
+        net_resolvconf_read(buf_span(&text), e->name_servers);
     }
-    buf_deinit(&pem);
+    buf_deinit(&text);
     return r;
 }
 
@@ -212,6 +226,9 @@ static int on_go(void *arg, uint32_t waived)
     e->loop = ipc_role()->loop;
     pool_init(e);
     const char *servers = ipc_role()->dns_servers;
+    if (servers[0] == '\0') {
+        servers = e->name_servers;
+    }
     struct net_dialer_options options = {.servers = servers[0] != '\0' ? servers : NULL,
                                          .resolve_timeout_ms = EGRESS_RESOLVE_MS,
                                          .connect_timeout_ms = EGRESS_CONNECT_MS};

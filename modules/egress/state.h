@@ -22,6 +22,7 @@
 #include "inject/scan.h"
 #include "ipc/chan.h"
 #include "net/dial.h"
+#include "net/resolvconf.h"
 #include "policy/table.h"
 #include "tls/session.h"
 
@@ -103,7 +104,8 @@ struct egress {
     struct net_dialer *dialer;
     struct tls_client *tls;
     struct tls_roots *system_roots;
-    struct egress_config *config; /* NULL until the first has come */
+    char name_servers[NET_RESOLVCONF_TEXT]; /* the system's; "": none were said */
+    struct egress_config *config;           /* NULL until the first has come */
     struct limits limits;
     struct kept_outcome *kept;
     size_t kept_count;

@@ -5,19 +5,24 @@
  * Answers    agents: CONNECT, TLS, HTTP/1.1. Nobody else.
  * Asks       the vault to sign leaves (only for this tenant's hosts, or a denial); its egress to carry out requests.
  * May never  hold a credential, open an outgoing connection, open a file, or learn of another tenant.
+ * Calls      what every role may (priv/calls.h), accept on the sockets that it was given, socketpair for each connection, TCP_NODELAY.
+ *            No socket of its own, no network: the agents' sockets belong to the network that the listener was made in.
  */
 #include "gate/gate.h"
 
 #include "base/log.h"
 #include "gate/state.h"
 #include "ipc/role.h"
-#include "priv/confine.h"
 #include "tls/seal.h"
 
 #include <unistd.h>
 
-static const struct priv_profile gate_profile = {.needs = PRIV_NEED_ACCEPT | PRIV_NEED_SOCKETPAIR,
-                                                 .max_descriptors = 16384};
+const struct priv_profile gate_profile = {
+    .needs = PRIV_NEED_ACCEPT | PRIV_NEED_SOCKETPAIR | PRIV_NEED_TCP,
+    .root = PRIV_ROOT_EMPTY,
+    .max_descriptors = 16384,             /* three for each of GATE_AGENTS_MAX */
+    .max_memory = (uint64_t)4 << 30,      /* GATE_AGENTS_MAX with full queues both ways take half of it */
+    .max_locked = (uint64_t)1024 * 1024}; /* one leaf key */
 
 static void gate_accept(struct gate *g, int fd, bool needs_token)
 {

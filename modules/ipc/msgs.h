@@ -43,7 +43,7 @@ enum ipc_kind { IPC_KIND_EVENT, IPC_KIND_REQUEST, IPC_KIND_ANSWER };
 enum { IPC_NO_FD = 0, IPC_FD = 1 };
 
 /* What a descriptor of FILE is, and what a listening socket of LISTENER is for. */
-enum ipc_file_kind { IPC_FILE_MASTER_KEY, IPC_FILE_ROOTS, IPC_FILE__COUNT };
+enum ipc_file_kind { IPC_FILE_MASTER_KEY, IPC_FILE_ROOTS, IPC_FILE_RESOLV_CONF, IPC_FILE__COUNT };
 enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTROL, IPC_LISTENER__COUNT };
 
 #define IPC_NAME_MAX        40

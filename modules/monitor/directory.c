@@ -156,6 +156,22 @@ static int check_master_key(struct monitor *m)
     return make_master_key(path);
 }
 
+/* The root of roles without files, where there are no mount namespaces. Nobody but us could put something there. */
+static int prepare_empty(struct monitor *m)
+{
+    char path[PATH_MAX];
+    int r = make_path(m, "empty", path);
+    if (r != 0 || (r = prepare_one(path, 0555, geteuid(), 0222)) != 0) {
+        return r;
+    }
+    m->empty_fd = open(path, O_DIRECTORY | O_PATH | O_CLOEXEC);
+    if (m->empty_fd < 0) {
+        r = -errno;
+        log_error_r(r, "%s", path);
+    }
+    return r;
+}
+
 int directory_prepare(struct monitor *m)
 {
     char store[PATH_MAX];
@@ -166,8 +182,8 @@ int directory_prepare(struct monitor *m)
     }
     /* Roles with uids of their own must get through, but not see what is in it. */
     uid_t store_uid = geteuid();
-    for (size_t i = 0; m->is_root && i < m->options->role_count; i++) {
-        if (m->options->roles[i].in_store_directory) {
+    for (size_t i = 0; m->has_uids && i < m->options->role_count; i++) {
+        if (m->options->roles[i].profile->root == PRIV_ROOT_DIRECTORY) {
             store_uid = m->options->uid_base + m->options->roles[i].uid_offset;
         }
     }
@@ -182,7 +198,8 @@ int directory_prepare(struct monitor *m)
         log_error_r(r, "%s", store);
         return r;
     }
-    return check_master_key(m);
+    r = m->cage.by_chroot ? prepare_empty(m) : 0;
+    return r == 0 ? check_master_key(m) : r;
 }
 
 int directory_open_master_key(const struct monitor *m)

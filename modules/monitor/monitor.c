@@ -248,16 +248,6 @@ static void raise_descriptors(void)
     }
 }
 
-static void say_waived(uint32_t waived)
-{
-    for (unsigned bit = 1; bit <= PRIV_LAYERS_ALL; bit <<= 1) {
-        if ((waived & bit) != 0) {
-            log_warn("WAIVED: the roles run without the confinement layer %s",
-                     priv_layer_name((enum priv_layer)bit));
-        }
-    }
-}
-
 static int monitor_start(struct monitor *m)
 {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -271,12 +261,15 @@ static int monitor_start(struct monitor *m)
         log_error_r(r, "/proc/self/exe: the program must be able to execute itself");
         return r;
     }
-    if ((r = directory_prepare(m)) != 0 || (r = open_control_socket(m, path)) != 0) {
+    if ((r = surround_prepare(m)) != 0 || (r = directory_prepare(m)) != 0 ||
+        (r = open_control_socket(m, path)) != 0) {
         return r;
     }
-    say_waived(m->options->waived);
     raise_locked_memory();
     raise_descriptors();
+    if ((r = surround_confine_monitor(m)) != 0) {
+        return r;
+    }
     return start_fixed(m);
 }
 
@@ -286,7 +279,9 @@ int monitor_run(const struct monitor_options *options)
                         .exe_fd = -1,
                         .store_dir_fd = -1,
                         .lock_fd = -1,
+                        .empty_fd = -1,
                         .control_fd = -1,
+                        .cage = {.fds = {-1, -1, -1, -1, -1}},
                         .is_root = geteuid() == 0};
     log_init("monitor", options->log_level);
     list_init(&m.tenants);

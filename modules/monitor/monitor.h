@@ -8,15 +8,18 @@
 
 #include "base/log.h"
 #include "ipc/msgs.h"
+#include "priv/confine.h"
 
 /* A kind of process. */
 struct monitor_role {
     enum ipc_role role;
     bool per_tenant;
-    unsigned uid_offset;     /* fixed roles: base + offset; tenants' roles: their slot's base + offset */
-    bool in_store_directory; /* its working directory is the state directory's `store`, which it owns */
+    unsigned uid_offset; /* fixed roles: base + offset; tenants' roles: their slot's base + offset */
+    const struct priv_profile
+        *profile; /* as its own file declares it; PRIV_ROOT_DIRECTORY is the state directory's `store` */
     bool gets_master_key;
     bool gets_roots;
+    bool gets_resolv_conf; /* the system's name servers, where dns_servers names none */
     bool gets_control_socket;
     bool gets_tenant_listeners;
 };
@@ -33,7 +36,7 @@ struct monitor_options {
     const char *roots_path;      /* PEM of the system's roots, or NULL */
     const char *dns_servers;     /* or "" */
     const char *listen_address;  /* of the tenants' TCP listeners */
-    uint32_t waived;             /* confinement layers that may be missing */
+    uint32_t waived;             /* confinement layers that are not put on */
     uint32_t uid_base;           /* first uid of roles, when started as root */
     enum log_level log_level;
     const struct monitor_role *roles;

@@ -2,7 +2,6 @@
 #include "ipc/pair.h"
 #include "ipc/role.h"
 #include "monitor/state.h"
-#include "priv/confine.h"
 #include "priv/drop.h"
 
 #include <errno.h>
@@ -18,9 +17,8 @@
 #define PROCESS_BACKOFF_FIRST_MS 100
 #define PROCESS_BACKOFF_MAX_MS   5000
 #define PROCESS_STEADY_MS        10000 /* who lived this long does not pay for earlier deaths */
-#define PROCESS_TENANT_SLOTS     30000
-#define PROCESS_TENANT_UIDS      1000 /* offset of the first tenant's uid */
-#define PROCESS_WRONG_KEY        3    /* exit status of a vault whose key is another database's */
+#define PROCESS_RESOLV_CONF      "/etc/resolv.conf"
+#define PROCESS_WRONG_KEY        3 /* exit status of a vault whose key is another database's */
 
 static const char *process_name(const struct process *p)
 {
@@ -32,11 +30,8 @@ static const char *process_name(const struct process *p)
 
 static uint32_t process_uid(const struct process *p)
 {
-    uint32_t base = p->monitor->options->uid_base;
-    if (p->tenant != NULL) {
-        base += PROCESS_TENANT_UIDS + (uint32_t)(p->tenant->id % PROCESS_TENANT_SLOTS) * TENANT_ROLES;
-    }
-    return base + p->role->uid_offset;
+    const struct monitor *m = p->monitor;
+    return (p->tenant != NULL ? slot_uid(m, p->tenant) : m->options->uid_base) + p->role->uid_offset;
 }
 
 void process_init(struct process *p, struct monitor *m, const struct monitor_role *role,
@@ -47,47 +42,71 @@ void process_init(struct process *p, struct monitor *m, const struct monitor_rol
 
 /* ---- the child's side of the fork, until it is somebody else ---- */
 
-static void child_fail(const char *what)
+#define CHILD_EXE_FD (IPC_ROLE_LIFE_FD + 1)
+
+static _Noreturn void child_fail(int code, const char *what)
 {
-    log_error_r(-errno, "starting a role: %s", what);
+    log_error_r(code, "starting a role: %s", what);
     _exit(126);
 }
 
-static void child_become(const struct process *p, int life_fd)
+static void child_check(bool ok, const char *what)
 {
-    struct monitor *m = p->monitor;
-    /* The program's descriptor must survive until it is executed, and nothing else but the life channel. */
+    if (!ok) {
+        child_fail(-errno, what);
+    }
+}
+
+/* Its life channel, /dev/null, standard error, and the program until it is executed. Nothing else, whoever opened it. */
+static void child_keep_descriptors(const struct monitor *m, int life_fd, int null)
+{
     int exe = fcntl(m->exe_fd, F_DUPFD_CLOEXEC, 10);
+    child_check(exe >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0, "descriptors");
+    child_check(life_fd == IPC_ROLE_LIFE_FD ? fcntl(life_fd, F_SETFD, 0) == 0
+                                            : dup2(life_fd, IPC_ROLE_LIFE_FD) >= 0,
+                "life channel");
+    child_check(dup3(exe, CHILD_EXE_FD, O_CLOEXEC) >= 0 &&
+                    syscall(SYS_close_range, CHILD_EXE_FD + 1, ~0U, 0U) == 0,
+                "closing descriptors");
+}
+
+/* Namespaces, root directory, uid, capabilities: what a role cannot do itself any more once it has them. */
+static void child_confine(const struct process *p)
+{
+    const struct monitor *m = p->monitor;
+    const struct priv_profile *profile = p->role->profile;
+    const char *what;
+    int r = priv_cage_enter(&m->cage, profile,
+                            profile->root == PRIV_ROOT_DIRECTORY ? m->store_dir_fd : m->empty_fd, &what);
+    if (r != 0) {
+        child_fail(r, what);
+    }
+    if (m->has_uids && (r = priv_drop(process_uid(p))) != 0) {
+        child_fail(r, "becoming a uid of its own (see --uid-base)");
+    }
+    if ((m->options->waived & PRIV_LAYER_CAPABILITIES) == 0 && (r = priv_capabilities_keep(0)) != 0) {
+        child_fail(r, "capabilities");
+    }
+}
+
+static _Noreturn void child_become(const struct process *p, int life_fd)
+{
+    /* Opened before the root is another, closed after it was entered by a descriptor. */
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (exe < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0) {
-        child_fail("descriptors");
-    }
-    if ((p->role->in_store_directory ? fchdir(m->store_dir_fd) : chdir("/")) != 0) {
-        child_fail("working directory");
-    }
-    if (life_fd == IPC_ROLE_LIFE_FD ? fcntl(life_fd, F_SETFD, 0) != 0 : dup2(life_fd, IPC_ROLE_LIFE_FD) < 0) {
-        child_fail("life channel");
-    }
-    if (syscall(SYS_close_range, IPC_ROLE_LIFE_FD + 1, 9U, 0U) != 0 ||
-        syscall(SYS_close_range, (unsigned)exe + 1, ~0U, 0U) != 0) {
-        child_fail("closing descriptors");
-    }
+    child_check(null >= 0, "/dev/null");
+    child_confine(p);
+    child_keep_descriptors(p->monitor, life_fd, null);
     sigset_t none;
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    if (m->is_root && priv_drop(process_uid(p)) != 0) {
-        child_fail("dropping to a uid of its own (see --uid-base)");
-    }
     /* After the change of uid, which clears it. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
-        child_fail("parent death signal");
-    }
+    child_check(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "parent death signal");
     char title[32];
     (void)snprintf(title, sizeof(title), "@%s", ipc_role_name(p->role->role));
     char *const arguments[] = {(char[]){"clawbox"}, title, p->tenant != NULL ? p->tenant->name : NULL, NULL};
     char *const environment[] = {NULL};
-    (void)syscall(SYS_execveat, exe, "", arguments, environment, AT_EMPTY_PATH);
-    child_fail("execute");
+    (void)syscall(SYS_execveat, CHILD_EXE_FD, "", arguments, environment, AT_EMPTY_PATH);
+    child_fail(-errno, "execute");
 }
 
 /* ---- wiring ---- */
@@ -131,6 +150,11 @@ static int duplicate(int fd)
     return copy >= 0 ? copy : -errno;
 }
 
+static int send_resolv_conf(struct process *p, int fd)
+{
+    return ipc_send_file(p->life, 0, &(struct ipc_file){.what = IPC_FILE_RESOLV_CONF}, fd);
+}
+
 static int open_roots(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -150,6 +174,11 @@ static int send_descriptors(struct process *p)
     }
     if (r == 0 && p->role->gets_roots && m->options->roots_path != NULL) {
         r = hand_over(p, open_roots(m->options->roots_path), send_roots);
+    }
+    if (r == 0 && p->role->gets_resolv_conf && m->options->dns_servers[0] == '\0') {
+        int fd = open(PROCESS_RESOLV_CONF, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        r = fd >= 0 ? send_resolv_conf(p, fd)
+                    : 0; /* without it the resolver asks this machine, as every program does */
     }
     if (r == 0 && p->role->gets_control_socket) {
         r = hand_over(p, duplicate(m->control_fd), send_control);
@@ -282,7 +311,7 @@ static int on_message(void *arg, struct ipc_in *in)
     }
     if (r == 0) {
         p->ready = p->was_ready = true;
-        p->layers = ready.layers | (p->monitor->is_root ? PRIV_LAYER_UID : 0);
+        p->layers = (ready.layers & PRIV_LAYERS_OWN) | p->monitor->imposed;
         log_debug("%s is ready", process_name(p));
         monitor_progress(p->monitor);
     }
@@ -399,7 +428,8 @@ static void process_ended(struct process *p, int status)
     p->life = NULL;
     if (m->stop_stage == 0) {
         if (WIFSIGNALED(status)) {
-            log_error("%s was ended by signal %d", process_name(p), WTERMSIG(status));
+            log_error("%s was ended by signal %d%s", process_name(p), WTERMSIG(status),
+                      WTERMSIG(status) == SIGSYS ? " (it made a system call that it may not make)" : "");
         } else {
             log_error("%s ended with status %d", process_name(p), WEXITSTATUS(status));
         }

@@ -5,6 +5,8 @@
  *   process.c    forking, wiring, restarting
  *   tenant.c     listeners, and the pair of processes that the first connection starts
  *   directory.c  the state directory: owner, mode, lock, master key
+ *   surround.c   what the kernel, or a container, lets the confinement be; the monitor's own
+ *   slot.c       the uids of active tenants
  */
 #ifndef CB_MONITOR_STATE_H
 #define CB_MONITOR_STATE_H
@@ -13,11 +15,16 @@
 #include "ipc/chan.h"
 #include "monitor/monitor.h"
 #include "net/loop.h"
+#include "priv/cage.h"
 
 #include <sys/types.h>
 
 #define MONITOR_FIXED_MAX 8
 #define TENANT_ROLES      2
+/* --uid-base is the first of 61,000: the fixed roles', then so many pairs. */
+#define SLOT_COUNT 30000U
+#define SLOT_UIDS  1000U /* offset of the first pair's */
+#define SLOT_NONE  UINT32_MAX
 
 struct monitor;
 struct tenant;
@@ -48,6 +55,7 @@ struct tenant {
     struct list link;
     struct monitor *monitor;
     uint64_t id;
+    uint32_t slot; /* which uids its processes have; SLOT_NONE: none run */
     char name[IPC_NAME_MAX + 1];
     uint16_t port;
     int fds[2]; /* listening: Unix (or -1), TCP */
@@ -67,8 +75,14 @@ struct monitor {
     int exe_fd;
     int store_dir_fd;
     int lock_fd;
+    int empty_fd; /* a directory without anything in it, for roots by chroot; -1: not needed */
     int control_fd;
     bool is_root;
+    bool has_uids; /* roles get uids of their own */
+    struct priv_cage cage;
+    uint32_t imposed;              /* layers that are put around every role before it is executed */
+    uint32_t lacking;              /* layers that are not to be had here */
+    uint8_t slots[SLOT_COUNT / 8]; /* a bit for each that is taken */
     struct process fixed[MONITOR_FIXED_MAX];
     size_t fixed_count;
     struct list tenants;
@@ -85,6 +99,23 @@ struct monitor {
 CB_MUST_USE int directory_prepare(struct monitor *m);
 /* Opens the master key for the vault. A descriptor or a negative error, reported. */
 CB_MUST_USE int directory_open_master_key(const struct monitor *m);
+
+/* ---- surround.c ---- */
+
+/* Finds out which layers are to be had, makes the cage, and says what is missing or waived. An error, reported, when a layer that
+ * was not waived is missing: then nothing may be started. */
+CB_MUST_USE int surround_prepare(struct monitor *m);
+/* The monitor gives up what it does not need any more. */
+CB_MUST_USE int surround_confine_monitor(const struct monitor *m);
+
+/* ---- slot.c ---- */
+
+/* Takes uids that no other active tenant has. CB_ELIMIT when all are taken. */
+CB_MUST_USE int slot_take(struct monitor *m, struct tenant *t);
+/* Both processes of the tenant are gone. */
+void slot_give_back(struct monitor *m, struct tenant *t);
+/* The first uid of a tenant that is active. */
+uint32_t slot_uid(const struct monitor *m, const struct tenant *t);
 
 /* ---- process.c ---- */
 

@@ -99,6 +99,7 @@ static void tenant_end(struct tenant *t)
 static void tenant_rest(struct tenant *t)
 {
     struct monitor *m = t->monitor;
+    slot_give_back(m, t);
     if (t->removed) {
         tenant_free(t);
         return;
@@ -122,7 +123,11 @@ static void tenant_start(struct tenant *t)
     t->state = TENANT_RUNNING;
     t->started_ms = net_loop_now_ms(t->monitor->loop);
     tenant_watch(t, false);
-    for (size_t i = 0; i < TENANT_ROLES; i++) {
+    int r = slot_take(t->monitor, t);
+    if (r != 0) {
+        log_error_r(r, "tenant %s is not started: every uid has an active tenant", t->name);
+    }
+    for (size_t i = 0; r == 0 && i < TENANT_ROLES; i++) {
         if (process_start(&t->processes[i]) != 0) {
             tenant_end(t);
             break;
@@ -206,6 +211,7 @@ static struct tenant *tenant_new(struct monitor *m, uint64_t id, struct span nam
     }
     t->monitor = m;
     t->id = id;
+    t->slot = SLOT_NONE;
     t->fds[0] = t->fds[1] = -1;
     (void)snprintf(t->name, sizeof(t->name), "%.*s", SPAN_ARG(name));
     size_t used = 0;

@@ -1,17 +1,13 @@
-/* seccomp.c - a default-deny filter made from lists of calls; some calls are allowed only with certain arguments. */
+/* seccomp.c - the table of calls.h as a filter program. */
 #include "priv/seccomp.h"
 
-#include "priv/confine.h"
+#include "priv/calls.h"
 
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
@@ -22,44 +18,14 @@
 #error "the filter knows x86-64 and arm64"
 #endif
 
-#define FILTER_MAX     512
-#define FILTER_X32_BIT 0x40000000U /* calls of the x32 interface, which nobody here makes */
+#define FILTER_MAX 1024
+#define FILTER_X32_BIT \
+    0x40000000U /* calls of the x32 interface, which nobody here makes; arm64 has no such numbers */
 
-/* Memory, time, waiting, and descriptors that the role already has. */
-static const int base_calls[] = {
-    SYS_read,           SYS_write,         SYS_readv,
-    SYS_writev,         SYS_close,         SYS_epoll_ctl,
-    SYS_epoll_pwait,    SYS_epoll_create1, SYS_eventfd2,
-    SYS_munmap,         SYS_mremap,        SYS_madvise,
-    SYS_mlock,          SYS_munlock,       SYS_brk,
-    SYS_futex,          SYS_clock_gettime, SYS_clock_nanosleep,
-    SYS_gettimeofday,   SYS_getrandom,     SYS_rt_sigaction,
-    SYS_rt_sigprocmask, SYS_rt_sigreturn,  SYS_sigaltstack,
-    SYS_exit,           SYS_exit_group,    SYS_getpid,
-    SYS_gettid,         SYS_getuid,        SYS_geteuid,
-    SYS_getgid,         SYS_getegid,       SYS_restart_syscall,
-    SYS_recvmsg,        SYS_sendmsg,       SYS_recvfrom,
-    SYS_sendto,         SYS_shutdown,      SYS_getsockopt,
-    SYS_setsockopt,     SYS_getsockname,   SYS_getpeername,
-    SYS_fcntl,          SYS_fstat,         SYS_lseek,
-    SYS_ppoll,          SYS_pipe2,         SYS_dup,
-    SYS_tgkill,         SYS_sched_yield,
-#if defined(SYS_poll)
-    SYS_poll,
+/* Both machines store the low half of an argument first. */
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the filter reads the low halves of arguments where a little-endian machine has them"
 #endif
-#if defined(SYS_epoll_wait)
-    SYS_epoll_wait,
-#endif
-};
-
-/* The store's database lives in files. Nothing of this executes anything. */
-static const int file_calls[] = {
-    SYS_openat,   SYS_newfstatat, SYS_pread64,   SYS_pwrite64,  SYS_ftruncate, SYS_fsync,      SYS_fdatasync,
-    SYS_unlinkat, SYS_fchmod,     SYS_fallocate, SYS_faccessat, SYS_getcwd,    SYS_readlinkat, SYS_fchown,
-#if defined(SYS_open)
-    SYS_open,     SYS_stat,       SYS_lstat,     SYS_access,    SYS_unlink,    SYS_readlink,
-#endif
-};
 
 struct filter {
     struct sock_filter code[FILTER_MAX];
@@ -79,86 +45,91 @@ static void load_field(struct filter *f, size_t offset)
     add(f, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
 }
 
+static void load_number(struct filter *f)
+{
+    load_field(f, offsetof(struct seccomp_data, nr));
+}
+
 static void answer(struct filter *f, uint32_t action)
 {
     add(f, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
 }
 
-static void allow(struct filter *f, int call)
+/* Goes on when the accumulator is `value`, else skips so many instructions. */
+static void unless_skip(struct filter *f, uint32_t value, size_t skip)
 {
-    add(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 1));
+    add(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, (uint8_t)skip));
+}
+
+static size_t condition_len(const struct call_condition *c)
+{
+    return c->mask == UINT32_MAX ? 2 : 3; /* load, and unless all bits count, and; compare */
+}
+
+/* The rule's instructions after the call's number was compared. */
+static size_t rule_len(const struct call_rule *rule)
+{
+    size_t len = 1; /* allow */
+    bool any = false;
+    for (size_t i = 0; i < CALLS_CONDITIONS; i++) {
+        if (rule->conditions[i].mask != 0) {
+            len += condition_len(&rule->conditions[i]);
+            any = true;
+        }
+    }
+    return any ? len + 1 : len; /* the number has to be loaded again for the next rule */
+}
+
+/* Allows the call when every condition holds; else the rules that follow are asked. */
+static void add_rule(struct filter *f, const struct call_rule *rule)
+{
+    size_t left = rule_len(rule);
+    bool any = left > 1;
+    unless_skip(f, (uint32_t)rule->number, left);
+    for (size_t i = 0; i < CALLS_CONDITIONS; i++) {
+        const struct call_condition *c = &rule->conditions[i];
+        if (c->mask == 0) {
+            continue;
+        }
+        left -= condition_len(c);
+        load_field(f, offsetof(struct seccomp_data, args) + c->argument * sizeof(uint64_t));
+        if (c->mask != UINT32_MAX) {
+            add(f, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, c->mask));
+        }
+        unless_skip(f, c->value, left - 1); /* to the instruction that loads the number */
+    }
     answer(f, SECCOMP_RET_ALLOW);
-}
-
-/* The low half of argument `n`; both machines are little-endian. */
-static size_t argument(unsigned n)
-{
-    return offsetof(struct seccomp_data, args) + n * sizeof(uint64_t);
-}
-
-/* Allows the call when none of these bits is set in an argument. */
-static void allow_without_bits(struct filter *f, int call, unsigned n, uint32_t bits)
-{
-    add(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 4));
-    load_field(f, argument(n));
-    add(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bits, 1, 0));
-    answer(f, SECCOMP_RET_ALLOW);
-    answer(f, SECCOMP_RET_KILL_PROCESS);
-}
-
-/* Allows the call when an argument has this value; another one is looked at by the rules that follow. */
-static void allow_with_value(struct filter *f, int call, unsigned n, uint32_t value)
-{
-    add(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 4));
-    load_field(f, argument(n));
-    add(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
-    answer(f, SECCOMP_RET_ALLOW);
-    load_field(f, offsetof(struct seccomp_data, nr));
-}
-
-static void allow_list(struct filter *f, const int *calls, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        allow(f, calls[i]);
+    if (any) {
+        load_number(f);
     }
 }
 
-static void build(struct filter *f, unsigned needs)
+static void build(struct filter *f, unsigned needs, uint32_t pid)
 {
     load_field(f, offsetof(struct seccomp_data, arch));
-    add(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FILTER_ARCH, 1, 0));
-    answer(f, SECCOMP_RET_KILL_PROCESS);
-    load_field(f, offsetof(struct seccomp_data, nr));
+    unless_skip(f, FILTER_ARCH, 2);
+    load_number(f);
     add(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, FILTER_X32_BIT, 0, 1));
     answer(f, SECCOMP_RET_KILL_PROCESS);
-    allow_list(f, base_calls, sizeof(base_calls) / sizeof(base_calls[0]));
-    /* Memory that can be written is never memory that can be executed. */
-    allow_without_bits(f, SYS_mmap, 2, PROT_EXEC);
-    allow_without_bits(f, SYS_mprotect, 2, PROT_EXEC);
-    allow_with_value(f, SYS_ioctl, 1, FIONBIO);
-    allow_with_value(f, SYS_ioctl, 1, FIONREAD);
-    if ((needs & PRIV_NEED_ACCEPT) != 0) {
-        allow(f, SYS_accept4);
+    for (size_t i = 0; i < CALL_RULE_COUNT; i++) {
+        if ((call_rules[i].need & ~needs) == 0) {
+            add_rule(f, &call_rules[i]);
+        }
     }
-    if ((needs & PRIV_NEED_CONNECT) != 0) {
-        allow_with_value(f, SYS_socket, 0, AF_INET);
-        allow_with_value(f, SYS_socket, 0, AF_INET6);
-        allow(f, SYS_connect);
-        allow(f, SYS_bind);
-    }
-    if ((needs & PRIV_NEED_SOCKETPAIR) != 0) {
-        allow_with_value(f, SYS_socketpair, 0, AF_UNIX);
-    }
-    if ((needs & PRIV_NEED_FILES) != 0) {
-        allow_list(f, file_calls, sizeof(file_calls) / sizeof(file_calls[0]));
-    }
+    add_rule(f, &(struct call_rule){.number = SYS_tgkill, .conditions = {IS(0, pid)}});
     answer(f, SECCOMP_RET_KILL_PROCESS);
+}
+
+int priv_seccomp_available(void)
+{
+    uint32_t action = SECCOMP_RET_KILL_PROCESS;
+    return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0 ? 0 : -errno;
 }
 
 int priv_seccomp_load(unsigned needs)
 {
     struct filter f = {.len = 0};
-    build(&f, needs);
+    build(&f, needs, (uint32_t)getpid());
     if (f.len > FILTER_MAX) {
         return CB_EINTERNAL;
     }

@@ -1,9 +1,16 @@
-/* store.c - the role: its channels, its start (open the database, name the tenants), its end (nothing is lost). */
+/*
+ * store.c - the role `store`: its channels, its start (open the database, name the tenants), its end (nothing is lost).
+ *
+ * Holds      the database: tenants, routes, sealed credentials, the audit (client.h).
+ * Answers    the vault, the api, each tenant's egress.
+ * May never  open what is sealed, touch a network, see a file outside of its directory, or execute one.
+ * Calls      what every role may (priv/calls.h), and what a database in a file needs: open, read, write, sync, truncate, lock,
+ *            remove. No socket of its own.
+ */
 #include "store/store.h"
 
 #include "base/log.h"
 #include "ipc/role.h"
-#include "priv/confine.h"
 #include "store/state.h"
 #include "store/tenants.h"
 #include "tls/seal.h"
@@ -15,8 +22,13 @@
 #define STORE_FILE_MAX   ((uint64_t)1 << 40)
 #define STORE_LIST_LIMIT 512
 
-static const struct priv_profile store_profile = {
-    .needs = PRIV_NEED_FILES, .max_descriptors = 32768, .max_file_bytes = STORE_FILE_MAX};
+const struct priv_profile store_profile = {.needs = PRIV_NEED_FILES,
+                                           .root = PRIV_ROOT_DIRECTORY,
+                                           .max_descriptors = 32768, /* a channel to each active egress */
+                                           .max_file_bytes = STORE_FILE_MAX,
+                                           .max_memory = (uint64_t)8
+                                                         << 30, /* answers that wait for 30,000 peers */
+                                           .max_locked = (uint64_t)64 * 1024};
 
 /* ---- channels ---- */
 

@@ -6,13 +6,13 @@
  * Answers    an egress: its tenant's credentials. A gate: leaves of its tenant's CA. The api: public keys and CAs.
  * Asks       the store, for sealed rows, CAs and hosts. Nobody else: the vault only ever answers.
  * May never  open a file or a socket, or give one tenant's secret to the channel of another.
+ * Calls      what every role may (priv/calls.h), and nothing else.
  */
 #include "vault/vault.h"
 
 #include "base/encode.h"
 #include "base/log.h"
 #include "ipc/role.h"
-#include "priv/confine.h"
 #include "vault/state.h"
 
 #include <errno.h>
@@ -20,8 +20,12 @@
 
 #define KEY_DIGITS ((size_t)2 * SEAL_MASTER_LEN)
 
-/* Two channels for every active tenant. */
-static const struct priv_profile vault_profile = {.needs = 0, .max_descriptors = 65536};
+const struct priv_profile vault_profile = {
+    .needs = 0,
+    .root = PRIV_ROOT_EMPTY,
+    .max_descriptors = 65536,          /* two channels for every active tenant */
+    .max_memory = (uint64_t)4 << 30,   /* answers that wait for 60,000 channels */
+    .max_locked = (uint64_t)64 << 20}; /* CA keys of active tenants, and a credential at a time */
 
 static void vault_end(struct vault *v, int status)
 {

@@ -67,9 +67,7 @@ TEST(the_first_start_stores_the_key)
     CHECK_EQ_INT(s->store.asked[IPC_MSG_VAULT_KEY_GET], 1);
     CHECK_EQ_INT(s->store.asked[IPC_MSG_VAULT_KEY_PUT], 1);
     CHECK_EQ_BYTES(s->store.key, s->store.key_len, want, sizeof(want));
-    CHECK_EQ_INT(s->layers,
-                 (PRIV_LAYER_NO_NEW_PRIVS | PRIV_LAYER_DUMPABLE | PRIV_LAYER_LIMITS | PRIV_LAYER_SECCOMP) &
-                     ~STAGE_WAIVED);
+    CHECK_EQ_UINT(s->layers, PRIV_LAYERS_OWN & ~STAGE_WAIVED);
     stage_join(s, &api, IPC_ROLE_API, 0);
     stage_ask_key(&api, &a);
     STAGE_UNTIL(s, a.done);
