@@ -115,6 +115,26 @@ static const char help_explain[] =
     "  clawbox explain alice GET https://api.openai.com/v1/models -H 'Authorization: Bearer {placeholder:openai}'\n"
     "  clawbox explain -f alice.yaml alice GET https://example.com/\n";
 
+static const char help_attack[] =
+    "usage: clawbox attack TENANT [--json] [--listener ADDRESS:PORT]\n"
+    "\n"
+    "Tries the published ways to break such a proxy, and says for each whether it held, with a reference: other hosts,\n"
+    "ports, methods and paths than the tenant's routes allow, names and numbers that are not what they seem, services\n"
+    "inside, framing, other tenants' tokens, a credential said back in every form, bytes that would forge the audit.\n"
+    "No provider is asked: what could reach one goes to two throw-away tenants (attack-...), which have the routes of\n"
+    "the tenant, an origin on this machine behind them and made-up credentials, and are removed at the end. The\n"
+    "tenant's own listener is asked for what no provider has: this machine, metadata services, private networks.\n"
+    "The records of all of it stay in the audit.\n"
+    "A refusal counts only when it was said and the origin saw nothing. Exit code 0 when all held, 1 when something\n"
+    "leaked or could not be tried to the end.\n"
+    "\n"
+    "options:\n"
+    "  --json          one JSON object with every case\n"
+    "  --listener ADDRESS:PORT  attack what listens there instead: to see that this command can fail\n" STATE_HELP
+    "\n"
+    "example:\n"
+    "  clawbox attack alice\n";
+
 static const char help_audit[] =
     "usage: clawbox audit [TENANT] [-n N] [--since TIME] [--denied] [--follow] [--json]\n"
     "       clawbox audit verify [--json]\n"
@@ -156,6 +176,7 @@ const struct command cmd_table[] = {
     {"credential", "credentials of a tenant: set, ls, rm", help_credential, cmd_credential},
     {"env", "what a tenant's agent needs in its environment", help_env, cmd_env},
     {"explain", "what would become of a request, and why; no traffic", help_explain, cmd_explain},
+    {"attack", "how somebody would try to break it, done, and what held", help_attack, cmd_attack},
     {"audit", "what was decided about each request; verify checks the records", help_audit, cmd_audit},
     {"version", "versions of clawbox and its libraries", help_version, cmd_version},
     {"help", "how a command is used", help_help, cmd_help},

@@ -1,4 +1,4 @@
-"""clawbox explain, clawbox tenant test and clawbox tenant diff."""
+"""clawbox explain, clawbox tenant test, clawbox tenant diff and clawbox attack."""
 
 import json
 
@@ -168,3 +168,14 @@ def tenant_diff_knows_new_tenants_and_trouble(world):
     contains("no file", world.fails(2, "tenant", "diff", "-f", world.home + "/x").err, "No such file")
     contains("no option", world.fails(2, "tenant", "diff").err, "which file?")
     contains("another tenant", world.fails(2, "tenant", "diff", "-f", new, "--from", new, "bob").err, 'has no tenant "bob"')
+
+
+@case
+def attack_says_what_is_wrong_with_the_question(world):
+    contains("no tenant", world.fails(2, "attack").err, "an argument is missing")
+    contains("a name", world.fails(2, "attack", "Not/A-Name").err, "cannot be the name of a tenant")
+    contains("a listener", world.fails(2, "attack", "alice", "--listener", "nowhere").err, "an IPv4 address and a port")
+    contains("no server", world.fails(1, "attack", "alice").err, "no clawbox serve is running")
+    server = world.serve(lambda request: problem(404, "There is no tenant"))
+    contains("no such tenant", world.fails(1, "attack", "alice").err, "There is no tenant")
+    equal("what was asked", [r.target for r in server.requests], ["/v1/tenants/alice/policy"])

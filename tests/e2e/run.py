@@ -15,6 +15,7 @@ import yaml
 
 import bodies
 import kubernetes
+import attack
 import lifecycle
 import policy
 import presets
@@ -138,7 +139,7 @@ def main():
             with open(os.path.join(HERE, "cases", file)) as text:
                 for case in yaml.safe_load(text):
                     report.run(case["name"], scenarios.play, world, case)
-        for test in bodies.TESTS + policy.TESTS + scenarios.TESTS:
+        for test in bodies.TESTS + policy.TESTS + attack.TESTS + scenarios.TESTS:
             report.run(test.__name__.replace("_", " "), test, world)
     finally:
         status, log = world.close()
