@@ -165,6 +165,28 @@ static int add_decision(struct audit_view *view, const struct conf_node *row)
     return 0;
 }
 
+/* What somebody did to the tenant: "suspended", and by whom. */
+static int add_change(struct audit_view *view, const struct conf_node *row)
+{
+    struct entry *e = entry_add(view);
+    if (e == NULL) {
+        return CB_ENOMEM;
+    }
+    (void)snprintf(e->id, sizeof(e->id), "change");
+    for (size_t i = 0; i < CELL__COUNT; i++) {
+        const char *text = i == CELL_TIME      ? control_text(row, "time")
+                           : i == CELL_VERDICT ? control_text(row, "change")
+                           : i == CELL_REQUEST ? control_text(row, "by")
+                           : i == CELL_TENANT  ? control_text(row, "tenant")
+                                               : "";
+        e->cells[i] = strdup(text);
+        if (e->cells[i] == NULL) {
+            return CB_ENOMEM;
+        }
+    }
+    return 0;
+}
+
 /* "200", or "502 upstream_tls" when it did not go as decided. */
 static int add_outcome(struct audit_view *view, const struct conf_node *row)
 {
@@ -201,8 +223,10 @@ int audit_view_add(struct audit_view *view, struct span line)
         return cmd_fail("a record of the audit is not the JSON that was expected: %s", error.message);
     }
     if (r == 0) {
-        bool outcome = strcmp(control_text(tree.documents, "kind"), "outcome") == 0;
-        r = outcome ? add_outcome(view, tree.documents) : add_decision(view, tree.documents);
+        const char *kind = control_text(tree.documents, "kind");
+        r = strcmp(kind, "outcome") == 0  ? add_outcome(view, tree.documents)
+            : strcmp(kind, "change") == 0 ? add_change(view, tree.documents)
+                                          : add_decision(view, tree.documents);
         conf_tree_deinit(&tree);
     }
     return r == 0 ? CMD_GO : cmd_fail_r(r, "the audit cannot be shown");

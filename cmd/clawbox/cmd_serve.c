@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #define SERVE_UID_MIN     1000U
+#define SERVE_IDLE_MS     300000U
+#define SERVE_IDLE_MAX    2000000000U
 #define SERVE_UID_BASE    400000U
 #define SERVE_UID_MAX     2000000000U
 #define SERVE_WAIVED_MAX  16
@@ -22,6 +24,7 @@ struct serve_options {
     const char *dns;
     const char *listen;
     const char *uid_base;
+    const char *idle;
     const char *log_level;
     const char *waived[SERVE_WAIVED_MAX];
     size_t waived_count;
@@ -89,6 +92,12 @@ static int serve_read(const struct serve_options *given, struct monitor_options 
                                SERVE_UID_MIN, SERVE_UID_MAX);
     }
     o->uid_base = (uint32_t)number;
+    number = SERVE_IDLE_MS;
+    if (given->idle != NULL && strnum_u64(span_str(given->idle), SERVE_IDLE_MAX, &number) != 0) {
+        return cmd_wrong_usage("serve", "--idle %s: it is a number of milliseconds, at most %u", given->idle,
+                               SERVE_IDLE_MAX);
+    }
+    o->idle_ms = (uint32_t)number;
     if (given->dns != NULL && strlen(given->dns) > SERVE_SERVERS_MAX) {
         return cmd_wrong_usage("serve", "--dns: too many servers");
     }
@@ -119,6 +128,7 @@ int cmd_serve(int argc, char **argv)
         {.name = "dns", .value = &given.dns},
         {.name = "listen", .value = &given.listen},
         {.name = "uid-base", .value = &given.uid_base},
+        {.name = "idle", .value = &given.idle},
         {.name = "log-level", .value = &given.log_level},
         {.name = "waive", .value = given.waived, .count = &given.waived_count, .max = SERVE_WAIVED_MAX},
     };

@@ -1,4 +1,4 @@
-/* cmd_tenant.c - clawbox tenant: apply, ls, show, rm. The other verbs are in tenant.h. */
+/* cmd_tenant.c - clawbox tenant: apply, ls, show, suspend, resume, rm. The other verbs are in tenant.h. */
 #include "control.h"
 #include "credential.h"
 #include "table.h"
@@ -97,6 +97,7 @@ static void list_row(struct table *t, const struct conf_node *tenant)
                    (unsigned long long)control_number(tenant, "credentials_used"));
     table_cell(t, span_str(text));
     table_cell(t, span_str(control_text(tenant, "updated")));
+    table_cell(t, span_str(control_text(tenant, "suspended")));
 }
 
 static void list_json(struct json *j, const struct conf_node *tenant)
@@ -173,9 +174,10 @@ static int list_print_json(const char *state)
 
 static int list_print_table(const char *state)
 {
-    static const char *const titles[] = {"TENANT", "PORT", "ROUTES", "CREDENTIALS SET", "UPDATED"};
+    static const char *const titles[] = {"TENANT",          "PORT",    "ROUTES",
+                                         "CREDENTIALS SET", "UPDATED", "SUSPENDED"};
     struct table t;
-    table_init(&t, titles, 5);
+    table_init(&t, titles, 6);
     int r = list_pages(state, &t, NULL);
     if (r == CMD_GO && table_empty(&t)) {
         cmd_say("there are no tenants yet: make one with clawbox tenant apply -f FILE");
@@ -235,6 +237,10 @@ static int show_table(const struct conf_node *root)
                  control_text(root, "name"), (unsigned long long)control_number(root, "id"),
                  (unsigned long long)control_number(root, "generation"),
                  (unsigned long long)control_number(root, "port"));
+    if (control_text(root, "suspended")[0] != '\0') {
+        (void)printf("suspended since %s (%s): clawbox tenant resume %s\n\n", control_text(root, "suspended"),
+                     control_text(root, "suspended_by"), control_text(root, "name"));
+    }
     int r = show_routes(root);
     if (r == CMD_GO && control_first(root, "credentials") != NULL) {
         (void)fputc('\n', stdout);
@@ -294,6 +300,40 @@ static int tenant_show(int argc, char **argv)
     return r == CMD_GO ? CMD_DONE : r;
 }
 
+/* ---- suspend, resume ---- */
+
+static int tenant_post(int argc, char **argv, const char *line_text, const char *verb, const char *done)
+{
+    const struct cmd_usage usage = {.command = "tenant", .line = line_text, .min = 1, .max = 1};
+    struct cmd_line line;
+    int r = cmd_line_parse(&usage, argc, argv, &line);
+    r = r == CMD_GO ? cmd_check_name("tenant", line.args[0]) : r;
+    if (r != CMD_GO) {
+        return r;
+    }
+    char target[128];
+    (void)snprintf(target, sizeof(target), "/v1/tenants/%s:%s", line.args[0], verb);
+    struct control_request request = {.method = "POST", .target = target};
+    struct control_answer answer;
+    r = control_ask(line.state, &request, &answer);
+    if (r != CMD_GO) {
+        return r;
+    }
+    control_answer_deinit(&answer);
+    (void)printf("tenant %s: %s\n", line.args[0], done);
+    return CMD_DONE;
+}
+
+static int tenant_suspend(int argc, char **argv)
+{
+    return tenant_post(argc, argv, "tenant suspend NAME", "suspend", "suspended");
+}
+
+static int tenant_resume(int argc, char **argv)
+{
+    return tenant_post(argc, argv, "tenant resume NAME", "resume", "resumed");
+}
+
 /* ---- rm ---- */
 
 static int tenant_rm(int argc, char **argv)
@@ -340,8 +380,8 @@ static int tenant_rm(int argc, char **argv)
 
 int cmd_tenant(int argc, char **argv)
 {
-    static const struct cmd_verb verbs[] = {{"apply", tenant_apply}, {"ls", tenant_ls},
-                                            {"show", tenant_show},   {"rm", tenant_rm},
-                                            {"test", tenant_test},   {"diff", tenant_diff}};
+    static const struct cmd_verb verbs[] = {
+        {"apply", tenant_apply},   {"ls", tenant_ls}, {"show", tenant_show}, {"suspend", tenant_suspend},
+        {"resume", tenant_resume}, {"rm", tenant_rm}, {"test", tenant_test}, {"diff", tenant_diff}};
     return cmd_verb_run(verbs, sizeof(verbs) / sizeof(verbs[0]), argc, argv);
 }

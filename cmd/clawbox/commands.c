@@ -18,6 +18,8 @@ static const char help_serve[] =
     "  --master-key FILE  the vault's key (default: one in the state directory, made at the first start)\n"
     "  --roots FILE       the certificates that providers are checked against (default: the system's)\n"
     "  --dns SERVERS      name servers, with commas between them (default: the system's)\n"
+    "  --idle MS          after so many milliseconds without a connection a tenant's processes end, and the next\n"
+    "                     connection starts them again (default: 300000; 0: never)\n"
     "  --uid-base N       as root: the first of the 61,000 user ids that the roles take (default: 400000)\n"
     "  --waive LAYER      run without a layer of the confinement, because the kernel or a container does not give it;\n"
     "                     may be repeated: namespaces, root, landlock, seccomp, uid, capabilities, limits, dumpable,\n"
@@ -39,6 +41,8 @@ static const char help_tenant[] =
     "usage: clawbox tenant apply -f FILE [-f FILE ...] [--json]\n"
     "       clawbox tenant ls [--json]\n"
     "       clawbox tenant show NAME [--yaml | --json]\n"
+    "       clawbox tenant suspend NAME\n"
+    "       clawbox tenant resume NAME\n"
     "       clawbox tenant rm NAME [--yes]\n"
     "       clawbox tenant test -f FILE -t TESTS [-t TESTS ...] [--json]\n"
     "       clawbox tenant diff -f FILE [TENANT] [--from OLD] [--json]\n"
@@ -48,6 +52,9 @@ static const char help_tenant[] =
     "  apply   makes the tenants of a file, or brings them up to date; all of a file or none\n"
     "  ls      lists them\n"
     "  show    its routes, and its credentials with the hosts that they may go to\n"
+    "  suspend answers every request of its agent with 403, cuts what is under way, and forgets its credentials\n"
+    "          until it is resumed; a tripwire does the same for a tenant whose file says `tripwire: suspend`\n"
+    "  resume  lets its requests go on\n"
     "  rm      removes one with its credentials; the audit keeps its records\n"
     "  test    asks the tenants of a file what they make of the requests in other files, without a server\n"
     "          (schema/policy-test.schema.json); exit code 1 when something is not as expected\n"
@@ -172,7 +179,7 @@ static const char help_help[] = "usage: clawbox help [COMMAND]\n"
 const struct command cmd_table[] = {
     {"serve", "runs the appliance", help_serve, cmd_serve},
     {"demo", "the whole story on this machine, without any key or network", help_demo, cmd_demo},
-    {"tenant", "tenants: apply, ls, show, rm, test, diff", help_tenant, cmd_tenant},
+    {"tenant", "tenants: apply, ls, show, suspend, resume, rm, test, diff", help_tenant, cmd_tenant},
     {"credential", "credentials of a tenant: set, ls, rm", help_credential, cmd_credential},
     {"env", "what a tenant's agent needs in its environment", help_env, cmd_env},
     {"explain", "what would become of a request, and why; no traffic", help_explain, cmd_explain},

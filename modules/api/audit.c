@@ -62,18 +62,23 @@ static int write_row(struct buf *out, const struct store_audit_row *row)
 {
     struct json j;
     enum policy_reason reason = (enum policy_reason)row->reason;
-    bool decision = row->kind == STORE_AUDIT_DECISION;
+    static const char *const kinds[] = {[STORE_AUDIT_DECISION] = "decision",
+                                        [STORE_AUDIT_OUTCOME] = "outcome",
+                                        [STORE_AUDIT_CHANGE] = "change"};
     json_init(&j, out);
     json_object(&j, NULL);
     json_number(&j, "seq", row->seq);
     json_time(&j, "time", row->time_ms);
-    json_text(&j, "kind", span_str(decision ? "decision" : "outcome"));
+    json_text(&j, "kind", span_str(kinds[row->kind]));
     json_text(&j, "tenant", row->tenant);
     write_hex(&j, "request_id", row->request_id);
     json_text(&j, "verdict", span_str(policy_verdict_name(policy_reason_verdict(reason))));
     json_text(&j, "reason", span_str(policy_reason_name(reason)));
-    if (decision) {
+    if (row->kind == STORE_AUDIT_DECISION) {
         write_decision(&j, row);
+    } else if (row->kind == STORE_AUDIT_CHANGE) {
+        json_text(&j, "change", row->change);
+        json_text(&j, "by", row->by);
     } else {
         write_outcome(&j, row);
     }

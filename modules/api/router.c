@@ -7,6 +7,8 @@ static const struct api_route routes[] = {
     {"POST", "/v1/tenants:apply", api_tenants_apply, true},
     {"GET", "/v1/tenants", api_tenants_list, false},
     {"GET", "/v1/tenants/{tenant}", api_tenant_show, false},
+    {"POST", "/v1/tenants/{tenant}:suspend", api_tenant_suspend, false},
+    {"POST", "/v1/tenants/{tenant}:resume", api_tenant_resume, false},
     {"DELETE", "/v1/tenants/{tenant}", api_tenant_delete, false},
     {"GET", "/v1/tenants/{tenant}/env", api_tenant_env, false},
     {"GET", "/v1/tenants/{tenant}/policy", api_tenant_policy, false},
@@ -59,7 +61,7 @@ static bool matches(const char *template, struct span path, struct span *tenant,
 /* Says which paths there are, each once. */
 static void refuse_path(struct api_request *q, struct span path)
 {
-    char list[768] = "";
+    char list[1024] = "";
     size_t len = 0;
     for (size_t i = 0; i < ROUTE_COUNT && len < sizeof(list); i++) {
         bool listed = false;

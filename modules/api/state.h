@@ -160,6 +160,8 @@ bool api_is_text(const struct conf_node *node);
 api_handler_fn api_tenants_apply;
 api_handler_fn api_tenants_list;
 api_handler_fn api_tenant_show;
+api_handler_fn api_tenant_suspend;
+api_handler_fn api_tenant_resume;
 api_handler_fn api_tenant_delete;
 api_handler_fn api_tenant_env;
 api_handler_fn api_tenant_policy;

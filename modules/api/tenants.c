@@ -52,6 +52,15 @@ void api_tenant_deinit(struct api_tenant *tenant)
 
 /* ---- list ---- */
 
+static void write_time_or_null(struct json *j, const char *key, uint64_t ms)
+{
+    if (ms != 0) {
+        json_time(j, key, ms);
+    } else {
+        json_null(j, key);
+    }
+}
+
 static int on_list(struct api_request *q, struct span payload)
 {
     struct ipc_tenant_page m;
@@ -78,6 +87,7 @@ static int on_list(struct api_request *q, struct span payload)
         json_number(j, "credentials_set", reader_u32(&r));
         json_time(j, "created", reader_u64(&r));
         json_time(j, "updated", reader_u64(&r));
+        write_time_or_null(j, "suspended", reader_u64(&r));
         json_object_end(j);
     }
     json_array_end(j);
@@ -159,6 +169,10 @@ static int on_show(struct api_request *q, struct span payload)
     json_number(j, "id", tenant.row.tenant_id);
     json_number(j, "generation", tenant.row.generation);
     json_number(j, "port", tenant.row.port);
+    write_time_or_null(j, "suspended", tenant.row.suspended_ms);
+    if (tenant.row.suspended_ms != 0) {
+        json_text(j, "suspended_by", tenant.row.suspended_by);
+    }
     json_text(j, "yaml", tenant.row.yaml);
     json_array(j, "routes");
     for (size_t i = 0; r == 0 && i < tenant.spec->route_count; i++) {
@@ -235,6 +249,28 @@ void api_tenant_delete(struct api_request *q)
     struct ipc_chan *store = q->api->store;
     struct ipc_tenant_delete m = {.tenant = q->tenant};
     api_wait(q, store, API_CALL(q, store, tenant_delete, &m), IPC_MSG_DONE, api_on_done);
+}
+
+/* ---- suspend, resume ---- */
+
+static void tenant_suspend(struct api_request *q, bool suspend)
+{
+    if (!api_query_read(q, NULL, 0)) {
+        return;
+    }
+    struct ipc_chan *store = q->api->store;
+    struct ipc_tenant_suspend m = {.tenant = q->tenant, .suspend = suspend};
+    api_wait(q, store, API_CALL(q, store, tenant_suspend, &m), IPC_MSG_DONE, api_on_done);
+}
+
+void api_tenant_suspend(struct api_request *q)
+{
+    tenant_suspend(q, true);
+}
+
+void api_tenant_resume(struct api_request *q)
+{
+    tenant_suspend(q, false);
 }
 
 /* ---- env ---- */

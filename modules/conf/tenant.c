@@ -75,6 +75,20 @@ static void read_limits(struct conf_draft *draft, const struct conf_node *node)
     }
 }
 
+/* What a placeholder in a wrong place does besides being refused. */
+static void read_tripwire(struct conf_draft *draft, const struct conf_node *node)
+{
+    const char *text = NULL;
+    if (node == NULL || !conf_read_text(draft->report, node, &text)) {
+        return;
+    }
+    if (strcmp(text, "refuse") != 0 && strcmp(text, "suspend") != 0) {
+        conf_report_node(draft->report, node, "should be refuse or suspend");
+        return;
+    }
+    draft->spec->limits.tripwire_suspends = strcmp(text, "suspend") == 0;
+}
+
 static int read_routes(struct conf_draft *draft, const struct conf_node *routes)
 {
     if (routes == NULL || !conf_read_kind(draft->report, routes, CONF_KIND_SEQUENCE)) {
@@ -111,7 +125,7 @@ static int check_encoding(const struct conf_draft *draft, const struct conf_node
 static int read_tenant(struct conf_draft *draft, const struct conf_node *document)
 {
     static const char *const keys[] = {"apiVersion", "kind", "metadata", "spec", NULL};
-    static const char *const spec_keys[] = {"routes", "limits", NULL};
+    static const char *const spec_keys[] = {"routes", "limits", "tripwire", NULL};
     struct conf_report *report = draft->report;
     size_t errors = report->count;
     if (!conf_read_kind(report, document, CONF_KIND_MAP)) {
@@ -132,6 +146,7 @@ static int read_tenant(struct conf_draft *draft, const struct conf_node *documen
         return r;
     }
     read_limits(draft, conf_node_get(spec, "limits"));
+    read_tripwire(draft, conf_node_get(spec, "tripwire"));
     r = conf_routes_cross_check(draft);
     return r == 0 && report->count == errors ? check_encoding(draft, document) : r;
 }

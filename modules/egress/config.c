@@ -131,6 +131,7 @@ static int config_make(const struct ipc_spec *m, struct egress_config **out)
     }
     config->refs = 1;
     config->generation = m->generation;
+    config->suspended = m->suspended;
     if (m->token_hash.len != sizeof(config->token_hash)) {
         free(config);
         return CB_EMALFORMED;
@@ -167,7 +168,7 @@ static int config_make(const struct ipc_spec *m, struct egress_config **out)
 /* What was unsealed stays unsealed when the store says that it has not changed. */
 static void config_carry_over(struct egress_config *from, struct egress_config *to)
 {
-    for (size_t i = 0; i < to->credential_count; i++) {
+    for (size_t i = 0; !to->suspended && i < to->credential_count; i++) {
         struct egress_credential *c = &to->credentials[i];
         struct egress_credential *old = config_credential(from, c->name);
         if (old == NULL || old->version != c->version || old->value == NULL) {
@@ -209,6 +210,7 @@ void config_send_to_gate(struct egress *e)
         r = ipc_send_gate_config(
             e->gate, 0,
             &(struct ipc_gate_config){.generation = e->config->generation,
+                                      .suspended = e->config->suspended,
                                       .token_hash = span_of(e->config->token_hash, IPC_HASH_LEN),
                                       .hosts = buf_span(&hosts)});
     }

@@ -69,7 +69,9 @@ struct upstream *pool_take(struct egress *e, const struct upstream_key *key)
 
 void pool_put(struct egress *e, struct upstream *u)
 {
-    if (u->failed || !u->keep_alive || u->answering || e->stopping || e->idle_timer == NULL) {
+    /* Of a configuration that is not in use any more, the credentials would live as long as the connection. */
+    if (u->failed || !u->keep_alive || u->answering || e->stopping || e->idle_timer == NULL ||
+        u->config != e->config) {
         upstream_close(u);
         return;
     }

@@ -91,6 +91,18 @@ out:
     return result;
 }
 
+void record_tripwire(struct egress *e, const struct record *r)
+{
+    if (e->config == NULL || !e->config->spec->limits.tripwire_suspends) {
+        return;
+    }
+    struct ipc_tripwire m = {.request_id = span_of(r->id, sizeof(r->id))};
+    int result = e->store != NULL ? ipc_send_tripwire(e->store, 0, &m) : CB_ECLOSED;
+    if (result != 0) {
+        log_error_r(result, "the tenant is not suspended, although request %s was a tripwire", r->id_text);
+    }
+}
+
 /* Requests that were under way end while the store is being started again. */
 static int outcome_keep(struct egress *e, const struct ipc_audit_outcome *m)
 {

@@ -48,6 +48,7 @@ struct egress_credential {
 struct egress_config {
     unsigned refs;
     uint64_t generation;
+    bool suspended; /* every request is refused, and no credential is there */
     struct spec *spec;
     struct policy_table *table;
     struct egress_credential *credentials;
@@ -143,6 +144,8 @@ void record_query_keys(struct span query, struct buf *out);
 CB_MUST_USE int record_decision(struct egress *e, const struct record *r, enum policy_reason reason,
                                 const struct spec_route *route, const struct ipc_request *request,
                                 ipc_answer_fn *on_stored, void *arg, uint32_t *call);
+/* A placeholder was where it does not belong, and that is recorded: asks the store to suspend the tenant if that is wanted. */
+void record_tripwire(struct egress *e, const struct record *r);
 /* Sends the outcome of an allowed request, or keeps it until there is a store. */
 void record_outcome(struct egress *e, struct record *r, enum policy_reason reason);
 /* There is a store again: sends what was kept. */

@@ -342,6 +342,9 @@ static enum policy_reason stream_match(struct stream *s)
     if (e->config == NULL || e->tls == NULL) {
         return POLICY_REASON_NOT_READY;
     }
+    if (e->config->suspended) {
+        return POLICY_REASON_TENANT_SUSPENDED;
+    }
     s->config = config_ref(e->config);
     reason = limits_enter(&e->limits, &s->config->spec->limits, net_loop_now_ms(e->loop));
     if (reason != POLICY_REASON_ROUTE) {
@@ -380,6 +383,9 @@ static void stream_decide(struct stream *s)
     enum policy_reason reason = stream_match(s);
     if (reason != POLICY_REASON_ROUTE) {
         stream_refuse(s, reason);
+        if (reason == POLICY_REASON_PLACEHOLDER_MISPLACED) {
+            record_tripwire(s->egress, &s->record);
+        }
     } else if (s->route->inject != SPEC_INJECT_NONE) {
         stream_unseal(s);
     } else {
@@ -494,7 +500,9 @@ void stream_recheck(struct stream *s)
                                  .path = s->request.path,
                                  .query = s->request.query};
     const struct spec_route *route;
-    enum policy_reason reason = policy_table_match(s->egress->config->table, &query, &route);
+    const struct egress_config *now = s->egress->config;
+    enum policy_reason reason =
+        now->suspended ? POLICY_REASON_TENANT_SUSPENDED : policy_table_match(now->table, &query, &route);
     if (reason != POLICY_REASON_ROUTE) {
         stream_enter(s);
         stream_own_decision(s);

@@ -30,6 +30,7 @@ static void agent_release(struct agent *a)
     list_remove(&a->link);
     struct gate *g = a->gate;
     g->agent_count--;
+    idle_update(g);
     for (size_t i = 0; i < 2 && !g->stopping; i++) {
         if (g->listeners[i] != NULL && g->agent_count == GATE_AGENTS_MAX - 1) {
             net_listener_pause(g->listeners[i], false);
@@ -428,6 +429,7 @@ int agent_open(struct gate *g, int fd, bool needs_token)
     }
     list_push_back(&g->agents, &a->link);
     g->agent_count++;
+    idle_update(g);
     agent_expect_more(a, AGENT_FIRST_MS);
     agent_update_reading(a);
     return 0;

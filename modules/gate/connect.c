@@ -40,6 +40,9 @@ static enum policy_reason connect_decide(const struct agent *a)
 {
     const struct gate_routes *routes = &a->gate->routes;
     struct span host = span_of(a->host.text, a->host.len);
+    if (routes->suspended) {
+        return a->host.kind == POLICY_HOST_NAME ? POLICY_REASON_ROUTE : POLICY_REASON_TENANT_SUSPENDED;
+    }
     if (routes_have_host_port(routes, host, a->port)) {
         return POLICY_REASON_ROUTE;
     }
@@ -125,7 +128,8 @@ void connect_first_bytes(struct agent *a, struct span bytes)
         (void)leaf_get(a->gate->leaves, host, on_leaf, a);
         return;
     }
-    bool clear_allowed = routes_have_scheme(&a->gate->routes, host, a->port, SPEC_SCHEME_HTTP) ||
+    bool clear_allowed = a->gate->routes.suspended || /* refused for another reason */
+                         routes_have_scheme(&a->gate->routes, host, a->port, SPEC_SCHEME_HTTP) ||
                          !routes_have_host_port(&a->gate->routes, host, a->port);
     a->mode = AGENT_TUNNEL_CLEAR;
     if (!clear_allowed) {

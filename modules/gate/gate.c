@@ -155,8 +155,12 @@ static int on_go(void *arg, uint32_t waived)
     if (g->tls == NULL || g->leaves == NULL) {
         return CB_ECRYPTO;
     }
+    int r = idle_begin(g);
+    if (r != 0) {
+        return r;
+    }
     uint32_t held;
-    int r = priv_confine(&gate_profile, waived, &held);
+    r = priv_confine(&gate_profile, waived, &held);
     if (r != 0) {
         return r;
     }

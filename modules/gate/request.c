@@ -176,6 +176,9 @@ static enum policy_reason pass_on(struct agent *a, const struct http_head *head,
     if (reason != POLICY_REASON_ROUTE) {
         return reason;
     }
+    if (a->gate->routes.suspended) {
+        return POLICY_REASON_TENANT_SUSPENDED;
+    }
     struct buf path;
     buf_init(&path, IPC_TARGET_MAX);
     struct span query;

@@ -49,6 +49,7 @@ int routes_take(struct gate_routes *routes, struct span payload)
     routes->routes = fresh;
     routes->count = count;
     routes->generation = m.generation;
+    routes->suspended = m.suspended;
     routes->known = true;
     memcpy(routes->token_hash, m.token_hash.ptr, IPC_HASH_LEN);
     return 0;

@@ -8,6 +8,7 @@
  *   connect.c   proxy requests: CONNECT and what follows it; the proxy token
  *   request.c   a request inside: checks, and its way to egress as fields
  *   answer.c    the answer from egress, and answers of our own
+ *   idle.c      the end of a gate that nobody uses
  */
 #ifndef CB_GATE_STATE_H
 #define CB_GATE_STATE_H
@@ -36,7 +37,8 @@ struct gate_route {
 };
 
 struct gate_routes {
-    bool known; /* a configuration has come */
+    bool known;     /* a configuration has come */
+    bool suspended; /* every request is refused */
     uint64_t generation;
     uint8_t token_hash[IPC_HASH_LEN];
     struct gate_route *routes;
@@ -81,8 +83,16 @@ struct gate {
     size_t agent_count;
     uint64_t next_serial;
     struct net_timer *stop_timer;
+    struct net_timer *idle_timer;
     bool stopping;
 };
+
+/* ---- idle.c ---- */
+
+/* Begins to watch for the idle time that the monitor gave. */
+CB_MUST_USE int idle_begin(struct gate *g);
+/* The number of agents has changed. */
+void idle_update(struct gate *g);
 
 /* ---- agent.c ---- */
 

@@ -78,6 +78,7 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     /* ---- which tenants have a listener ---- */ \
     M(TENANT_UP,           tenant_up,         IPC_STORE,              IPC_MONITOR,            LIFE,    EVENT,   IPC_NO_FD, 128) \
     M(TENANT_DOWN,         tenant_down,       IPC_STORE,              IPC_MONITOR,            LIFE,    EVENT,   IPC_NO_FD, 16) \
+    M(TENANT_RESTART,      tenant_restart,    IPC_STORE,              IPC_MONITOR,            LIFE,    EVENT,   IPC_NO_FD, 16) \
     M(TENANTS_LOADED,      tenants_loaded,    IPC_STORE,              IPC_MONITOR,            LIFE,    EVENT,   IPC_NO_FD, 16) \
     M(LISTENING,           listening,         IPC_MONITOR,            IPC_STORE,              LIFE,    EVENT,   IPC_NO_FD, 16) \
     /* ---- the answer to requests that change something ---- */ \
@@ -108,6 +109,7 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     M(SPEC_GET,            spec_get,          IPC_EGRESS,             IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
     M(SPEC,                spec,              IPC_STORE,              IPC_EGRESS,             PEER,    ANSWER,  IPC_NO_FD, IPC_SPEC_MAX + IPC_PAGE_MAX) \
     M(SPEC_CHANGED,        spec_changed,      IPC_STORE,              IPC_EGRESS,             PEER,    EVENT,   IPC_NO_FD, 16) \
+    M(TRIPWIRE,            tripwire,          IPC_EGRESS,             IPC_STORE,              PEER,    EVENT,   IPC_NO_FD, 32) \
     M(AUDIT_DECISION,      audit_decision,    IPC_EGRESS,             IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 8192) \
     M(AUDIT_STORED,        audit_stored,      IPC_STORE,              IPC_EGRESS,             PEER,    ANSWER,  IPC_NO_FD, 16) \
     M(AUDIT_OUTCOME,       audit_outcome,     IPC_EGRESS,             IPC_STORE,              PEER,    EVENT,   IPC_NO_FD, 512) \
@@ -119,6 +121,7 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     M(TENANT_GET,          tenant_get,        IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(TENANT,              tenant,            IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_SPEC_MAX + 2 * IPC_PAGE_MAX) \
     M(TENANT_DELETE,       tenant_delete,     IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(TENANT_SUSPEND,      tenant_suspend,    IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(CREDENTIAL_PUT,      credential_put,    IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, IPC_BOX_MAX + IPC_BINDING_MAX + 256) \
     M(CREDENTIAL_DELETE,   credential_delete, IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(AUDIT_PAGE,          audit_page,        IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
@@ -149,10 +152,11 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
  */
 
 /* The first message to every role. Tenant fields are for gate and egress (0 and "" otherwise). */
-#define IPC_FIELDS_start(F)       \
-    F(U64, tenant_id, 0)          \
-    F(TEXT, tenant, IPC_NAME_MAX) \
-    F(U8, log_level, 0)           \
+#define IPC_FIELDS_start(F)                                                                     \
+    F(U64, tenant_id, 0)                                                                        \
+    F(TEXT, tenant, IPC_NAME_MAX)                                                               \
+    F(U8, log_level, 0)                                                                         \
+    F(U32, idle_ms, 0)        /* gate: how long without a connection until it ends; 0: never */ \
     F(TEXT, dns_servers, 512) /* egress */
 
 #define IPC_FIELDS_file(F)     F(ENUM, what, IPC_FILE__COUNT)
@@ -173,7 +177,9 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(U64, tenant_id, 0)          \
     F(TEXT, tenant, IPC_NAME_MAX) \
     F(U16, port, 0)
-#define IPC_FIELDS_tenant_down(F)    F(U64, tenant_id, 0)
+#define IPC_FIELDS_tenant_down(F) F(U64, tenant_id, 0)
+/* Its processes are to end now; the next connection starts new ones, which see what has changed. */
+#define IPC_FIELDS_tenant_restart(F) F(U64, tenant_id, 0)
 #define IPC_FIELDS_tenants_loaded(F) F(U32, count, 0)
 #define IPC_FIELDS_listening(F) \
     F(U64, tenant_id, 0)        \
@@ -246,7 +252,10 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(U64, generation, 0)                   \
     F(BYTES, spec, IPC_SPEC_MAX)            \
     F(BYTES, credentials, IPC_PAGE_MAX / 2) \
-    F(BYTES, token_hash, IPC_HASH_LEN)
+    F(BYTES, token_hash, IPC_HASH_LEN)      \
+    F(BOOL, suspended, 0)
+/* A placeholder where it does not belong, in the request of that decision: suspends the tenant whose channel this is. */
+#define IPC_FIELDS_tripwire(F)     F(BYTES, request_id, IPC_REQUEST_ID_LEN)
 #define IPC_FIELDS_spec_changed(F) F(U64, generation, 0)
 /* What was decided about a request. Answered once the record is durable. */
 #define IPC_FIELDS_audit_decision(F)          \
@@ -288,7 +297,8 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
 #define IPC_FIELDS_tenant_list(F) \
     F(TEXT, after, IPC_NAME_MAX)  \
     F(U16, limit, 0)
-/* `tenants` is a list of: text name, u64 id, u16 port, u32 routes, u32 credentials used, u32 credentials set, u64 created_ms, u64 updated_ms. */
+/* `tenants` is a list of: text name, u64 id, u16 port, u32 routes, u32 credentials used, u32 credentials set, u64 created_ms, u64 updated_ms,
+ * u64 suspended_ms (0: it is not). */
 #define IPC_FIELDS_tenant_page(F) \
     F(U32, code, 0)               \
     F(BOOL, more, 0)              \
@@ -300,11 +310,17 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(U64, tenant_id, 0)          \
     F(U64, generation, 0)         \
     F(U16, port, 0)               \
+    F(U64, suspended_ms, 0)       \
+    F(TEXT, suspended_by, 32)     \
     F(TEXT, token, IPC_TOKEN_MAX) \
     F(BYTES, yaml, IPC_PAGE_MAX)  \
     F(BYTES, spec, IPC_SPEC_MAX)  \
     F(BYTES, credentials, IPC_PAGE_MAX / 2)
 #define IPC_FIELDS_tenant_delete(F) F(TEXT, tenant, IPC_NAME_MAX)
+/* Suspends it, or lets it go on. Answered by DONE. */
+#define IPC_FIELDS_tenant_suspend(F) \
+    F(TEXT, tenant, IPC_NAME_MAX)    \
+    F(BOOL, suspend, 0)
 /* `binding` is what is bound inside the box as well; the store uses its copy to refuse routes early. Answered by DONE. */
 #define IPC_FIELDS_credential_put(F)   \
     F(TEXT, tenant, IPC_NAME_MAX)      \
@@ -347,6 +363,7 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
  * token. `hosts` is a list of: text host pattern, u16 port, u8 scheme. */
 #define IPC_FIELDS_gate_config(F)      \
     F(U64, generation, 0)              \
+    F(BOOL, suspended, 0)              \
     F(BYTES, token_hash, IPC_HASH_LEN) \
     F(BYTES, hosts, IPC_PAGE_MAX - 128)
 #define IPC_FIELDS_connection(F) F(U64, serial, 0)

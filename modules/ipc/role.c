@@ -46,6 +46,7 @@ static int on_start(struct ipc_in *in)
         return CB_ESTATE;
     }
     role.info.tenant_id = m.tenant_id;
+    role.info.idle_ms = m.idle_ms;
     copy_text(role.info.tenant, sizeof(role.info.tenant), m.tenant);
     copy_text(role.info.dns_servers, sizeof(role.info.dns_servers), m.dns_servers);
     char name[64];

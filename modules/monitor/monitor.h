@@ -37,6 +37,7 @@ struct monitor_options {
     const char *dns_servers;     /* or "" */
     const char *listen_address;  /* of the tenants' TCP listeners */
     uint32_t waived;             /* confinement layers that are not put on */
+    uint32_t idle_ms;            /* without a connection for so long, a tenant's processes end; 0: never */
     uint32_t uid_base;           /* first uid of roles, when started as root */
     enum log_level log_level;
     const struct monitor_role *roles;

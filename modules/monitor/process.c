@@ -198,6 +198,7 @@ static int send_start(struct process *p)
     struct ipc_start start = {.tenant_id = p->tenant != NULL ? p->tenant->id : 0,
                               .tenant = p->tenant != NULL ? span_str(p->tenant->name) : SPAN_EMPTY,
                               .log_level = (uint8_t)o->log_level,
+                              .idle_ms = p->tenant != NULL ? o->idle_ms : 0,
                               .dns_servers = span_str(o->dns_servers)};
     return ipc_send_start(p->life, 0, &start);
 }
@@ -284,6 +285,11 @@ static int on_tenant_message(struct process *p, struct ipc_in *in)
         struct ipc_tenant_down down;
         if ((r = ipc_get_tenant_down(in->payload, &down)) == 0) {
             tenant_down(m, down.tenant_id);
+        }
+    } else if (in->msg == IPC_MSG_TENANT_RESTART) {
+        struct ipc_tenant_restart restart;
+        if ((r = ipc_get_tenant_restart(in->payload, &restart)) == 0) {
+            tenant_restart(m, restart.tenant_id);
         }
     } else if (in->msg == IPC_MSG_TENANTS_LOADED) {
         struct ipc_tenants_loaded loaded;
@@ -426,7 +432,7 @@ static void process_ended(struct process *p, int status)
     p->ready = false;
     ipc_chan_free(p->life);
     p->life = NULL;
-    if (m->stop_stage == 0) {
+    if (m->stop_stage == 0 && (p->tenant == NULL || !tenant_end_is_right(p, status))) {
         if (WIFSIGNALED(status)) {
             log_error("%s was ended by signal %d%s", process_name(p), WTERMSIG(status),
                       WTERMSIG(status) == SIGSYS ? " (it made a system call that it may not make)" : "");
@@ -435,7 +441,7 @@ static void process_ended(struct process *p, int status)
         }
     }
     if (p->tenant != NULL) {
-        tenant_process_ended(p);
+        tenant_process_ended(p, status);
     } else if (m->stop_stage == 0) {
         fixed_ended(p, status);
     }

@@ -47,8 +47,9 @@ struct process {
 enum tenant_state {
     TENANT_WATCHED, /* no processes; the first connection starts them */
     TENANT_RUNNING,
-    TENANT_ENDING, /* one of them died, the other is being ended */
-    TENANT_WAITING /* both are gone; a while of nothing, because they died quickly */
+    TENANT_RETIRING, /* nobody uses them, or the tenant changed: the gate ends, then the egress */
+    TENANT_ENDING,   /* one of them died, the other is being ended */
+    TENANT_WAITING   /* both are gone; a while of nothing, because they died quickly */
 };
 
 struct tenant {
@@ -137,7 +138,11 @@ void tenant_down(struct monitor *m, uint64_t id);
 void tenants_sweep(struct monitor *m);
 void tenants_unsee(struct monitor *m);
 /* One of the tenant's processes ended. */
-void tenant_process_ended(struct process *p);
+void tenant_process_ended(struct process *p, int status);
+/* Whether the tenant's process was to end in this way, so that nobody need be told. */
+bool tenant_end_is_right(const struct process *p, int status);
+/* Ends the tenant's processes in order; the next connection starts new ones. */
+void tenant_restart(struct monitor *m, uint64_t id);
 void tenants_stop_watching(struct monitor *m);
 
 /* ---- monitor.c ---- */

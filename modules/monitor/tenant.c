@@ -6,11 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define TENANT_BACKOFF_FIRST_MS 100
 #define TENANT_BACKOFF_MAX_MS   5000
 #define TENANT_STEADY_MS        10000
+#define TENANT_GATE_GRACE_MS    1000 /* for answers that are on their way */
+#define TENANT_EGRESS_GRACE_MS  1000 /* for outcomes that are not with the store yet */
 
 static struct tenant *tenant_find(struct monitor *m, uint64_t id)
 {
@@ -95,6 +98,40 @@ static void tenant_end(struct tenant *t)
     }
 }
 
+static struct process *tenant_process(struct tenant *t, enum ipc_role role)
+{
+    for (size_t i = 0; i < TENANT_ROLES; i++) {
+        if (t->processes[i].role != NULL && t->processes[i].role->role == role) {
+            return &t->processes[i];
+        }
+    }
+    return NULL;
+}
+
+/* The gate has its time, then the egress: so what was answered is recorded. Who takes longer is ended by the timer. */
+static void tenant_retire(struct tenant *t)
+{
+    struct process *gate = tenant_process(t, IPC_ROLE_GATE);
+    struct process *egress = tenant_process(t, IPC_ROLE_EGRESS);
+    bool gate_runs = gate != NULL && gate->pid != 0;
+    uint32_t grace_ms = gate_runs ? TENANT_GATE_GRACE_MS : TENANT_EGRESS_GRACE_MS;
+    t->state = TENANT_RETIRING;
+    if (gate_runs) {
+        process_stop(gate, grace_ms);
+    } else if (egress != NULL) {
+        process_stop(egress, grace_ms);
+    }
+    net_timer_start(t->timer, grace_ms + 100, 0);
+}
+
+void tenant_restart(struct monitor *m, uint64_t id)
+{
+    struct tenant *t = tenant_find(m, id);
+    if (t != NULL && t->state == TENANT_RUNNING && m->stop_stage == 0) {
+        tenant_retire(t);
+    }
+}
+
 /* Both processes are gone. */
 static void tenant_rest(struct tenant *t)
 {
@@ -105,6 +142,13 @@ static void tenant_rest(struct tenant *t)
         return;
     }
     if (m->stop_stage != 0) {
+        return;
+    }
+    if (t->state == TENANT_RETIRING) {
+        /* Connections that came meanwhile wait in the listeners, and are seen now. */
+        net_timer_stop(t->timer);
+        t->state = TENANT_WATCHED;
+        tenant_watch(t, true);
         return;
     }
     if (net_loop_now_ms(m->loop) - t->started_ms >= TENANT_STEADY_MS) {
@@ -150,16 +194,43 @@ static void on_connection_waits(void *arg, int events)
 static void on_rested(void *arg)
 {
     struct tenant *t = arg;
-    if (t->state == TENANT_WAITING && t->monitor->stop_stage == 0) {
+    if (t->monitor->stop_stage != 0) {
+        return;
+    }
+    if (t->state == TENANT_WAITING) {
         t->state = TENANT_WATCHED;
         tenant_watch(t, true);
+    } else if (t->state == TENANT_RETIRING) {
+        for (size_t i = 0; i < TENANT_ROLES; i++) {
+            process_kill(&t->processes[i]);
+        }
     }
 }
 
-void tenant_process_ended(struct process *p)
+/* A gate that nobody has used for the idle time ends by itself. One that says so earlier died like any other. */
+static bool tenant_is_idle(const struct process *p, int status)
+{
+    const struct tenant *t = p->tenant;
+    uint32_t idle_ms = t->monitor->options->idle_ms;
+    return t->state == TENANT_RUNNING && p->role->role == IPC_ROLE_GATE && idle_ms != 0 &&
+           WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+           net_loop_now_ms(t->monitor->loop) - t->started_ms >= idle_ms;
+}
+
+bool tenant_end_is_right(const struct process *p, int status)
+{
+    return p->tenant->removed || p->tenant->state == TENANT_RETIRING || p->tenant->state == TENANT_ENDING ||
+           tenant_is_idle(p, status);
+}
+
+void tenant_process_ended(struct process *p, int status)
 {
     struct tenant *t = p->tenant;
-    if (t->state == TENANT_RUNNING && t->monitor->stop_stage == 0) {
+    if (t->monitor->stop_stage != 0) {
+        /* The stop goes its own way. */
+    } else if (tenant_is_idle(p, status) || (t->state == TENANT_RETIRING && tenant_has_processes(t))) {
+        tenant_retire(t);
+    } else if (t->state == TENANT_RUNNING) {
         tenant_end(t);
     }
     if (!tenant_has_processes(t)) {

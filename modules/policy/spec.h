@@ -135,6 +135,7 @@ struct spec_limits {
     uint32_t requests_per_minute; /* 0: no limit */
     uint32_t concurrent;          /* 0: the built-in ceiling */
     uint64_t request_bytes;       /* 0: no limit */
+    bool tripwire_suspends;       /* a placeholder where it does not belong suspends the tenant */
 };
 
 struct spec {

@@ -141,6 +141,7 @@ int spec_encode(const struct spec *spec, struct buf *out)
     writer_u32(&w, spec->limits.requests_per_minute);
     writer_u32(&w, spec->limits.concurrent);
     writer_u64(&w, spec->limits.request_bytes);
+    writer_bool(&w, spec->limits.tripwire_suspends);
     writer_u16(&w, (uint16_t)spec->credential_count);
     for (size_t i = 0; i < spec->credential_count; i++) {
         put_text(&w, spec->credentials[i].name, SPEC_NAME_MAX);
@@ -390,6 +391,7 @@ int spec_decode(struct span encoded, struct spec **out)
     spec->limits.requests_per_minute = reader_u32(&r);
     spec->limits.concurrent = reader_u32(&r);
     spec->limits.request_bytes = reader_u64(&r);
+    spec->limits.tripwire_suspends = reader_bool(&r);
     get_credentials(&r, spec);
     get_routes(&r, spec);
     int error = reader_finish(&r);

@@ -104,7 +104,9 @@
     R(BODY_BUFFER, LIMITED, 413, "body_buffer", "http_request_error",                                               \
       "The body has to be held until its end before it is sent, and it is too large for that.")                     \
     R(CLIENT_TIMEOUT, FAILED, 408, "client_timeout", "http_request_error",                                          \
-      "The agent sent no more of its request, or took no more of the answer.")
+      "The agent sent no more of its request, or took no more of the answer.")                                      \
+    R(TENANT_SUSPENDED, DENIED, 403, "tenant_suspended", "http_request_denied",                                     \
+      "This tenant is suspended. `clawbox tenant resume NAME` lets its requests go on.")
 
 enum policy_verdict {
 #define POLICY_VERDICT_ENUM(name, text) POLICY_VERDICT_##name,

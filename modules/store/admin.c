@@ -206,6 +206,8 @@ static int admin_get(struct store_peer *p, const struct ipc_in *in)
         answer = (struct ipc_tenant){.tenant_id = t.id,
                                      .generation = t.generation,
                                      .port = t.port,
+                                     .suspended_ms = t.suspended_ms,
+                                     .suspended_by = span_str(t.suspended_by),
                                      .token = span_str(t.token),
                                      .yaml = buf_span(&t.yaml),
                                      .spec = buf_span(&t.spec),
@@ -334,6 +336,8 @@ int admin_message(struct store_peer *p, const struct ipc_in *in)
         return admin_get(p, in);
     case IPC_MSG_TENANT_DELETE:
         return admin_delete(p, in);
+    case IPC_MSG_TENANT_SUSPEND:
+        return suspend_by_admin(p, in);
     case IPC_MSG_CREDENTIAL_PUT:
         return admin_credential_put(p, in);
     case IPC_MSG_CREDENTIAL_DELETE:

@@ -9,7 +9,7 @@
 
 static bool store_audit_row_is_valid(const struct store_audit_row *row)
 {
-    return (row->kind == STORE_AUDIT_DECISION || row->kind == STORE_AUDIT_OUTCOME) && row->seq > 0 &&
+    return row->kind >= STORE_AUDIT_DECISION && row->kind <= STORE_AUDIT_CHANGE && row->seq > 0 &&
            row->tenant.len > 0 && row->request_id.len == IPC_REQUEST_ID_LEN &&
            row->reason < POLICY_REASON__COUNT && row->scheme < SPEC_SCHEME__COUNT;
 }
@@ -37,6 +37,9 @@ int store_audit_row_encode(const struct store_audit_row *row, struct buf *out)
         writer_u16(&w, row->port);
         writer_bytes(&w, row->path, IPC_AUDIT_PATH_MAX);
         writer_bytes(&w, row->query_keys, IPC_AUDIT_QUERY_MAX);
+    } else if (row->kind == STORE_AUDIT_CHANGE) {
+        writer_bytes(&w, row->change, STORE_AUDIT_WORD_MAX);
+        writer_bytes(&w, row->by, STORE_AUDIT_WORD_MAX);
     } else {
         writer_u16(&w, row->status);
         writer_u64(&w, row->request_bytes);
@@ -73,6 +76,9 @@ int store_audit_row_decode(struct span encoded, struct store_audit_row *out)
         row.port = reader_u16(&r);
         row.path = reader_bytes(&r, IPC_AUDIT_PATH_MAX);
         row.query_keys = reader_bytes(&r, IPC_AUDIT_QUERY_MAX);
+    } else if (row.kind == STORE_AUDIT_CHANGE) {
+        row.change = reader_bytes(&r, STORE_AUDIT_WORD_MAX);
+        row.by = reader_bytes(&r, STORE_AUDIT_WORD_MAX);
     } else {
         row.status = reader_u16(&r);
         row.request_bytes = reader_u64(&r);

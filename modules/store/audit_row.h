@@ -11,9 +11,10 @@
 #include "ipc/msgs.h"
 #include "wire/reader.h"
 
-#define STORE_AUDIT_ROW_MAX 8192
+#define STORE_AUDIT_ROW_MAX  8192
+#define STORE_AUDIT_WORD_MAX 32
 
-enum store_audit_kind { STORE_AUDIT_DECISION = 1, STORE_AUDIT_OUTCOME = 2 };
+enum store_audit_kind { STORE_AUDIT_DECISION = 1, STORE_AUDIT_OUTCOME = 2, STORE_AUDIT_CHANGE = 3 };
 
 /* All spans borrow. Fields of the other kind are empty and zero. */
 struct store_audit_row {
@@ -21,7 +22,7 @@ struct store_audit_row {
     enum store_audit_kind kind;
     struct span tenant;
     uint64_t tenant_id;
-    struct span request_id; /* IPC_REQUEST_ID_LEN bytes */
+    struct span request_id; /* IPC_REQUEST_ID_LEN bytes; of a change: zeroes when no request caused it */
     uint64_t time_ms;
     uint8_t reason; /* enum policy_reason */
     /* a decision */
@@ -41,6 +42,9 @@ struct store_audit_row {
     uint64_t duration_us;
     uint32_t scrubs; /* times that the credential was taken out of the answer */
     struct span peer;
+    /* a change of the tenant that is not a request: its reason is ROUTE, or why requests are refused from now on */
+    struct span change; /* "suspended", "resumed", ... */
+    struct span by;     /* "administrator", "tripwire" */
     /* of the chain; set by store_audit_row_read(), not part of the encoding */
     struct span hash; /* IPC_HASH_LEN bytes */
 };

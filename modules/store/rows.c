@@ -30,6 +30,7 @@ static int rows_spec(struct store_peer *p, const struct ipc_in *in)
         digest_sha256(&token, 1, hash);
         r = store_credentials_for_egress(p->store->db, p->tenant_id, &credentials);
         m.generation = t.generation;
+        m.suspended = t.suspended_ms != 0;
         m.spec = r == 0 ? buf_span(&t.spec) : SPAN_EMPTY;
         m.credentials = r == 0 ? buf_span(&credentials) : SPAN_EMPTY;
     }
@@ -47,6 +48,9 @@ int rows_egress(struct store_peer *p, const struct ipc_in *in)
         return batch_decision(p, in);
     case IPC_MSG_AUDIT_OUTCOME:
         return batch_outcome(p, in);
+    case IPC_MSG_TRIPWIRE:
+        batch_commit(p->store);
+        return suspend_by_tripwire(p, in);
     case IPC_MSG_SPEC_GET:
         batch_commit(p->store);
         return rows_spec(p, in);
@@ -103,7 +107,14 @@ static int rows_sealed(struct store_peer *p, const struct ipc_in *in)
     }
     struct buf box;
     buf_init(&box, IPC_BOX_MAX);
-    int code = store_credential_box(p->store->db, get.tenant_id, get.credential, &box);
+    struct store_brief t;
+    int code = store_tenant_brief(p->store->db, get.tenant_id, &t);
+    if (code == 0 && t.suspended_ms != 0) {
+        code = CB_EPERM; /* while it is suspended, nothing of it is opened, whatever its egress believes */
+    }
+    if (code == 0) {
+        code = store_credential_box(p->store->db, get.tenant_id, get.credential, &box);
+    }
     struct ipc_sealed m = {.code = ipc_code(code), .box = buf_span(&box)};
     r = ipc_send_sealed(p->chan, in->call, &m);
     buf_deinit(&box);

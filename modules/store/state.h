@@ -5,6 +5,7 @@
  *   batch.c    audit records: one commit per turn of the loop, answers after it
  *   rows.c     what egress and vault ask: routes, sealed rows, hosts
  *   admin.c    what the api asks: tenants, credentials, pages of the audit
+ *   suspend.c  suspending a tenant, and who has to hear of it
  * Below them, and without messages: db.c, file.c, tenants.c, credentials.c, audit.c, audit_row.c.
  */
 #ifndef CB_STORE_STATE_H
@@ -98,6 +99,12 @@ void batch_forget_peer(struct store *s, const struct store_peer *p);
 
 CB_MUST_USE int rows_egress(struct store_peer *p, const struct ipc_in *in);
 CB_MUST_USE int rows_vault(struct store_peer *p, const struct ipc_in *in);
+
+/* ---- suspend.c ---- */
+
+/* TENANT_SUSPEND of the api, and TRIPWIRE of an egress about its own tenant. The batch has been committed. */
+CB_MUST_USE int suspend_by_admin(struct store_peer *p, const struct ipc_in *in);
+CB_MUST_USE int suspend_by_tripwire(struct store_peer *p, const struct ipc_in *in);
 
 /* ---- admin.c ---- */
 

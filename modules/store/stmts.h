@@ -14,8 +14,8 @@
     S(META_GET, "SELECT value FROM meta WHERE name = ?1") \
     S(META_ADD, "INSERT INTO meta (name, value) VALUES (?1, ?2)") \
     \
-    S(TENANT_BY_NAME, "SELECT id, name, generation, port, token, yaml, spec FROM tenant WHERE name = ?1") \
-    S(TENANT_BY_ID, "SELECT id, name, generation, port, token, yaml, spec FROM tenant WHERE id = ?1") \
+    S(TENANT_BY_NAME, "SELECT id, name, generation, port, token, yaml, spec, suspended_ms, suspended_by FROM tenant WHERE name = ?1") \
+    S(TENANT_BY_ID, "SELECT id, name, generation, port, token, yaml, spec, suspended_ms, suspended_by FROM tenant WHERE id = ?1") \
     S(TENANT_ADD, \
       "INSERT INTO tenant (name, generation, token, yaml, spec, routes, created_ms, updated_ms)" \
       " VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?6)") \
@@ -23,13 +23,16 @@
       "UPDATE tenant SET generation = generation + 1, yaml = ?2, spec = ?3, routes = ?4," \
       " updated_ms = max(?5, created_ms) WHERE id = ?1") \
     S(TENANT_TOUCH, "UPDATE tenant SET generation = generation + 1 WHERE id = ?1") \
+    S(TENANT_BRIEF, "SELECT name, port, suspended_ms FROM tenant WHERE id = ?1") \
+    S(TENANT_SUSPEND, \
+      "UPDATE tenant SET generation = generation + 1, suspended_ms = ?2, suspended_by = ?3 WHERE id = ?1") \
     S(TENANT_SET_PORT, "UPDATE tenant SET port = ?2 WHERE id = ?1") \
     S(TENANT_DELETE, "DELETE FROM tenant WHERE id = ?1") \
     S(TENANT_LIST, \
       "SELECT t.name, t.id, t.port, t.routes," \
       " (SELECT count(*) FROM credential c WHERE c.tenant_id = t.id AND c.used = 1)," \
       " (SELECT count(*) FROM credential c WHERE c.tenant_id = t.id AND c.box IS NOT NULL)," \
-      " t.created_ms, t.updated_ms FROM tenant t WHERE t.name > ?1 ORDER BY t.name LIMIT ?2") \
+      " t.created_ms, t.updated_ms, t.suspended_ms FROM tenant t WHERE t.name > ?1 ORDER BY t.name LIMIT ?2") \
     \
     S(CREDENTIAL_GET, \
       "SELECT placeholder, used, version, binding, box FROM credential WHERE tenant_id = ?1 AND name = ?2") \

@@ -176,7 +176,7 @@ static int name_tenants(struct store *s)
             struct ipc_tenant_up m = {.tenant = ipc_read_text(&reader, IPC_NAME_MAX)};
             m.tenant_id = reader_u64(&reader);
             m.port = reader_u16(&reader);
-            (void)reader_take(&reader, 3 * 4 + 2 * 8);
+            (void)reader_take(&reader, 3 * 4 + 3 * 8);
             r = reader.error != 0 ? reader.error : ipc_send_tenant_up(ipc_role()->life, 0, &m);
             (void)snprintf(after, sizeof(after), "%.*s", SPAN_ARG(m.tenant));
             total++;
@@ -227,16 +227,15 @@ static int on_life(void *arg, struct ipc_in *in)
     if (r != 0 || s->db == NULL) {
         return r;
     }
-    batch_commit(s);
-    struct store_tenant t;
-    r = store_tenant_get_by_id(s->db, m.tenant_id, &t);
+    struct store_brief t;
+    r = store_tenant_brief(s->db, m.tenant_id, &t);
     if (r == 0 && t.port != m.port) {
+        batch_commit(s);
         r = store_tenant_set_port(s->db, m.tenant_id, m.port);
     }
     if (r != 0 && r != CB_ENOTFOUND) {
         log_error_r(r, "the port of tenant %llu is not remembered", (unsigned long long)m.tenant_id);
     }
-    store_tenant_deinit(&t);
     admin_listening(s, m.tenant_id);
     return 0;
 }

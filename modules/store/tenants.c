@@ -43,6 +43,8 @@ static int store_tenant_take(struct store_db *db, sqlite3_stmt *stmt, struct sto
         if (r == 0) {
             r = buf_append_span(&out->spec, store_column_span(stmt, 6));
         }
+        out->suspended_ms = store_column_u64(stmt, 7);
+        copy_text(store_column_span(stmt, 8), out->suspended_by, sizeof(out->suspended_by));
     }
     store_stmt_done(stmt);
     if (r != 0) {
@@ -63,6 +65,23 @@ int store_tenant_get_by_id(struct store_db *db, uint64_t id, struct store_tenant
     sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_TENANT_BY_ID);
     store_bind_u64(stmt, 1, id);
     return store_tenant_take(db, stmt, out);
+}
+
+int store_tenant_brief(struct store_db *db, uint64_t id, struct store_brief *out)
+{
+    sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_TENANT_BRIEF);
+    store_bind_u64(stmt, 1, id);
+    int r = store_stmt_step(db, stmt);
+    if (r == 1) {
+        copy_text(store_column_span(stmt, 0), out->name, sizeof(out->name));
+        out->port = (uint16_t)store_column_u64(stmt, 1);
+        out->suspended_ms = store_column_u64(stmt, 2);
+        r = 0;
+    } else if (r == 0) {
+        r = store_db_fail(db, CB_ENOTFOUND, "there is no such tenant");
+    }
+    store_stmt_done(stmt);
+    return r;
 }
 
 void store_tenant_deinit(struct store_tenant *tenant)
@@ -98,6 +117,7 @@ int store_tenant_list(struct store_db *db, struct span after, uint32_t limit, st
         writer_u32(&w, (uint32_t)store_column_u64(stmt, 5));
         writer_u64(&w, store_column_u64(stmt, 6));
         writer_u64(&w, store_column_u64(stmt, 7));
+        writer_u64(&w, store_column_u64(stmt, 8));
         count++;
     }
     store_stmt_done(stmt);

@@ -41,6 +41,8 @@ struct store_tenant {
     uint16_t port;
     char name[IPC_NAME_MAX + 1];
     char token[IPC_TOKEN_MAX + 1];
+    uint64_t suspended_ms; /* 0: it is not */
+    char suspended_by[33];
     struct buf yaml;
     struct buf spec; /* spec_encode()'s */
 };
@@ -50,6 +52,14 @@ CB_MUST_USE int store_tenant_get(struct store_db *db, struct span name, struct s
 CB_MUST_USE int store_tenant_get_by_id(struct store_db *db, uint64_t id, struct store_tenant *out);
 void store_tenant_deinit(struct store_tenant *tenant);
 
+/* The few things that are asked often, without the tenant's file and specification. CB_ENOTFOUND. */
+struct store_brief {
+    uint16_t port;
+    uint64_t suspended_ms;
+    char name[IPC_NAME_MAX + 1];
+};
+CB_MUST_USE int store_tenant_brief(struct store_db *db, uint64_t id, struct store_brief *out);
+
 /* Appends the list of the message TENANT_PAGE: at most `limit` tenants whose names come after `after`, and no more than there is
  * room for. CB_ELIMIT when there is not room for one. */
 CB_MUST_USE int store_tenant_list(struct store_db *db, struct span after, uint32_t limit, struct buf *out,
@@ -57,6 +67,13 @@ CB_MUST_USE int store_tenant_list(struct store_db *db, struct span after, uint32
 
 /* Deletes the tenant with its credentials and its CA; its audit stays, its id is never used again. CB_ENOTFOUND. */
 CB_MUST_USE int store_tenant_delete(struct store_db *db, struct span name, uint64_t *tenant_id);
+/*
+ * Suspends a tenant or lets it go on, with a record of that in the audit, in one transaction. `by` is who did it, for people;
+ * `request_id` is that of the request that caused it, or empty. CB_EEXIST when it is so already: nothing is changed then.
+ * CB_ENOTFOUND.
+ */
+CB_MUST_USE int store_tenant_suspend(struct store_db *db, uint64_t id, bool suspend, struct span by,
+                                     struct span request_id, uint64_t now_ms, uint64_t *generation);
 /* Remembers the port that the tenant's listener got. CB_ENOTFOUND. */
 CB_MUST_USE int store_tenant_set_port(struct store_db *db, uint64_t id, uint16_t port);
 

@@ -137,12 +137,28 @@ def ls_walks_the_pages(world):
     server = world.serve(answer)
     lines = world.ok("tenant", "ls").out.splitlines()
     equal("the lines", len(lines), 1204)
-    equal("the titles", lines[0].split(), ["TENANT", "PORT", "ROUTES", "CREDENTIALS", "SET", "UPDATED"])
-    equal("the last line", lines[-1].split(), ["tenant-1202", "-", "2", "1", "of", "3", "2026-11-24T03:15:00.042Z"])
+    equal("the titles", lines[0].split(), ["TENANT", "PORT", "ROUTES", "CREDENTIALS", "SET", "UPDATED", "SUSPENDED"])
+    equal("the last line", lines[-1].split(), ["tenant-1202", "-", "2", "1", "of", "3", "2026-11-24T03:15:00.042Z", "-"])
     equal("the pages", [r.query.get("after") for r in server.requests], [None, "tenant-0499", "tenant-0999"])
     document = json.loads(world.ok("tenant", "ls", "--json").out)
     equal("the names", [t["name"] for t in document["tenants"]], names)
     equal("a number", document["tenants"][0]["routes"], 2)
+
+
+@case
+def suspend_and_resume(world):
+    server = world.serve(lambda request: Answer(204))
+    equal("suspend", world.ok("tenant", "suspend", "alice").out, "tenant alice: suspended\n")
+    equal("resume", world.ok("tenant", "resume", "alice").out, "tenant alice: resumed\n")
+    equal("the requests", [(r.method, r.target) for r in server.requests],
+          [("POST", "/v1/tenants/alice:suspend"), ("POST", "/v1/tenants/alice:resume")])
+
+
+@case
+def show_says_that_it_is_suspended(world):
+    world.serve(lambda request: Answer(200, {**TENANT, "suspended": "2026-11-24T03:15:00.042Z", "suspended_by": "tripwire"}))
+    contains("the output", world.ok("tenant", "show", "alice").out,
+             "suspended since 2026-11-24T03:15:00.042Z (tripwire): clawbox tenant resume alice")
 
 
 @case

@@ -87,6 +87,7 @@ int answer_page(struct ipc_chan *chan, const struct ipc_in *in)
     writer_u32(&out, 1);
     writer_u64(&out, 0);
     writer_u64(&out, 951782400007);
+    writer_u64(&out, 951782400008);
     ipc_list_end(&out, at, 1);
     struct ipc_tenant_page m = {.more = true, .tenants = buf_span(&list)};
     int r = ipc_send_tenant_page(chan, in->call, &m);

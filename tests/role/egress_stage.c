@@ -44,7 +44,8 @@ static int send_spec(struct egress_stage *t, uint32_t call)
     struct ipc_spec m = {.generation = t->generation,
                          .spec = buf_span(&spec),
                          .credentials = buf_span(&credentials),
-                         .token_hash = span_of(hash, sizeof(hash))};
+                         .token_hash = span_of(hash, sizeof(hash)),
+                         .suspended = t->suspended};
     int r = ipc_send_spec(t->store, call, &m);
     buf_deinit(&spec);
     buf_deinit(&credentials);
@@ -115,6 +116,12 @@ static int on_store_message(void *arg, struct ipc_in *in)
         r = on_decision(t, in);
     } else if (in->msg == IPC_MSG_AUDIT_OUTCOME) {
         r = on_outcome(t, in);
+    } else if (in->msg == IPC_MSG_TRIPWIRE) {
+        struct ipc_tripwire m;
+        r = ipc_get_tripwire(in->payload, &m);
+        CHECK(r == 0 &&
+              span_eq(m.request_id, span_of(t->decisions[t->decision_count - 1].id, IPC_REQUEST_ID_LEN)));
+        t->tripwires++;
     }
     CHECK_EQ_INT(r, 0);
     return r;

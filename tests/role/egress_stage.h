@@ -76,6 +76,8 @@ struct egress_stage {
     struct spec *spec;
     uint64_t generation;
     uint64_t key_version;
+    bool suspended;
+    size_t tripwires;
     char notes[EGRESS_NOTES_MAX];
     size_t note_count;
 

@@ -349,8 +349,10 @@ void egress_configure(struct stage *s, uint64_t generation, const char *hosts)
     ipc_list_end(&w, at, count);
     CHECK_EQ_INT(writer_finish(&w), 0);
     digest_sha256(&token, 1, hash);
-    struct ipc_gate_config m = {
-        .generation = generation, .token_hash = span_of(hash, sizeof(hash)), .hosts = buf_span(&list)};
+    struct ipc_gate_config m = {.generation = generation,
+                                .suspended = s->suspended,
+                                .token_hash = span_of(hash, sizeof(hash)),
+                                .hosts = buf_span(&list)};
     CHECK_EQ_INT(ipc_send_gate_config(s->egress.chan, 0, &m), 0);
     buf_deinit(&list);
 }
@@ -508,7 +510,7 @@ static void send_listener(struct stage *s, enum ipc_listener_kind kind, int fd)
     }
 }
 
-struct stage *stage_new(void)
+struct stage *stage_new_resting(uint32_t idle_ms)
 {
     int fds[2];
     world_make();
@@ -533,7 +535,8 @@ struct stage *stage_new(void)
     CHECK_EQ_INT(ipc_chan_open(s->loop, fds[0], IPC_CHANNEL_LIFE, IPC_ROLE_MONITOR, IPC_ROLE_GATE, true,
                                &life_handler, s, &s->life),
                  0);
-    struct ipc_start start = {.tenant_id = 7, .tenant = SPAN_LIT("alice"), .log_level = LOG_LEVEL_ERROR};
+    struct ipc_start start = {
+        .tenant_id = 7, .tenant = SPAN_LIT("alice"), .log_level = LOG_LEVEL_ERROR, .idle_ms = idle_ms};
     CHECK_EQ_INT(ipc_send_start(s->life, 0, &start), 0);
 
     (void)snprintf(s->folder, sizeof(s->folder), "/tmp/test_gate.XXXXXX");
@@ -544,6 +547,11 @@ struct stage *stage_new(void)
     vault_join(s);
     egress_join(s);
     return s;
+}
+
+struct stage *stage_new(void)
+{
+    return stage_new_resting(0);
 }
 
 uint32_t stage_waived(void)

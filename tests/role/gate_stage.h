@@ -100,6 +100,7 @@ struct stage {
     struct ipc_chan *life;
     bool life_closed;
     bool ready;
+    bool suspended; /* what egress_configure() says */
     uint32_t layers;
     pid_t pid;
     uint16_t port;
@@ -151,6 +152,8 @@ struct answer {
 
 /* A gate with its peers, before GO, and without a configuration. */
 struct stage *stage_new(void);
+/* The same, with an idle time. */
+struct stage *stage_new_resting(uint32_t idle_ms);
 void stage_go(struct stage *s);
 /* The layers of confinement that may be missing: none, but for sanitizers. */
 uint32_t stage_waived(void);

@@ -57,6 +57,7 @@ static inline int store_on_life(void *arg, struct ipc_in *in)
     struct ipc_tenant_up up;
     struct ipc_tenant_down down;
     struct ipc_tenants_loaded loaded;
+    struct ipc_tenant_restart restart;
     int r = CB_EPERM;
     if (in->msg == IPC_MSG_TENANT_UP && (r = ipc_get_tenant_up(in->payload, &up)) == 0) {
         l.tenant_id = up.tenant_id;
@@ -64,6 +65,9 @@ static inline int store_on_life(void *arg, struct ipc_in *in)
         (void)snprintf(l.tenant, sizeof(l.tenant), "%.*s", SPAN_ARG(up.tenant));
     } else if (in->msg == IPC_MSG_TENANT_DOWN && (r = ipc_get_tenant_down(in->payload, &down)) == 0) {
         l.tenant_id = down.tenant_id;
+    } else if (in->msg == IPC_MSG_TENANT_RESTART &&
+               (r = ipc_get_tenant_restart(in->payload, &restart)) == 0) {
+        l.tenant_id = restart.tenant_id;
     } else if (in->msg == IPC_MSG_TENANTS_LOADED && (r = ipc_get_tenants_loaded(in->payload, &loaded)) == 0) {
         CHECK(!t->s.ready); /* first who is there, then that it serves */
         l.tenant_id = loaded.count;

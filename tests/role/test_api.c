@@ -23,12 +23,13 @@ static const struct {
 } rows[] = {
     {"GET", "/v1/tenants", NULL, "list after= limit=100\n", 200, "application/json",
      "{\"tenants\":[{\"name\":\"alice\",\"id\":7,\"port\":4711,\"routes\":3,\"credentials_used\":2,"
-     "\"credentials_set\":1,\"created\":\"1970-01-01T00:00:00.000Z\",\"updated\":\"2000-02-29T00:00:00.007Z\"}],"
+     "\"credentials_set\":1,\"created\":\"1970-01-01T00:00:00.000Z\",\"updated\":\"2000-02-29T00:00:00.007Z\","
+     "\"suspended\":\"2000-02-29T00:00:00.008Z\"}],"
      "\"more\":true}\n"},
     {"GET", "/v1/tenants?after=al&limit=7", NULL, "list after=al limit=7\n", 200, "application/json", NULL},
     {"GET", "/v1/tenants?after=&limit=1000", NULL, "list after= limit=1000\n", 200, "application/json", NULL},
     {"GET", "/v1/tenants/alice", NULL, "get alice\n", 200, "application/json",
-     "{\"name\":\"alice\",\"id\":7,\"generation\":9,\"port\":4711,\"yaml\":\"# mine\\nname: \\\"x\\\"\\n\",\"routes\":["
+     "{\"name\":\"alice\",\"id\":7,\"generation\":9,\"port\":4711,\"suspended\":null,\"yaml\":\"# mine\\nname: \\\"x\\\"\\n\",\"routes\":["
      "{\"name\":\"openai\",\"action\":\"allow\",\"scheme\":\"https\",\"host\":\"api.openai.com\",\"port\":443,"
      "\"methods\":[\"GET\",\"POST\"],\"paths\":[\"/v1/**\"],\"credential\":\"openai\",\"upstream\":null},"
      "{\"name\":\"inside\",\"action\":\"allow\",\"scheme\":\"http\",\"host\":\"docs.example.com\",\"port\":80,"

@@ -229,6 +229,59 @@ TEST(a_credential_that_does_not_belong_reaches_nobody)
 }
 
 /* Everything that a gate under somebody else's control may say about where a request goes. */
+/* ---- suspension ---- */
+
+TEST(a_suspended_tenant_gets_nothing_out)
+{
+    struct egress_stage *t = egress_stage_new();
+    struct egress_stream held;
+    struct egress_stream st;
+    struct egress_ask q = egress_get("/v1/a");
+    egress_stage_serve(t);
+    t->mode = PROVIDER_SILENT;
+    egress_stream_open(t, &held);
+    egress_ask(&held, &q);
+    struct egress_provider *provider = egress_provider_with(t, 0, 1);
+    t->suspended = true;
+    egress_reload(t);
+    egress_expect(&held, POLICY_REASON_TENANT_SUSPENDED); /* what was under way */
+    EGRESS_UNTIL(t, provider->closed && t->outcome_count == 1);
+    CHECK_EQ_INT(t->outcomes[0].reason, POLICY_REASON_TENANT_SUSPENDED);
+    t->mode = PROVIDER_ANSWERS;
+    size_t providers = t->provider_count;
+    refused(t, &q, POLICY_REASON_TENANT_SUSPENDED);
+    struct egress_ask elsewhere = egress_get("/elsewhere");
+    refused(t, &elsewhere, POLICY_REASON_TENANT_SUSPENDED);
+    CHECK_EQ_UINT(t->unseals, 1);
+    CHECK_EQ_UINT(t->provider_count, providers);
+    t->suspended = false;
+    egress_reload(t);
+    egress_stream_open(t, &st);
+    egress_ask(&st, &q);
+    EGRESS_UNTIL(t, st.ended);
+    CHECK_EQ_UINT(st.status, 200);
+    CHECK_EQ_UINT(t->unseals, 2); /* it had been dropped */
+    egress_stream_close(&held);
+    egress_stream_close(&st);
+    egress_stage_end(t);
+}
+
+TEST(a_tripwire_is_told_to_the_store_when_the_tenant_wants_that)
+{
+    struct egress_stage *t = egress_stage_new();
+    struct egress_ask q = egress_get("/v1/a");
+    q.auth = "Bearer " UNSET_PH;
+    egress_stage_serve(t);
+    refused(t, &q, POLICY_REASON_PLACEHOLDER_MISPLACED);
+    egress_settle(t);
+    CHECK_EQ_UINT(t->tripwires, 0);
+    t->spec->limits.tripwire_suspends = true;
+    egress_reload(t);
+    refused(t, &q, POLICY_REASON_PLACEHOLDER_MISPLACED);
+    EGRESS_UNTIL(t, t->tripwires == 2);
+    egress_stage_end(t);
+}
+
 TEST(a_hostile_gate_does_not_get_past_the_rules)
 {
     static const struct {

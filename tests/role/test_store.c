@@ -374,6 +374,113 @@ TEST(the_vaults_key_is_stored_once)
     free(t);
 }
 
+/* ---- suspending ---- */
+
+static int store_suspend(struct store_friend *api, const char *tenant, bool suspend)
+{
+    struct store_answer a;
+    struct ipc_done done;
+    struct ipc_tenant_suspend m = {.tenant = span_str(tenant), .suspend = suspend};
+    CHECK_EQ_INT(ipc_call_tenant_suspend(api->chan, &m, store_on_answer, store_answer_init(api, &a), NULL),
+                 0);
+    STORE_GET(&a, DONE, done, &done);
+    int code = ipc_result(done.code);
+    buf_deinit(&a.payload);
+    return code;
+}
+
+static bool store_is_suspended(struct store_friend *egress)
+{
+    struct store_answer a;
+    struct ipc_spec spec;
+    CHECK_EQ_INT(ipc_call_spec_get(egress->chan, &(struct ipc_spec_get){0}, store_on_answer,
+                                   store_answer_init(egress, &a), NULL),
+                 0);
+    STORE_GET(&a, SPEC, spec, &spec);
+    bool suspended = spec.suspended;
+    buf_deinit(&a.payload);
+    return suspended;
+}
+
+static int store_sealed(struct store_friend *vault, uint64_t tenant_id)
+{
+    struct store_answer a;
+    struct ipc_sealed sealed;
+    struct ipc_sealed_get get = {.tenant_id = tenant_id, .credential = SPAN_LIT("key")};
+    CHECK_EQ_INT(ipc_call_sealed_get(vault->chan, &get, store_on_answer, store_answer_init(vault, &a), NULL),
+                 0);
+    STORE_GET(&a, SEALED, sealed, &sealed);
+    int code = ipc_result(sealed.code);
+    buf_deinit(&a.payload);
+    return code;
+}
+
+TEST(a_suspended_tenants_credentials_are_not_handed_out)
+{
+    struct store_stage *t = store_stage_new();
+    struct store_friend api;
+    struct store_friend vault;
+    struct store_friend alice;
+    store_stage_serve(t);
+    store_join(t, &api, IPC_ROLE_API, 0, NULL);
+    store_join(t, &vault, IPC_ROLE_VAULT, 0, NULL);
+    uint64_t id = store_create(t, &api, "alice");
+    uint64_t bob = store_create(t, &api, "bob");
+    store_join(t, &alice, IPC_ROLE_EGRESS, id, "alice");
+    CHECK_EQ_INT(store_sealed(&vault, id), CB_ENOTFOUND); /* not set; but it was looked for */
+    CHECK(!store_is_suspended(&alice));
+    size_t before = t->life_count;
+    CHECK_EQ_INT(store_suspend(&api, "alice", true), 0);
+    STAGE_UNTIL(&t->s, t->life_count == before + 1 && alice.event_count == 1);
+    CHECK_EQ_INT(t->life[before].msg, IPC_MSG_TENANT_RESTART);
+    CHECK_EQ_UINT(t->life[before].tenant_id, id);
+    CHECK_EQ_INT(alice.events[0].msg, IPC_MSG_SPEC_CHANGED);
+    CHECK_EQ_INT(store_sealed(&vault, id), CB_EPERM);
+    CHECK_EQ_INT(store_sealed(&vault, bob), CB_ENOTFOUND);
+    CHECK(store_is_suspended(&alice));
+    CHECK_EQ_INT(store_suspend(&api, "alice", true), 0); /* again: nothing happens */
+    CHECK_EQ_INT(store_suspend(&api, "nobody", true), CB_ENOTFOUND);
+    CHECK_EQ_INT(store_suspend(&api, "alice", false), 0);
+    CHECK(!store_is_suspended(&alice));
+    CHECK_EQ_UINT(alice.event_count, 2);
+    CHECK_EQ_INT(store_sealed(&vault, id), CB_ENOTFOUND);
+    CHECK_EQ_UINT(t->life_count, before + 1);
+    store_leave(&api);
+    store_leave(&vault);
+    store_leave(&alice);
+    CHECK_EQ_INT(stage_stop(&t->s, 1000), 0);
+    free(t);
+}
+
+TEST(a_tripwire_suspends_only_the_tenant_of_its_channel)
+{
+    struct store_stage *t = store_stage_new();
+    struct store_friend api;
+    struct store_friend alice;
+    struct store_friend bob;
+    store_stage_serve(t);
+    store_join(t, &api, IPC_ROLE_API, 0, NULL);
+    uint64_t id = store_create(t, &api, "alice");
+    uint64_t bob_id = store_create(t, &api, "bob");
+    store_join(t, &alice, IPC_ROLE_EGRESS, id, "alice");
+    store_join(t, &bob, IPC_ROLE_EGRESS, bob_id, "bob");
+    size_t before = t->life_count;
+    CHECK_EQ_INT(store_decide_one(&alice, 1), 0);
+    struct ipc_tripwire m = {.request_id = store_request_id(1)};
+    CHECK_EQ_INT(ipc_send_tripwire(alice.chan, 0, &m), 0);
+    CHECK_EQ_INT(ipc_send_tripwire(alice.chan, 0, &m), 0);
+    STAGE_UNTIL(&t->s, t->life_count == before + 1);
+    CHECK_EQ_UINT(t->life[before].tenant_id, id);
+    CHECK(store_is_suspended(&alice));
+    CHECK(!store_is_suspended(&bob));
+    CHECK_EQ_INT(store_decide_one(&bob, 2), 0);
+    store_leave(&api);
+    store_leave(&alice);
+    store_leave(&bob);
+    CHECK_EQ_INT(stage_stop(&t->s, 1000), 0);
+    free(t);
+}
+
 /* ---- peers that break the rules ---- */
 
 TEST(a_broken_rule_costs_that_channel_only)
@@ -395,6 +502,8 @@ TEST(a_broken_rule_costs_that_channel_only)
         {IPC_ROLE_EGRESS, IPC_MSG_SPEC_GET, 0xffffffff, SPAN_LIT("")},
         {IPC_ROLE_EGRESS, IPC_MSG_SPEC_GET, 0, SPAN_LIT("\0\0\0\0\0\0\0")},    /* too short */
         {IPC_ROLE_EGRESS, IPC_MSG_SPEC_GET, 0, SPAN_LIT("\0\0\0\0\0\0\0\0!")}, /* too long */
+        {IPC_ROLE_EGRESS, IPC_MSG_TRIPWIRE, 0, SPAN_LIT("\0\0\0\3abc")},       /* not the id of a request */
+        {IPC_ROLE_EGRESS, IPC_MSG_TENANT_SUSPEND, 0, SPAN_LIT("\0\0\0\3bob\1")},
         {IPC_ROLE_EGRESS, IPC_MSG_AUDIT_DECISION, 0, SPAN_LIT("\377\377\377\377")},
         {IPC_ROLE_VAULT, IPC_MSG_SPEC_GET, 0, SPAN_LIT("\0\0\0\0\0\0\0\0")},
         {IPC_ROLE_VAULT, IPC_MSG_TENANT_DELETE, 0, SPAN_LIT("\0\0\0\5alice")},

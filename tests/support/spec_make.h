@@ -126,7 +126,7 @@ static inline void make_token(struct spec_route *route, const char *credential, 
 static inline struct spec *make_full_spec(void)
 {
     struct spec *spec = make_spec("alice");
-    spec->limits = (struct spec_limits){600, 64, UINT64_C(64) << 20};
+    spec->limits = (struct spec_limits){600, 64, UINT64_C(64) << 20, true};
     make_credential(spec, "openai", "OPENAI_API_KEY", "sk-proj-{48}");
     make_credential(spec, "docs", NULL, NULL);
     struct spec_route *route =

@@ -102,6 +102,31 @@ TEST(limits_are_checked)
         "(KiB, MiB or GiB)\n");
 }
 
+TEST(what_a_tripwire_does)
+{
+    const struct {
+        const char *word;
+        bool suspends;
+    } words[] = {{"  tripwire: suspend\n", true}, {"  tripwire: refuse\n", false}, {"", false}};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        char text[256];
+        struct conf_tenants tenants;
+        struct buf errors;
+        buf_init(&errors, 4096);
+        (void)snprintf(text, sizeof(text),
+                       "apiVersion: clawbox/v1\nkind: Tenant\nmetadata: {name: t}\nspec:\n  routes: []\n%s",
+                       words[i].word);
+        if (CHECK_EQ_INT(conf_tenants_load(span_str(text), "t.yaml", NULL, &tenants, &errors), 0)) {
+            CHECK_EQ_INT(tenants.specs[0]->limits.tripwire_suspends, words[i].suspends);
+            conf_tenants_deinit(&tenants);
+        }
+        buf_deinit(&errors);
+    }
+    CHECK_ERRORS(
+        "apiVersion: clawbox/v1\nkind: Tenant\nmetadata: {name: t}\nspec:\n  routes: []\n  tripwire: kill\n",
+        "t.yaml:6:13: spec.tripwire: should be refuse or suspend\n");
+}
+
 TEST(routes_must_not_conflict)
 {
     CHECK_ERRORS(

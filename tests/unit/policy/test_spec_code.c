@@ -86,6 +86,7 @@ static void same_spec(const struct spec *a, const struct spec *b)
     CHECK_EQ_UINT(a->limits.requests_per_minute, b->limits.requests_per_minute);
     CHECK_EQ_UINT(a->limits.concurrent, b->limits.concurrent);
     CHECK_EQ_UINT(a->limits.request_bytes, b->limits.request_bytes);
+    CHECK_EQ_INT(a->limits.tripwire_suspends, b->limits.tripwire_suspends);
     if (CHECK_EQ_UINT(a->credential_count, b->credential_count)) {
         for (size_t i = 0; i < a->credential_count; i++) {
             CHECK_EQ_STR(a->credentials[i].name, b->credentials[i].name);
@@ -229,6 +230,7 @@ static int decode_start(uint16_t credentials, uint16_t routes)
     writer_u32(&w, 0);
     writer_u32(&w, 0);
     writer_u64(&w, 0);
+    writer_bool(&w, false);
     writer_u16(&w, credentials);
     writer_u16(&w, routes);
     CHECK_EQ_INT(writer_finish(&w), 0);
@@ -254,6 +256,7 @@ TEST(counts)
     writer_u32(&w, 0);
     writer_u32(&w, 0);
     writer_u64(&w, 0);
+    writer_bool(&w, false);
     writer_u16(&w, SPEC_ROUTES_MAX + 1);
     for (unsigned i = 0; i <= SPEC_ROUTES_MAX; i++) {
         char name[16];

@@ -49,6 +49,19 @@ static struct store_audit_row outcome(void)
                                     .peer = SPAN_LIT("203.0.113.7:443")};
 }
 
+static struct store_audit_row change(void)
+{
+    return (struct store_audit_row){.seq = 2,
+                                    .kind = STORE_AUDIT_CHANGE,
+                                    .tenant = SPAN_LIT("alice"),
+                                    .tenant_id = 7,
+                                    .request_id = span_of(request_id, sizeof(request_id)),
+                                    .time_ms = 1800000000123,
+                                    .reason = POLICY_REASON_TENANT_SUSPENDED,
+                                    .change = SPAN_LIT("suspended"),
+                                    .by = SPAN_LIT("tripwire")};
+}
+
 static void check_same(const struct store_audit_row *a, const struct store_audit_row *b)
 {
     CHECK_EQ_UINT(a->seq, b->seq);
@@ -73,6 +86,8 @@ static void check_same(const struct store_audit_row *a, const struct store_audit
     CHECK_EQ_UINT(a->duration_us, b->duration_us);
     CHECK_EQ_UINT(a->scrubs, b->scrubs);
     CHECK(span_eq(a->peer, b->peer));
+    CHECK(span_eq(a->change, b->change));
+    CHECK(span_eq(a->by, b->by));
 }
 
 static struct buf encoded(const struct store_audit_row *row)
@@ -112,6 +127,8 @@ TEST(round_trip)
     struct store_audit_row row = decision();
     check_round_trip(&row);
     row.route = row.credential = row.method = row.host = row.path = row.query_keys = SPAN_EMPTY;
+    check_round_trip(&row);
+    row = change();
     check_round_trip(&row);
     row = outcome();
     check_round_trip(&row);
@@ -177,8 +194,8 @@ TEST(every_changed_byte_is_refused_or_another_record)
 {
     unsigned refused = 0;
     unsigned other = 0;
-    for (int i = 0; i < 2; i++) {
-        struct store_audit_row row = i == 0 ? decision() : outcome();
+    for (int i = 0; i < 3; i++) {
+        struct store_audit_row row = i == 0 ? decision() : i == 1 ? outcome() : change();
         struct buf whole = encoded(&row);
         uint8_t *bytes = make_or_die(malloc(buf_len(&whole)));
         memcpy(bytes, buf_span(&whole).ptr, buf_len(&whole));
@@ -221,7 +238,7 @@ TEST(values_that_are_refused)
     struct store_audit_row row;
     row = good, row.seq = 0, check_refused(&row, CB_EINVAL);
     row = good, row.kind = (enum store_audit_kind)0, check_refused(&row, CB_EINVAL);
-    row = good, row.kind = (enum store_audit_kind)3, check_refused(&row, CB_EINVAL);
+    row = good, row.kind = (enum store_audit_kind)4, check_refused(&row, CB_EINVAL);
     row = good, row.tenant = SPAN_EMPTY, check_refused(&row, CB_EINVAL);
     row = good, row.request_id.len = 11, check_refused(&row, CB_EINVAL);
     row = good, row.request_id = span_of(zeroes, 13), check_refused(&row, CB_EINVAL);
@@ -235,6 +252,7 @@ TEST(values_that_are_refused)
     row = good, row.path = span_of(zeroes, IPC_AUDIT_PATH_MAX + 1), check_refused(&row, CB_ELIMIT);
     row = good, row.query_keys = span_of(zeroes, IPC_AUDIT_QUERY_MAX + 1), check_refused(&row, CB_ELIMIT);
     row = good_outcome, row.peer = span_of(zeroes, 65), check_refused(&row, CB_ELIMIT);
+    row = change(), row.by = span_of(zeroes, STORE_AUDIT_WORD_MAX + 1), check_refused(&row, CB_ELIMIT);
 }
 
 /* The message's limits all at once still fit into a row of the table. */

@@ -450,7 +450,7 @@ static uint32_t list_page(struct store_db *db, const char *after, uint32_t limit
         struct span name = ipc_read_text(&reader, IPC_NAME_MAX);
         (void)snprintf(names[i], 64, "%.*s", SPAN_ARG(name));
         CHECK(reader_u64(&reader) > 0);
-        (void)reader_take(&reader, 2 + 3 * 4 + 2 * 8);
+        (void)reader_take(&reader, 2 + 3 * 4 + 3 * 8);
     }
     CHECK_EQ_INT(reader_finish(&reader), 0);
     buf_deinit(&page);
@@ -535,8 +535,60 @@ TEST(a_row_of_the_list)
     CHECK_EQ_UINT(reader_u32(&r), 1);  /* credentials set */
     CHECK_EQ_UINT(reader_u64(&r), TEST_NOW_MS);
     CHECK_EQ_UINT(reader_u64(&r), TEST_NOW_MS + 1000);
+    CHECK_EQ_UINT(reader_u64(&r), 0); /* not suspended */
     CHECK_EQ_INT(reader_finish(&r), 0);
     buf_deinit(&page);
+    store_db_free(db);
+}
+
+TEST(suspended_once_with_a_record)
+{
+    struct store_db *db = test_open_new("suspend.db");
+    struct store_applied a;
+    struct store_brief brief;
+    struct store_audit_row row;
+    struct store_audit_page page;
+    struct store_tenant t;
+    uint64_t generation = 0;
+    static const uint8_t id[IPC_REQUEST_ID_LEN] = "0123456789a";
+    struct span request = span_of(id, sizeof(id));
+    CHECK_EQ_INT(test_apply_one(db, "alice", "v1", "https://a.example:443", "key", TEST_NOW_MS, &a), 0);
+    CHECK_EQ_INT(store_tenant_suspend(db, 1, false, SPAN_LIT("x"), SPAN_EMPTY, TEST_NOW_MS, &generation),
+                 CB_EEXIST);
+    CHECK_EQ_INT(store_tenant_suspend(db, 2, true, SPAN_LIT("x"), SPAN_EMPTY, TEST_NOW_MS, &generation),
+                 CB_ENOTFOUND);
+    CHECK_EQ_INT(
+        store_tenant_suspend(db, 1, true, SPAN_LIT("tripwire"), request, TEST_NOW_MS + 7, &generation), 0);
+    CHECK_EQ_UINT(generation, 2);
+    CHECK_EQ_INT(store_tenant_suspend(db, 1, true, SPAN_LIT("x"), SPAN_EMPTY, TEST_NOW_MS, &generation),
+                 CB_EEXIST);
+    CHECK_EQ_INT(store_tenant_brief(db, 1, &brief), 0);
+    CHECK_EQ_UINT(brief.suspended_ms, TEST_NOW_MS + 7);
+    CHECK_EQ_STR(brief.name, "alice");
+    CHECK_EQ_INT(store_tenant_brief(db, 2, &brief), CB_ENOTFOUND);
+    if (CHECK_EQ_INT(store_tenant_get_by_id(db, 1, &t), 0)) {
+        CHECK_EQ_UINT(t.suspended_ms, TEST_NOW_MS + 7);
+        CHECK_EQ_STR(t.suspended_by, "tripwire");
+        store_tenant_deinit(&t);
+    }
+    struct buf rows;
+    buf_init(&rows, IPC_PAGE_MAX);
+    struct store_audit_query all = {.limit = 10};
+    CHECK_EQ_INT(store_audit_page(db, &all, &rows, &page), 0);
+    struct reader r = reader_of(buf_span(&rows));
+    CHECK_EQ_UINT(ipc_list_read(&r, 10), 1);
+    if (CHECK_EQ_INT(store_audit_row_read(&r, &row), 0)) {
+        CHECK_EQ_INT(row.kind, STORE_AUDIT_CHANGE);
+        CHECK(span_eq(row.request_id, request));
+        CHECK(span_eq_str(row.change, "suspended"));
+        CHECK(span_eq_str(row.by, "tripwire"));
+    }
+    buf_deinit(&rows);
+    CHECK_EQ_INT(
+        store_tenant_suspend(db, 1, false, SPAN_LIT("administrator"), SPAN_EMPTY, TEST_NOW_MS, &generation),
+        0);
+    CHECK_EQ_INT(store_tenant_brief(db, 1, &brief), 0);
+    CHECK_EQ_UINT(brief.suspended_ms, 0);
     store_db_free(db);
 }
 
