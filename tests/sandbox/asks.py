@@ -310,6 +310,21 @@ def egress_asks_the_store(stage):
         ("AUDIT_PAGE", {"tenant": "bob", "limit": 10})])
 
 
+@ask("egress", "writes records of requests that never were, and of how others ended", "records of its own tenant; the chain of all stays whole")
+def egress_lies_in_the_audit(stage):
+    before = len(stage.appliance.audit("bob"))
+    me = fresh(stage, "egress")
+    fields = {"request_id": b"y" * 12, "method": "GET", "host": "a.example", "port": 443, "path": "/never"}
+    name, answer = me.ask("store", "AUDIT_DECISION", time_ms=1, reason=0, **fields)
+    equal("code of AUDIT_STORED", (name, answer["code"]), ("AUDIT_STORED", 0))
+    me.send(me.channel("store"), "AUDIT_OUTCOME", request_id=b"z" * 12, time_ms=1, status=200)
+    me.release()
+    stage.works("alice")
+    equal("tenants of the record", [r["tenant"] for r in stage.appliance.audit() if r.get("path") == "/never"], ["alice"])
+    equal("records of the other tenant", len(stage.appliance.audit("bob")), before)
+    stage.appliance.run("audit", "verify")
+
+
 # ---- api ----
 
 

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -56,8 +57,8 @@ static uint8_t scratch[ATTACK_SCRATCH];
 /* ---- how it comes in ---- */
 
 /* The linker makes these names. NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
-int __real_dup2(int from, int to);
-int __wrap_dup2(int from, int to);
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
 void __real_ipc_role_ready(uint32_t layers);
 void __wrap_ipc_role_ready(uint32_t layers);
 int __real_ipc_chan_open(struct net_loop *loop, int fd, enum ipc_channel channel, enum ipc_role self,
@@ -69,22 +70,30 @@ int __wrap_ipc_chan_open(struct net_loop *loop, int fd, enum ipc_channel channel
 
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
-/* The monitor's child gives itself /dev/null as its standard output, among the last things before it is executed anew. */
-int __wrap_dup2(int from, int to)
+static int connect_to_tests(const char *socket_path)
 {
-    const char *path = getenv(SOCKET_VARIABLE);
-    if (to != STDOUT_FILENO || path == NULL) {
-        return __real_dup2(from, to);
-    }
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+        (void)close(fd);
         return -1;
     }
-    int r = __real_dup2(fd, to);
-    (void)close(fd);
-    return r;
+    return fd;
+}
+
+/* The monitor's child opens /dev/null for its standard input and output, before anything is taken from it. */
+int __wrap_open(const char *path, int flags, ...)
+{
+    va_list more;
+    va_start(more, flags);
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(more, mode_t) : 0;
+    va_end(more);
+    const char *socket_path = getenv(SOCKET_VARIABLE);
+    if (socket_path != NULL && strcmp(path, "/dev/null") == 0) {
+        return connect_to_tests(socket_path);
+    }
+    return __real_open(path, flags, mode);
 }
 
 int __wrap_ipc_chan_open(struct net_loop *loop, int fd, enum ipc_channel channel, enum ipc_role self,

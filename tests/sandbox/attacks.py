@@ -79,7 +79,7 @@ def read_the_database(me, at):
     assert read_some(me, fd).startswith(b"SQLite format 3")
 
 
-@attack(store="denied")
+@attack()
 def list_the_state_directory(me, at):
     fd = open_somehow(me, at.state, O_RDONLY | O_DIRECTORY)
     got = me.must("getdents64", fd, bytes(4096), 4096)
@@ -151,7 +151,7 @@ def signal_another_role(me, at):
     me.must("kill", at.sibling, signal.SIGURG)
 
 
-@attack(**{role: "killed" for role in ("gate", "egress", "store", "vault", "api")})
+@attack()
 def signal_a_thread_of_another_role(me, at):
     me.must("tgkill", at.sibling, at.sibling, signal.SIGURG)
 
@@ -354,6 +354,12 @@ def be_traceable_again(me, at):
 @attack()
 def set_a_limit(me, at):
     me.must("prlimit64", 0, 7, struct.pack("=QQ", 64, 64), 0)
+
+
+@attack(gate="denied", egress="denied", store="denied", vault="denied", api="denied")
+def take_a_terabyte_of_memory(me, at):
+    PRIVATE, ANONYMOUS, NORESERVE = 2, 0x20, 0x4000
+    me.must("mmap", 0, 1 << 40, 3, PRIVATE | ANONYMOUS | NORESERVE, -1, 0)
 
 
 @attack()
