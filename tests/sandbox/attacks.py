@@ -2,7 +2,7 @@
 
 An attack gets `me` (inside.Inside) and `at` (stage.Targets). It returns when it has succeeded, having looked at what it got;
 else it raises Denied or Refused, or the role is killed. Each is also made from a process that nothing confines, where it must
-succeed: an attack that cannot succeed proves nothing.
+succeed: an attack that cannot succeed proves nothing. Only where the machine refuses it to everybody is it skipped, and said.
 
 Results: `killed` by the filter, `denied` by the kernel with an error, `refused` by a peer, or `done`, which for a role is
 expected only where it is the role's work.
@@ -22,21 +22,19 @@ ATTACKS = []
 
 
 class Attack:
-    def __init__(self, function, expected, needs_root, plain):
+    def __init__(self, function, expected):
         self.name = function.__name__.replace("_", " ")
-        self.run, self.needs_root, self.plain = function, needs_root, plain
-        self.expected = expected
+        self.run, self.expected = function, expected
 
     def expect(self, role):
         return self.expected.get(role, "killed")
 
 
-def attack(needs_root=False, plain=True, **expected):
-    """Roles that are not named must be killed for it. needs_root: the unconfined try only proves something as root. plain=False:
-    what it does is the role's own, so that another process has nothing to try."""
+def attack(**expected):
+    """Roles that are not named must be killed for it."""
 
     def add(function):
-        ATTACKS.append(Attack(function, expected, needs_root, plain))
+        ATTACKS.append(Attack(function, expected))
         return function
 
     return add
@@ -197,12 +195,12 @@ def open_a_UDP_socket(me, at):
     me.must("socket", IPV6, DATAGRAM, 0)
 
 
-@attack(needs_root=True)
+@attack()
 def open_a_raw_socket(me, at):
     me.must("socket", IPV4, RAW, 1)
 
 
-@attack(needs_root=True)
+@attack()
 def open_a_packet_socket(me, at):
     me.must("socket", PACKET, RAW, 0)
 
@@ -318,7 +316,7 @@ def make_a_user_namespace(me, at):
     me.must("unshare", 0x10000000)
 
 
-@attack(needs_root=True)
+@attack()
 def make_a_mount_namespace(me, at):
     me.must("unshare", 0x00020000)
 
@@ -330,17 +328,17 @@ def enter_a_namespace(me, at):
     me.must("setns", fd, 0x40000000)
 
 
-@attack(needs_root=True)
+@attack()
 def mount_a_file_system(me, at):
     me.must("mount", b"none\0", path(at.mount_point), b"tmpfs\0", 0, 0)
 
 
-@attack(needs_root=True)
+@attack()
 def change_the_root(me, at):
     me.must("chroot", path("/tmp"))
 
 
-@attack(needs_root=True)
+@attack()
 def become_root(me, at):
     me.must("setuid", 0)
 
@@ -367,7 +365,7 @@ def set_up_an_io_ring(me, at):
     me.must("io_uring_setup", 4, bytes(120))
 
 
-@attack(needs_root=True)
+@attack()
 def load_a_BPF_program(me, at):
     BPF_MAP_CREATE, ARRAY = 0, 2
     me.must("bpf", BPF_MAP_CREATE, struct.pack("=IIII", ARRAY, 4, 4, 1) + bytes(56), 72)
@@ -385,7 +383,7 @@ def use_the_keys_of_the_kernel(me, at):
     me.must("add_key", b"user\0", b"clawbox\0", b"x", 1, KEY_SPEC_PROCESS_KEYRING)
 
 
-@attack(needs_root=True)
+@attack()
 def open_a_file_by_its_handle(me, at):
     """The way out of a chroot of a process that has the capability for it."""
     mount = b"\0\0\0\0"

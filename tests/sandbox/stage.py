@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 from appliance import WAIT, Agent, Appliance, make_certificates  # noqa: E402
 from inside import Inside, Killed  # noqa: E402
 from provider import Provider  # noqa: E402
-from scenarios import get, wait_for  # noqa: E402
+from scenarios import Skip, get, wait_for  # noqa: E402
 
 ATTACKED = os.path.join(ROOT, "build", "release", "bin", "clawbox-attacked")
 PLAIN = os.path.join(ROOT, "build", "release", "bin", "clawbox-plain")
