@@ -3,7 +3,6 @@
 This runs the real program. What is looked for is found where it must be, so the search works; and nowhere else.
 """
 
-import contextlib
 import hashlib
 import os
 import re
@@ -91,12 +90,10 @@ def use_in_every_way(stage):
                    *(f"/v1/reflect/{form}" for form in ("raw", "json", "base64", "basic", "cut", "header", "gzip"))):
         stage.ask("alice", target)
     body = b'{"prompt": "' + b"x" * (1 << 20) + b'"}'
-    for target in ("/v1/echo", "/v1/early"):
-        agent = stage.tunnel("alice")
-        with contextlib.suppress(OSError):  # who answers early does not read all of it
-            agent.send(b"POST %s HTTP/1.1\r\nHost: api.openai.com\r\nContent-Length: %d\r\n\r\n" % (target.encode(), len(body)) + body)
-            agent.response()
-        agent.close()
+    agent = stage.tunnel("alice")
+    agent.send(b"POST /v1/echo HTTP/1.1\r\nHost: api.openai.com\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    equal("a large body", agent.response().status, 200)
+    agent.close()
     for start in (b"GET /v1/sse/1 HTTP/1.1\r\nHost: api.openai.com\r\n\r\n",
                   b"POST /v1/echo HTTP/1.1\r\nHost: api.openai.com\r\nContent-Length: 1000\r\n\r\nhalf"):
         stage.provider.take()
