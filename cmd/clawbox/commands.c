@@ -15,7 +15,11 @@ static const char help_serve[] =
     "\n"
     "options:\n"
     "  --listen ADDRESS   where the tenants' listeners are (default: 127.0.0.1)\n"
-    "  --master-key FILE  the vault's key (default: one in the state directory, made at the first start)\n"
+    "  --master-key-file FILE  the vault's key: 64 hexadecimal digits, readable by its owner and at most its group\n"
+    "                     (default: $CREDENTIALS_DIRECTORY/clawbox-master-key if systemd gave one, else master.key in the\n"
+    "                     state directory, made at the first start)\n"
+    "  --passphrase-file FILE  instead of a key: a passphrase, from which it is derived (argon2id); - for standard input\n"
+    "  --passphrase       the same, from the terminal\n"
     "  --roots FILE       the certificates that providers are checked against (default: the system's)\n"
     "  --dns SERVERS      name servers, with commas between them (default: the system's)\n"
     "  --idle MS          after so many milliseconds without a connection a tenant's processes end, and the next\n"
@@ -27,6 +31,20 @@ static const char help_serve[] =
     "  --log-level LEVEL  error, warn, info or debug (default: info)\n" STATE_HELP "\n"
     "example:\n"
     "  clawbox serve --state ~/clawbox-state\n";
+
+static const char help_rekey[] =
+    "usage: clawbox rekey [--state DIR] [options]\n"
+    "\n"
+    "Seals all credentials and the tenants' CA keys for a new master key, while the server is stopped: all of them or none, also\n"
+    "when it is cut off. Without options the state directory's own key is replaced by a new one. Backups from before need the old\n"
+    "key.\n"
+    "\n"
+    "options:\n"
+    "  --master-key-file FILE, --passphrase-file FILE, --passphrase              the key until now, as for serve\n"
+    "  --new-master-key-file FILE, --new-passphrase-file FILE, --new-passphrase  the key from now on\n"
+    "  --uid-base N, --waive LAYER   what serve is given\n" STATE_HELP "\n"
+    "example:\n"
+    "  clawbox rekey --state ~/clawbox-state\n";
 
 static const char help_demo[] =
     "usage: clawbox demo\n"
@@ -185,6 +203,7 @@ const struct command cmd_table[] = {
     {"explain", "what would become of a request, and why; no traffic", help_explain, cmd_explain},
     {"attack", "how somebody would try to break it, done, and what held", help_attack, cmd_attack},
     {"audit", "what was decided about each request; verify checks the records", help_audit, cmd_audit},
+    {"rekey", "seals everything for a new master key", help_rekey, cmd_rekey},
     {"version", "versions of clawbox and its libraries", help_version, cmd_version},
     {"help", "how a command is used", help_help, cmd_help},
 };

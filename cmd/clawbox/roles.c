@@ -54,6 +54,17 @@ static const struct {
     {IPC_ROLE_EGRESS, egress_main}, {IPC_ROLE_API, api_main},
 };
 
+size_t clawbox_rekey_roles(struct monitor_role out[2])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < clawbox_role_count && count < 2; i++) {
+        if (clawbox_roles[i].role == IPC_ROLE_STORE || clawbox_roles[i].role == IPC_ROLE_VAULT) {
+            out[count++] = clawbox_roles[i];
+        }
+    }
+    return count;
+}
+
 int role_main(const char *name, int argc, char **argv)
 {
     (void)argc;

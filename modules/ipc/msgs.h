@@ -43,7 +43,17 @@ enum ipc_kind { IPC_KIND_EVENT, IPC_KIND_REQUEST, IPC_KIND_ANSWER };
 enum { IPC_NO_FD = 0, IPC_FD = 1 };
 
 /* What a descriptor of FILE is, and what a listening socket of LISTENER is for. */
-enum ipc_file_kind { IPC_FILE_MASTER_KEY, IPC_FILE_ROOTS, IPC_FILE_RESOLV_CONF, IPC_FILE__COUNT };
+enum ipc_file_kind {
+    IPC_FILE_MASTER_KEY,
+    IPC_FILE_MASTER_KEY_NEXT,
+    IPC_FILE_PASSPHRASE,
+    IPC_FILE_PASSPHRASE_NEXT,
+    IPC_FILE_ROOTS,
+    IPC_FILE_RESOLV_CONF,
+    IPC_FILE__COUNT
+};
+/* What is sealed. */
+enum ipc_sealed_kind { IPC_SEALED_CREDENTIAL, IPC_SEALED_CA, IPC_SEALED__COUNT };
 enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTROL, IPC_LISTENER__COUNT };
 
 #define IPC_NAME_MAX        40
@@ -75,6 +85,7 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     M(GO,                  go,                IPC_MONITOR,            IPC_ANY,                LIFE,    EVENT,   IPC_NO_FD, 16) \
     M(READY,               ready,             IPC_ANY,                IPC_MONITOR,            LIFE,    EVENT,   IPC_NO_FD, 16) \
     M(STOP,                stop,              IPC_MONITOR,            IPC_ANY,                LIFE,    EVENT,   IPC_NO_FD, 16) \
+    M(KEY_IN_USE,          key_in_use,        IPC_VAULT,              IPC_MONITOR,            LIFE,    EVENT,   IPC_NO_FD, 32) \
     /* ---- which tenants have a listener ---- */ \
     M(TENANT_UP,           tenant_up,         IPC_STORE,              IPC_MONITOR,            LIFE,    EVENT,   IPC_NO_FD, 128) \
     M(TENANT_DOWN,         tenant_down,       IPC_STORE,              IPC_MONITOR,            LIFE,    EVENT,   IPC_NO_FD, 16) \
@@ -85,8 +96,8 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     M(DONE,                done,              IPC_STORE,              IPC_VAULT | IPC_API,    PEER,    ANSWER,  IPC_NO_FD, 4096) \
     /* ---- vault and store: sealed rows ---- */ \
     M(VAULT_KEY_GET,       vault_key_get,     IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
-    M(VAULT_KEY,           vault_key,         IPC_STORE,              IPC_VAULT,              PEER,    ANSWER,  IPC_NO_FD, 64) \
-    M(VAULT_KEY_PUT,       vault_key_put,     IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 64) \
+    M(VAULT_KEY,           vault_key,         IPC_STORE,              IPC_VAULT,              PEER,    ANSWER,  IPC_NO_FD, 128) \
+    M(VAULT_KEY_PUT,       vault_key_put,     IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(SEALED_GET,          sealed_get,        IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(SEALED,              sealed,            IPC_STORE,              IPC_VAULT,              PEER,    ANSWER,  IPC_NO_FD, IPC_BOX_MAX + 64) \
     M(CA_GET,              ca_get,            IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
@@ -95,6 +106,11 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     M(HOSTS_GET,           hosts_get,         IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
     M(HOSTS,               hosts,             IPC_STORE,              IPC_VAULT,              PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX) \
     M(FORGET,              forget,            IPC_STORE,              IPC_VAULT,              PEER,    EVENT,   IPC_NO_FD, 16) \
+    /* ---- vault and store of `clawbox rekey`, and of no other start ---- */ \
+    M(REKEY_NEXT,          rekey_next,        IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(REKEY_BOX,           rekey_box,         IPC_STORE,              IPC_VAULT,              PEER,    ANSWER,  IPC_NO_FD, IPC_BOX_MAX + 128) \
+    M(REKEY_PUT,           rekey_put,         IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, IPC_BOX_MAX + 128) \
+    M(REKEY_COMMIT,        rekey_commit,      IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     /* ---- what a tenant's pair asks the vault: only its own, because the channel is its own ---- */ \
     M(UNSEAL,              unseal,            IPC_EGRESS,             IPC_VAULT,              PEER,    REQUEST, IPC_NO_FD, 64) \
     M(CREDENTIAL,          credential,        IPC_VAULT,              IPC_EGRESS,             PEER,    ANSWER,  IPC_NO_FD, IPC_BOX_MAX) \
@@ -156,6 +172,7 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(U64, tenant_id, 0)                                                                        \
     F(TEXT, tenant, IPC_NAME_MAX)                                                               \
     F(U8, log_level, 0)                                                                         \
+    F(BOOL, rekey, 0)                                                                           \
     F(U32, idle_ms, 0)        /* gate: how long without a connection until it ends; 0: never */ \
     F(TEXT, dns_servers, 512) /* egress */
 
@@ -191,10 +208,41 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(BYTES, why, 2048)
 
 #define IPC_FIELDS_vault_key_get(F) F(U8, version, 0)
-/* Empty when the database has no key yet. */
-#define IPC_FIELDS_vault_key(F) F(BYTES, public_key, 32)
+/* `public_key` is empty when the database has no key yet, `kdf` when its key does not come from a passphrase. */
+#define IPC_FIELDS_vault_key(F) \
+    F(BYTES, public_key, 32)    \
+    F(BYTES, database_id, 32)   \
+    F(BYTES, kdf, 32)
 /* Stored once; a different key later is refused. Answered by DONE. */
-#define IPC_FIELDS_vault_key_put(F) F(BYTES, public_key, 32)
+#define IPC_FIELDS_vault_key_put(F) \
+    F(BYTES, public_key, 32)        \
+    F(BYTES, kdf, 32)
+/* Which of the two master keys the database is sealed for; after a rekey, how many boxes that were. */
+#define IPC_FIELDS_key_in_use(F) \
+    F(BOOL, next, 0)             \
+    F(U64, rows, 0)
+/* The box that comes after this one; the first is after 0, "". Answered by REKEY_BOX, with code ENOTFOUND after the last. */
+#define IPC_FIELDS_rekey_next(F)     \
+    F(ENUM, kind, IPC_SEALED__COUNT) \
+    F(U64, tenant_id, 0)             \
+    F(TEXT, name, IPC_NAME_MAX)
+#define IPC_FIELDS_rekey_box(F)      \
+    F(U32, code, 0)                  \
+    F(ENUM, kind, IPC_SEALED__COUNT) \
+    F(U64, tenant_id, 0)             \
+    F(TEXT, name, IPC_NAME_MAX)      \
+    F(BYTES, box, IPC_BOX_MAX)
+/* The box that was handed out last, sealed anew. Answered by DONE. */
+#define IPC_FIELDS_rekey_put(F)      \
+    F(ENUM, kind, IPC_SEALED__COUNT) \
+    F(U64, tenant_id, 0)             \
+    F(TEXT, name, IPC_NAME_MAX)      \
+    F(BYTES, box, IPC_BOX_MAX)
+/* All of them, `rows`, and the key that they are sealed for: durable together. Answered by DONE. */
+#define IPC_FIELDS_rekey_commit(F) \
+    F(BYTES, public_key, 32)       \
+    F(BYTES, kdf, 32)              \
+    F(U64, rows, 0)
 #define IPC_FIELDS_sealed_get(F) \
     F(U64, tenant_id, 0)         \
     F(TEXT, credential, IPC_NAME_MAX)

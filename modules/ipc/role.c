@@ -47,6 +47,7 @@ static int on_start(struct ipc_in *in)
     }
     role.info.tenant_id = m.tenant_id;
     role.info.idle_ms = m.idle_ms;
+    role.info.rekey = m.rekey;
     copy_text(role.info.tenant, sizeof(role.info.tenant), m.tenant);
     copy_text(role.info.dns_servers, sizeof(role.info.dns_servers), m.dns_servers);
     char name[64];

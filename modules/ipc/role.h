@@ -36,6 +36,7 @@ struct ipc_role_info {
     uint64_t tenant_id;
     char tenant[IPC_NAME_MAX + 1];
     uint32_t idle_ms;
+    bool rekey; /* started by `clawbox rekey` */
     char dns_servers[513];
     struct net_loop *loop;
     struct ipc_chan *life;

@@ -1,6 +1,4 @@
 /* directory.c - the state directory. Whatever is not as it must be is said and left as it is. */
-#include "base/encode.h"
-#include "base/secret.h"
 #include "monitor/state.h"
 
 #include <errno.h>
@@ -11,9 +9,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define MASTER_KEY_LEN 32
-#define STORE_DATABASE "clawbox.db"
 
 static int make_path(const struct monitor *m, const char *name, char out[PATH_MAX])
 {
@@ -92,70 +87,6 @@ static int take_lock(struct monitor *m)
     return r;
 }
 
-static int master_key_path(const struct monitor *m, char out[PATH_MAX])
-{
-    if (m->options->master_key_path == NULL) {
-        return make_path(m, "master.key", out);
-    }
-    int len = snprintf(out, PATH_MAX, "%s", m->options->master_key_path);
-    return len > 0 && len < PATH_MAX ? 0 : CB_ELIMIT;
-}
-
-/* The key of a new state directory: made here because the vault has no files, and forgotten at once. */
-static int make_master_key(const char *path)
-{
-    uint8_t key[MASTER_KEY_LEN];
-    char text[2 * MASTER_KEY_LEN + 2];
-    secret_random(key, sizeof(key));
-    encode_hex(key, sizeof(key), text);
-    text[2 * MASTER_KEY_LEN] = '\n';
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int r = fd >= 0 ? 0 : -errno;
-    if (r == 0 && (write(fd, text, 2 * MASTER_KEY_LEN + 1) != 2 * MASTER_KEY_LEN + 1 || fsync(fd) != 0)) {
-        r = errno != 0 ? -errno : CB_EFULL;
-        (void)unlink(path);
-    }
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    secret_wipe(key, sizeof(key));
-    secret_wipe(text, sizeof(text));
-    if (r != 0) {
-        log_error_r(r, "the master key %s cannot be made", path);
-    }
-    return r;
-}
-
-static int check_master_key(struct monitor *m)
-{
-    char path[PATH_MAX];
-    struct stat st;
-    int r = master_key_path(m, path);
-    if (r != 0) {
-        return r;
-    }
-    if (lstat(path, &st) == 0) {
-        if (!S_ISREG(st.st_mode)) { /* opening a fifo would wait for somebody to write into it */
-            log_error("the master key %s is not a regular file", path);
-            return CB_EINVAL;
-        }
-        return check_owner(path, &st, geteuid(), 077);
-    }
-    if (errno != ENOENT) {
-        r = -errno;
-        log_error_r(r, "%s", path);
-        return r;
-    }
-    if (faccessat(m->store_dir_fd, STORE_DATABASE, F_OK, 0) == 0) {
-        log_error(
-            "the master key %s is missing, and without it the credentials in this database cannot be opened: "
-            "put it back",
-            path);
-        return CB_ENOTFOUND;
-    }
-    return make_master_key(path);
-}
-
 /* The root of roles without files, where there are no mount namespaces. Nobody but us could put something there. */
 static int prepare_empty(struct monitor *m)
 {
@@ -199,21 +130,5 @@ int directory_prepare(struct monitor *m)
         return r;
     }
     r = m->cage.by_chroot ? prepare_empty(m) : 0;
-    return r == 0 ? check_master_key(m) : r;
-}
-
-int directory_open_master_key(const struct monitor *m)
-{
-    char path[PATH_MAX];
-    int r = master_key_path(m, path);
-    if (r != 0) {
-        return r;
-    }
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
-        r = -errno;
-        log_error_r(r, "%s", path);
-        return r;
-    }
-    return fd;
+    return r == 0 ? keys_prepare(m) : r;
 }

@@ -2,8 +2,8 @@
  * monitor.c - starts the fixed roles, says when all of it serves, and ends it in the order in which nothing is lost.
  *
  * Holds      the listening sockets, the pids of its children, one life channel to each.
- * May never  parse anything that came from a network, relay a message, or keep a secret. (The master key of a new
- *            state directory is made here, written to its file and wiped, because the vault has no files.)
+ * May never  parse anything that came from a network, relay a message, or keep a secret. (A new master key is made here,
+ *            written to its file and wiped, because the vault has no files: keys.c.)
  */
 #include "monitor/monitor.h"
 
@@ -152,6 +152,11 @@ static void stop_begin(struct monitor *m)
     monitor_stop_progress(m);
 }
 
+void monitor_finish(struct monitor *m)
+{
+    stop_begin(m);
+}
+
 void monitor_give_up(struct monitor *m)
 {
     m->status = 1;
@@ -262,7 +267,7 @@ static int monitor_start(struct monitor *m)
         return r;
     }
     if ((r = surround_prepare(m)) != 0 || (r = directory_prepare(m)) != 0 ||
-        (r = open_control_socket(m, path)) != 0) {
+        (!m->options->rekey && (r = open_control_socket(m, path)) != 0)) {
         return r;
     }
     raise_locked_memory();
@@ -316,6 +321,13 @@ int monitor_run(const struct monitor_options *options)
         char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
         (void)snprintf(path, sizeof(path), "%s/control.sock", options->state_dir);
         (void)unlink(path);
+    }
+    if (options->rekey && m.status == 0 && m.rekeyed) {
+        (void)printf(
+            "%llu sealed values are sealed for the new master key; the old one opens nothing any more\n",
+            (unsigned long long)m.rekeyed_rows);
+    } else if (options->rekey) {
+        m.status = 1;
     }
     return m.status;
 }

@@ -30,15 +30,25 @@ struct monitor_edge {
     enum ipc_role b;
 };
 
+/* Where a master key comes from: a file; a descriptor (never read here, duplicated for the vault); or, with neither, the file
+ * master.key in the state directory, which is made when there is no database yet. */
+struct monitor_key {
+    const char *path;
+    int fd;          /* -1: none */
+    bool passphrase; /* what is there is a passphrase, and the key is derived from it */
+};
+
 struct monitor_options {
     const char *state_dir;
-    const char *master_key_path; /* NULL: master.key in the state directory */
-    const char *roots_path;      /* PEM of the system's roots, or NULL */
-    const char *dns_servers;     /* or "" */
-    const char *listen_address;  /* of the tenants' TCP listeners */
-    uint32_t waived;             /* confinement layers that are not put on */
-    uint32_t idle_ms;            /* without a connection for so long, a tenant's processes end; 0: never */
-    uint32_t uid_base;           /* first uid of roles, when started as root */
+    struct monitor_key key;
+    bool rekey; /* everything is sealed for `next_key`, and then it ends; needs the roles store and vault */
+    struct monitor_key next_key;
+    const char *roots_path;     /* PEM of the system's roots, or NULL */
+    const char *dns_servers;    /* or "" */
+    const char *listen_address; /* of the tenants' TCP listeners */
+    uint32_t waived;            /* confinement layers that are not put on */
+    uint32_t idle_ms;           /* without a connection for so long, a tenant's processes end; 0: never */
+    uint32_t uid_base;          /* first uid of roles, when started as root */
     enum log_level log_level;
     const struct monitor_role *roles;
     size_t role_count;

@@ -119,11 +119,6 @@ static int hand_over(struct process *p, int fd, int (*send)(struct process *p, i
     return send(p, fd);
 }
 
-static int send_master_key(struct process *p, int fd)
-{
-    return ipc_send_file(p->life, 0, &(struct ipc_file){.what = IPC_FILE_MASTER_KEY}, fd);
-}
-
 static int send_roots(struct process *p, int fd)
 {
     return ipc_send_file(p->life, 0, &(struct ipc_file){.what = IPC_FILE_ROOTS}, fd);
@@ -170,7 +165,7 @@ static int send_descriptors(struct process *p)
     struct monitor *m = p->monitor;
     int r = 0;
     if (r == 0 && p->role->gets_master_key) {
-        r = hand_over(p, directory_open_master_key(m), send_master_key);
+        r = keys_hand_over(p);
     }
     if (r == 0 && p->role->gets_roots && m->options->roots_path != NULL) {
         r = hand_over(p, open_roots(m->options->roots_path), send_roots);
@@ -198,6 +193,7 @@ static int send_start(struct process *p)
     struct ipc_start start = {.tenant_id = p->tenant != NULL ? p->tenant->id : 0,
                               .tenant = p->tenant != NULL ? span_str(p->tenant->name) : SPAN_EMPTY,
                               .log_level = (uint8_t)o->log_level,
+                              .rekey = o->rekey,
                               .idle_ms = p->tenant != NULL ? o->idle_ms : 0,
                               .dns_servers = span_str(o->dns_servers)};
     return ipc_send_start(p->life, 0, &start);
@@ -307,6 +303,14 @@ static int on_tenant_message(struct process *p, struct ipc_in *in)
 static int on_message(void *arg, struct ipc_in *in)
 {
     struct process *p = arg;
+    if (in->msg == IPC_MSG_KEY_IN_USE) {
+        struct ipc_key_in_use key;
+        int bad = ipc_get_key_in_use(in->payload, &key);
+        if (bad == 0 && keys_in_use(p->monitor, key.next, key.rows) != 0 && p->monitor->options->rekey) {
+            p->monitor->status = 1;
+        }
+        return bad;
+    }
     if (in->msg != IPC_MSG_READY) {
         return on_tenant_message(p, in);
     }
@@ -403,7 +407,11 @@ static void fixed_ended(struct process *p, int status)
 {
     struct monitor *m = p->monitor;
     bool wrong_key = WIFEXITED(status) && WEXITSTATUS(status) == PROCESS_WRONG_KEY;
-    if (!p->was_ready || wrong_key) {
+    if (m->options->rekey && p->role->role == IPC_ROLE_VAULT && m->rekeyed) {
+        monitor_finish(m);
+        return;
+    }
+    if (!p->was_ready || wrong_key || m->options->rekey) {
         /* What does not even start once will not start the next time: the message above says why. */
         monitor_give_up(m);
         return;
@@ -432,7 +440,8 @@ static void process_ended(struct process *p, int status)
     p->ready = false;
     ipc_chan_free(p->life);
     p->life = NULL;
-    if (m->stop_stage == 0 && (p->tenant == NULL || !tenant_end_is_right(p, status))) {
+    if (m->stop_stage == 0 && !(m->options->rekey && status == 0) &&
+        (p->tenant == NULL || !tenant_end_is_right(p, status))) {
         if (WIFSIGNALED(status)) {
             log_error("%s was ended by signal %d%s", process_name(p), WTERMSIG(status),
                       WTERMSIG(status) == SIGSYS ? " (it made a system call that it may not make)" : "");

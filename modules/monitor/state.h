@@ -4,7 +4,8 @@
  *   monitor.c    start, ready, stop
  *   process.c    forking, wiring, restarting
  *   tenant.c     listeners, and the pair of processes that the first connection starts
- *   directory.c  the state directory: owner, mode, lock, master key
+ *   directory.c  the state directory: owner, mode, lock
+ *   keys.c       the master key, or the two of a rekey
  *   surround.c   what the kernel, or a container, lets the confinement be; the monitor's own
  *   slot.c       the uids of active tenants
  */
@@ -92,14 +93,23 @@ struct monitor {
     unsigned stop_stage; /* 0: not stopping */
     struct net_timer *stop_timer;
     int status;
+    bool rekeyed; /* everything is sealed for the new key, which has its place */
+    uint64_t rekeyed_rows;
 };
 
 /* ---- directory.c ---- */
 
-/* Creates or checks the state directory, takes its lock, makes the master key of a new one. Reports what is wrong. */
+/* Creates or checks the state directory, takes its lock, looks at the master key. Reports what is wrong. */
 CB_MUST_USE int directory_prepare(struct monitor *m);
-/* Opens the master key for the vault. A descriptor or a negative error, reported. */
-CB_MUST_USE int directory_open_master_key(const struct monitor *m);
+
+/* ---- keys.c ---- */
+
+/* Looks at the master key, makes that of a new state directory, and the new one of a rekey. Reports what is wrong. */
+CB_MUST_USE int keys_prepare(struct monitor *m);
+/* Gives the vault its master key, and the other one if there are two. */
+CB_MUST_USE int keys_hand_over(struct process *p);
+/* The vault has found out which of the two is in use, or has sealed that many boxes for the new one. */
+CB_MUST_USE int keys_in_use(struct monitor *m, bool next, uint64_t rows);
 
 /* ---- surround.c ---- */
 
@@ -151,6 +161,8 @@ void tenants_stop_watching(struct monitor *m);
 void monitor_progress(struct monitor *m);
 /* A fixed role cannot be started: the server ends with status 1. */
 void monitor_give_up(struct monitor *m);
+/* What a rekey was to do is done: ends with the present status. */
+void monitor_finish(struct monitor *m);
 /* While stopping: goes on when all of a stage are gone. */
 void monitor_stop_progress(struct monitor *m);
 

@@ -27,6 +27,26 @@ CB_MUST_USE int store_credentials_for_egress(struct store_db *db, uint64_t tenan
 /* Appends the list of the message TENANT: what is used or set. */
 CB_MUST_USE int store_credentials_for_people(struct store_db *db, uint64_t tenant_id, struct buf *out);
 
+/* A sealed box, wherever it is. */
+struct store_sealed {
+    enum ipc_sealed_kind kind;
+    uint64_t tenant_id;
+    char name[IPC_NAME_MAX + 1]; /* of a credential */
+    struct buf box;
+};
+
+/*
+ * For `clawbox rekey` (rekey.c), inside one transaction of the caller. next: the box after that one, credentials first; CB_ENOTFOUND
+ * after the last; buf_deinit() the box. put: the row's box is replaced. finish: the public key and how it is derived; CB_ECONFLICT
+ * when `rows` is not the number of boxes that there are.
+ */
+CB_MUST_USE int store_rekey_next(struct store_db *db, enum ipc_sealed_kind kind, uint64_t tenant_id,
+                                 struct span name, struct store_sealed *out);
+CB_MUST_USE int store_rekey_put(struct store_db *db, enum ipc_sealed_kind kind, uint64_t tenant_id,
+                                struct span name, struct span box);
+CB_MUST_USE int store_rekey_finish(struct store_db *db, struct span public_key, struct span kdf,
+                                   uint64_t rows);
+
 /* Appends certificate and sealed key of the tenant's CA. CB_ENOTFOUND: it has none, or there is no such tenant. */
 CB_MUST_USE int store_ca_get(struct store_db *db, uint64_t tenant_id, struct buf *cert,
                              struct buf *sealed_key);

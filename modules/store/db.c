@@ -497,6 +497,14 @@ int store_meta_add(struct store_db *db, struct span name, struct span value)
                : r;
 }
 
+int store_meta_put(struct store_db *db, struct span name, struct span value)
+{
+    sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_META_PUT);
+    store_bind_text(stmt, 1, name);
+    store_bind_blob(stmt, 2, value);
+    return store_stmt_run(db, stmt);
+}
+
 const char *store_sqlite_version(void)
 {
     return sqlite3_libversion();

@@ -65,8 +65,13 @@ void store_bind_blob(sqlite3_stmt *stmt, int index, struct span value);
 uint64_t store_column_u64(sqlite3_stmt *stmt, int index);
 struct span store_column_span(sqlite3_stmt *stmt, int index);
 
-/* One value per name. get: appends; CB_ENOTFOUND. add: CB_EEXIST when there is one; never replaces. */
+#define STORE_META_VAULT_KEY   SPAN_LIT("vault_key")
+#define STORE_META_VAULT_KDF   SPAN_LIT("vault_kdf")
+#define STORE_META_DATABASE_ID SPAN_LIT("database_id")
+
+/* One value per name. get: appends; CB_ENOTFOUND. add: CB_EEXIST when there is one; never replaces. put: replaces. */
 CB_MUST_USE int store_meta_get(struct store_db *db, struct span name, struct buf *out);
 CB_MUST_USE int store_meta_add(struct store_db *db, struct span name, struct span value);
+CB_MUST_USE int store_meta_put(struct store_db *db, struct span name, struct span value);
 
 #endif

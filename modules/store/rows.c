@@ -1,14 +1,14 @@
 /* rows.c - what a tenant's egress and the vault ask: routes, sealed rows, certificate authorities, hosts. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "ipc/role.h"
 #include "policy/spec.h"
 #include "store/credentials.h"
 #include "store/state.h"
 #include "store/tenants.h"
 #include "tls/seal.h"
 
-#define VAULT_KEY_NAME SPAN_LIT("vault_key")
-#define VAULT_KEY_LEN  32
+#define VAULT_KEY_LEN 32
 
 /* ---- egress ---- */
 
@@ -61,32 +61,46 @@ int rows_egress(struct store_peer *p, const struct ipc_in *in)
 
 /* ---- vault ---- */
 
-static int rows_done(struct store_peer *p, uint32_t call, int r)
+int rows_done(struct store_peer *p, uint32_t call, int r)
 {
     struct ipc_done m = {.code = ipc_code(r),
                          .why = r != 0 ? span_str(store_db_why(p->store->db)) : SPAN_EMPTY};
     return ipc_send_done(p->chan, call, &m);
 }
 
+static int meta_or_nothing(struct store_db *db, struct span name, struct buf *out)
+{
+    int r = store_meta_get(db, name, out);
+    return r == CB_ENOTFOUND ? 0 : r;
+}
+
 static int rows_vault_key(struct store_peer *p, const struct ipc_in *in)
 {
+    struct store_db *db = p->store->db;
     struct ipc_vault_key_get get;
     struct buf key;
+    struct buf id;
+    struct buf kdf;
     buf_init(&key, VAULT_KEY_LEN);
+    buf_init(&id, VAULT_KEY_LEN);
+    buf_init(&kdf, VAULT_KEY_LEN);
     int r = ipc_get_vault_key_get(in->payload, &get);
-    if (r == 0) {
-        r = store_meta_get(p->store->db, VAULT_KEY_NAME, &key);
-        r = r == CB_ENOTFOUND ? 0 : r;
-    }
-    if (r == 0) {
-        r = ipc_send_vault_key(p->chan, in->call, &(struct ipc_vault_key){.public_key = buf_span(&key)});
+    if (r == 0 && (r = meta_or_nothing(db, STORE_META_VAULT_KEY, &key)) == 0 &&
+        (r = meta_or_nothing(db, STORE_META_DATABASE_ID, &id)) == 0 &&
+        (r = meta_or_nothing(db, STORE_META_VAULT_KDF, &kdf)) == 0) {
+        struct ipc_vault_key m = {
+            .public_key = buf_span(&key), .database_id = buf_span(&id), .kdf = buf_span(&kdf)};
+        r = ipc_send_vault_key(p->chan, in->call, &m);
     }
     buf_deinit(&key);
+    buf_deinit(&id);
+    buf_deinit(&kdf);
     return r;
 }
 
 static int rows_vault_key_put(struct store_peer *p, const struct ipc_in *in)
 {
+    struct store_db *db = p->store->db;
     struct ipc_vault_key_put put;
     int r = ipc_get_vault_key_put(in->payload, &put);
     if (r != 0) {
@@ -95,7 +109,14 @@ static int rows_vault_key_put(struct store_peer *p, const struct ipc_in *in)
     if (put.public_key.len != VAULT_KEY_LEN) {
         return CB_EMALFORMED;
     }
-    return rows_done(p, in->call, store_meta_add(p->store->db, VAULT_KEY_NAME, put.public_key));
+    int code = store_db_begin(db);
+    if (code == 0 && (code = store_meta_add(db, STORE_META_VAULT_KEY, put.public_key)) == 0 &&
+        (code = store_meta_put(db, STORE_META_VAULT_KDF, put.kdf)) == 0) {
+        code = store_db_commit(db);
+    } else {
+        store_db_rollback(db);
+    }
+    return rows_done(p, in->call, code);
 }
 
 static int rows_sealed(struct store_peer *p, const struct ipc_in *in)
@@ -201,9 +222,14 @@ static int rows_hosts(struct store_peer *p, const struct ipc_in *in)
 int rows_vault(struct store_peer *p, const struct ipc_in *in)
 {
     batch_commit(p->store);
-    switch (in->msg) {
-    case IPC_MSG_VAULT_KEY_GET:
+    if (in->msg == IPC_MSG_VAULT_KEY_GET) {
         return rows_vault_key(p, in);
+    }
+    /* Two kinds of a store's life, and what belongs to the one is refused in the other. */
+    if (ipc_role()->rekey) {
+        return rekey_message(p, in);
+    }
+    switch (in->msg) {
     case IPC_MSG_VAULT_KEY_PUT:
         return rows_vault_key_put(p, in);
     case IPC_MSG_SEALED_GET:

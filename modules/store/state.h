@@ -4,6 +4,7 @@
  *   store.c    the role: channels, setup, stop
  *   batch.c    audit records: one commit per turn of the loop, answers after it
  *   rows.c     what egress and vault ask: routes, sealed rows, hosts
+ *   rekey.c    `clawbox rekey`: every box, sealed anew by the vault
  *   admin.c    what the api asks: tenants, credentials, pages of the audit
  *   suspend.c  suspending a tenant, and who has to hear of it
  * Below them, and without messages: db.c, file.c, tenants.c, credentials.c, audit.c, audit_row.c.
@@ -64,11 +65,22 @@ struct batch {
     struct net_timer *retry;
 };
 
+/* How far a rekey is. */
+struct rekey {
+    bool open; /* the transaction */
+    bool out;  /* a box was handed out and has not come back: this one */
+    enum ipc_sealed_kind kind;
+    uint64_t tenant_id;
+    char name[IPC_NAME_MAX + 1];
+    uint64_t rows; /* that came back */
+};
+
 struct store {
     struct net_loop *loop;
     struct store_db *db;
     struct list peers;
     struct batch batch;
+    struct rekey rekey;
     struct list applies; /* answers to TENANTS_APPLY that wait for listeners */
     struct net_timer *apply_timer;
     struct net_timer *stop_timer;
@@ -99,6 +111,15 @@ void batch_forget_peer(struct store *s, const struct store_peer *p);
 
 CB_MUST_USE int rows_egress(struct store_peer *p, const struct ipc_in *in);
 CB_MUST_USE int rows_vault(struct store_peer *p, const struct ipc_in *in);
+/* Answers with DONE. */
+CB_MUST_USE int rows_done(struct store_peer *p, uint32_t call, int r);
+
+/* ---- rekey.c ---- */
+
+/* REKEY_NEXT, REKEY_PUT, REKEY_COMMIT; only of a store that was started for it. */
+CB_MUST_USE int rekey_message(struct store_peer *p, const struct ipc_in *in);
+/* The vault is gone: what is open is rolled back. */
+void rekey_abandon(struct store *s);
 
 /* ---- suspend.c ---- */
 

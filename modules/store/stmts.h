@@ -14,6 +14,19 @@
     S(META_GET, "SELECT value FROM meta WHERE name = ?1") \
     S(META_ADD, "INSERT INTO meta (name, value) VALUES (?1, ?2)") \
     \
+    S(META_PUT, \
+      "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value") \
+    \
+    S(REKEY_CREDENTIAL, \
+      "SELECT tenant_id, box, name FROM credential WHERE box IS NOT NULL AND (tenant_id, name) > (?1, ?2)" \
+      " ORDER BY tenant_id, name LIMIT 1") \
+    S(REKEY_CREDENTIAL_PUT, \
+      "UPDATE credential SET box = ?2 WHERE tenant_id = ?1 AND name = ?3 AND box IS NOT NULL") \
+    S(REKEY_CA, "SELECT tenant_id, sealed_key FROM ca WHERE tenant_id > ?1 ORDER BY tenant_id LIMIT 1") \
+    S(REKEY_CA_PUT, "UPDATE ca SET sealed_key = ?2 WHERE tenant_id = ?1") \
+    S(REKEY_COUNT, \
+      "SELECT (SELECT count(*) FROM credential WHERE box IS NOT NULL) + (SELECT count(*) FROM ca)") \
+    \
     S(TENANT_BY_NAME, "SELECT id, name, generation, port, token, yaml, spec, suspended_ms, suspended_by FROM tenant WHERE name = ?1") \
     S(TENANT_BY_ID, "SELECT id, name, generation, port, token, yaml, spec, suspended_ms, suspended_by FROM tenant WHERE id = ?1") \
     S(TENANT_ADD, \

@@ -68,6 +68,8 @@ static void peer_free(struct store_peer *p)
     batch_forget_peer(s, p);
     if (p->role == IPC_ROLE_API) {
         admin_forget_api(s);
+    } else if (p->role == IPC_ROLE_VAULT) {
+        rekey_abandon(s);
     }
     list_remove(&p->link);
     ipc_chan_free(p->chan);
@@ -207,7 +209,7 @@ static int on_go(void *arg, uint32_t waived)
                   why);
         return r;
     }
-    r = name_tenants(s);
+    r = ipc_role()->rekey ? 0 : name_tenants(s);
     if (r != 0) {
         log_error_r(r, "the tenants cannot be read (%s)", store_db_why(s->db));
         return r;

@@ -6,30 +6,50 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#define SEAL_FORMAT      1
-#define SEAL_VALUE_MAX   ((size_t)16 * 1024)
-#define SEAL_BINDING_MAX ((size_t)64 * 1024)
-#define SEAL_NAME_MAX    64
-#define SEAL_CONTEXT     "clawseal"
+#define SEAL_FORMAT          1
+#define SEAL_VALUE_MAX       ((size_t)16 * 1024)
+#define SEAL_BINDING_MAX     ((size_t)64 * 1024)
+#define SEAL_NAME_MAX        64
+#define SEAL_CONTEXT         "clawseal"
+#define SEAL_DATABASE_ID_MAX 64
 
 int tls_init(void)
 {
     return sodium_init() >= 0 && psa_crypto_init() == PSA_SUCCESS ? 0 : CB_ECRYPTO;
 }
 
-int seal_keypair(const struct secret *master, uint8_t public_key[SEAL_PUBLIC_LEN], struct secret **secret_key)
+/* The seed of the pair: a subkey of the master key, and the hash of the database's id under it. */
+static int seal_seed(const struct secret *master, struct span database_id, struct secret *seed)
+{
+    struct secret *key = secret_new(crypto_generichash_KEYBYTES);
+    if (key == NULL) {
+        return CB_ENOMEM;
+    }
+    int r = crypto_kdf_derive_from_key(secret_ptr(key), crypto_generichash_KEYBYTES, 1, SEAL_CONTEXT,
+                                       secret_span(master).ptr);
+    if (r == 0 && database_id.len == 0) {
+        memcpy(secret_ptr(seed), secret_ptr(key), crypto_box_SEEDBYTES);
+    } else if (r == 0) {
+        r = crypto_generichash(secret_ptr(seed), crypto_box_SEEDBYTES, database_id.ptr, database_id.len,
+                               secret_span(key).ptr, crypto_generichash_KEYBYTES);
+    }
+    secret_free(key);
+    return r == 0 ? 0 : CB_ECRYPTO;
+}
+
+int seal_keypair(const struct secret *master, struct span database_id, uint8_t public_key[SEAL_PUBLIC_LEN],
+                 struct secret **secret_key)
 {
     _Static_assert(SEAL_MASTER_LEN == crypto_kdf_KEYBYTES, "the master key is a derivation key");
     _Static_assert(SEAL_PUBLIC_LEN == crypto_box_PUBLICKEYBYTES, "keys of sealed boxes");
-    if (secret_len(master) != SEAL_MASTER_LEN) {
+    _Static_assert(crypto_generichash_KEYBYTES == crypto_box_SEEDBYTES, "a subkey can be the seed");
+    if (secret_len(master) != SEAL_MASTER_LEN || database_id.len > SEAL_DATABASE_ID_MAX) {
         return CB_EINVAL;
     }
     struct secret *seed = secret_new(crypto_box_SEEDBYTES);
     struct secret *key = secret_new(crypto_box_SECRETKEYBYTES);
-    int r = seed != NULL && key != NULL ? 0 : CB_ENOMEM;
-    if (r == 0 && (crypto_kdf_derive_from_key(secret_ptr(seed), crypto_box_SEEDBYTES, 1, SEAL_CONTEXT,
-                                              secret_span(master).ptr) != 0 ||
-                   crypto_box_seed_keypair(public_key, secret_ptr(key), secret_ptr(seed)) != 0)) {
+    int r = seed != NULL && key != NULL ? seal_seed(master, database_id, seed) : CB_ENOMEM;
+    if (r == 0 && crypto_box_seed_keypair(public_key, secret_ptr(key), secret_ptr(seed)) != 0) {
         r = CB_ECRYPTO;
     }
     secret_free(seed);

@@ -14,9 +14,10 @@
 /* Must be called once before anything else of this module. 0 or CB_ECRYPTO. */
 CB_MUST_USE int tls_init(void);
 
-/* The vault's key pair, derived from the master key (SEAL_MASTER_LEN bytes) with a key derivation of its own context. */
-CB_MUST_USE int seal_keypair(const struct secret *master, uint8_t public_key[SEAL_PUBLIC_LEN],
-                             struct secret **secret_key);
+/* The vault's key pair, derived from the master key (SEAL_MASTER_LEN bytes) with a key derivation of its own context, and from
+ * the database's id (at most 64 bytes), so that what is sealed in one database does not open in another. */
+CB_MUST_USE int seal_keypair(const struct secret *master, struct span database_id,
+                             uint8_t public_key[SEAL_PUBLIC_LEN], struct secret **secret_key);
 /* Appends the sealed box of `plain` to `out`. Anybody with the public key can seal; only the vault can open. */
 CB_MUST_USE int seal_box(const uint8_t public_key[SEAL_PUBLIC_LEN], struct span plain, struct buf *out);
 /* Opens a box into locked memory. CB_EAUTHENTIC when it was changed or made for another key. */

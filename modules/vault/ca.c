@@ -76,7 +76,7 @@ static int ca_unseal(struct vault_tenant *t, const struct ipc_ca_row *row)
 {
     struct secret *opened = NULL;
     struct seal_credential c;
-    int r = seal_open(t->vault->public_key, t->vault->secret_key, row->sealed_key, &opened);
+    int r = seal_open(t->vault->pair.public_key, t->vault->pair.secret_key, row->sealed_key, &opened);
     if (r != 0) {
         return r;
     }
@@ -118,7 +118,7 @@ static int ca_make(struct vault_tenant *t, const struct ipc_ca_row *row)
                                     .name = CA_NAME,
                                     .binding = SPAN_EMPTY,
                                     .value = secret_span(der)};
-        r = seal_credential(t->vault->public_key, &c, &sealed);
+        r = seal_credential(t->vault->pair.public_key, &c, &sealed);
     }
     secret_free(der);
     if (r == 0) {

@@ -17,7 +17,7 @@ static int credential_open(struct vault_wait *w, struct span box)
     struct vault_peer *p = w->peer;
     struct secret *opened = NULL;
     struct seal_credential c;
-    int r = seal_open(p->vault->public_key, p->vault->secret_key, box, &opened);
+    int r = seal_open(p->vault->pair.public_key, p->vault->pair.secret_key, box, &opened);
     if (r != 0) {
         return r;
     }

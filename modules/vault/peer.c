@@ -218,7 +218,7 @@ static int on_message(void *arg, struct ipc_in *in)
         struct ipc_seal_key_get m;
         r = ipc_get_seal_key_get(in->payload, &m);
         if (r == 0) {
-            struct ipc_seal_key key = {.public_key = span_of(p->vault->public_key, SEAL_PUBLIC_LEN)};
+            struct ipc_seal_key key = {.public_key = span_of(p->vault->pair.public_key, SEAL_PUBLIC_LEN)};
             peer_sent(p, ipc_send_seal_key(p->chan, in->call, &key));
         }
         break;

@@ -1,7 +1,9 @@
 /*
  * state.h - what the files of this role share. Nothing outside of it includes this.
  *
- *   vault.c        the role: the master key, the store's channel, setup
+ *   vault.c        the role: whose database it is, the store's channel, setup
+ *   keys.c         the master keys, and the pair that is derived from one
+ *   rekey.c        everything sealed anew, for `clawbox rekey`
  *   peer.c         tenants, their channels, and the requests that wait for the store
  *   credential.c   UNSEAL
  *   ca.c           a tenant's CA: loaded, or made once; the few that are kept unsealed
@@ -18,6 +20,7 @@
 #include "ipc/chan.h"
 #include "tls/cert.h"
 #include "tls/seal.h"
+#include "vault/keys.h"
 
 #define VAULT_TENANT_BUCKETS 1024
 #define VAULT_CA_KEPT        64  /* CA keys in memory at once */
@@ -86,12 +89,24 @@ struct vault_wait {
     uint8_t public_key[TLS_PUBLIC_KEY_MAX];
 };
 
+/* `clawbox rekey`: what everything is sealed for, and the row that is in work. */
+struct vault_rekey {
+    struct vault_pair pair;
+    struct vault_kdf kdf;
+    enum ipc_sealed_kind kind;
+    uint64_t tenant_id;
+    char name[IPC_NAME_MAX + 1];
+    uint64_t rows;
+};
+
 struct vault {
     struct net_loop *loop;
-    struct ipc_chan *store;    /* NULL while it is down */
-    struct secret *master;     /* until GO */
-    struct secret *secret_key; /* from GO on */
-    uint8_t public_key[SEAL_PUBLIC_LEN];
+    struct ipc_chan *store;     /* NULL while it is down */
+    struct vault_source source; /* until the store has said whose database this is */
+    struct vault_source next_source;
+    struct vault_pair pair;     /* from then on */
+    struct vault_kdf first_kdf; /* of the first key of a new database */
+    struct vault_rekey rekey;
     uint32_t held; /* confinement layers */
     bool going;    /* confined: the store may be asked */
     bool serving;  /* the key belongs to the database: channels are read */
@@ -102,6 +117,18 @@ struct vault {
     struct list doomed;
     struct net_task reap;
 };
+
+/* ---- vault.c ---- */
+
+/* Ends the process with that status. */
+void vault_end(struct vault *v, int status);
+/* Tells the monitor which master key the database is sealed for. */
+void vault_say_key(bool next, uint64_t rows);
+
+/* ---- rekey.c ---- */
+
+/* Seals everything anew, then ends the process. */
+void rekey_begin(struct vault *v);
 
 /* ---- peer.c ---- */
 

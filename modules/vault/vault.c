@@ -2,23 +2,20 @@
  * vault.c - the role `vault`: opens sealed credentials and signs certificates.
  *
  * Holds      the key that opens what is sealed, in locked memory; some tenants' CA keys. The master key, from which the
- *            first comes, only until it is derived.
+ *            first comes, or the passphrase, only until the store has said whose database it is.
  * Answers    an egress: its tenant's credentials. A gate: leaves of its tenant's CA. The api: public keys and CAs.
  * Asks       the store, for sealed rows, CAs and hosts. Nobody else: the vault only ever answers.
+ *            Started by `clawbox rekey` it has nobody but the store, and does that one thing (rekey.c).
  * May never  open a file or a socket, or give one tenant's secret to the channel of another.
  * Calls      what every role may (priv/calls.h), and nothing else.
  */
 #include "vault/vault.h"
 
-#include "base/encode.h"
 #include "base/log.h"
 #include "ipc/role.h"
 #include "vault/state.h"
 
-#include <errno.h>
 #include <unistd.h>
-
-#define KEY_DIGITS ((size_t)2 * SEAL_MASTER_LEN)
 
 const struct priv_profile vault_profile = {
     .needs = 0,
@@ -27,7 +24,7 @@ const struct priv_profile vault_profile = {
     .max_memory = (uint64_t)4 << 30,   /* answers that wait for 60,000 channels */
     .max_locked = (uint64_t)64 << 20}; /* CA keys of active tenants, and a credential at a time */
 
-static void vault_end(struct vault *v, int status)
+void vault_end(struct vault *v, int status)
 {
     v->status = status;
     net_loop_stop(v->loop);
@@ -81,6 +78,105 @@ static int on_key_stored(void *arg, int code, const struct ipc_in *in)
     return 0;
 }
 
+void vault_say_key(bool next, uint64_t rows)
+{
+    struct ipc_key_in_use m = {.next = next, .rows = rows};
+    if (ipc_send_key_in_use(ipc_role()->life, 0, &m) != 0) {
+        log_error("the monitor cannot be told which master key is in use");
+    }
+}
+
+static void sources_forget(struct vault *v)
+{
+    source_forget(&v->source);
+    source_forget(&v->next_source);
+}
+
+static void key_put(struct vault *v)
+{
+    struct ipc_vault_key_put put = {.public_key = span_of(v->pair.public_key, SEAL_PUBLIC_LEN),
+                                    .kdf = span_of(v->first_kdf.bytes, v->first_kdf.len)};
+    key_call_sent(v, ipc_call_vault_key_put(v->store, &put, on_key_stored, v, NULL));
+}
+
+/* The first key of a new database. When the store goes before it has kept it, the same one is put again. */
+static void key_first(struct vault *v, const struct ipc_vault_key *m)
+{
+    int r = source_new_pair(&v->source, m->database_id, &v->first_kdf, &v->pair);
+    sources_forget(v);
+    if (r == 0) {
+        key_put(v);
+    } else {
+        log_error_r(r, "the key pair cannot be made");
+        vault_end(v, 1);
+    }
+}
+
+/* Whether the database's key comes from that source; then the pair is there. */
+static bool key_fits(const struct vault_source *s, const struct ipc_vault_key *m, struct vault_pair *pair)
+{
+    int r = source_is_there(s) ? source_pair(s, m->database_id, m->kdf, pair) : CB_ENOTFOUND;
+    if (r == 0 && span_eq(m->public_key, span_of(pair->public_key, SEAL_PUBLIC_LEN))) {
+        return true;
+    }
+    if (r != 0 && r != CB_ENOTFOUND && r != CB_EINVAL) {
+        log_error_r(r, "a key pair cannot be derived");
+    }
+    pair_forget(pair);
+    return false;
+}
+
+static void key_is_wrong(struct vault *v, const struct ipc_vault_key *m)
+{
+    bool passphrase = v->source.passphrase != NULL;
+    if (m->kdf.len != 0 && !passphrase) {
+        log_error("the credentials in this database are sealed for a passphrase: give it (--passphrase-file, "
+                  "--passphrase)");
+    } else if (m->kdf.len == 0 && passphrase) {
+        log_error(
+            "the credentials in this database are sealed for a key file, not for a passphrase: leave the "
+            "passphrase out, or name the file (--master-key-file)");
+    } else {
+        log_error("this %s is not the one that the credentials in this database are sealed for: "
+                  "put the right one in its place",
+                  passphrase ? "passphrase" : "master key");
+    }
+    vault_end(v, VAULT_EXIT_WRONG_KEY);
+}
+
+static void key_rekey(struct vault *v, const struct ipc_vault_key *m)
+{
+    int r = source_new_pair(&v->next_source, m->database_id, &v->rekey.kdf, &v->rekey.pair);
+    sources_forget(v);
+    if (r == 0) {
+        rekey_begin(v);
+    } else {
+        log_error_r(r, "the new key pair cannot be made");
+        vault_end(v, 1);
+    }
+}
+
+/* One of the sources has to be the database's. */
+static void key_choose(struct vault *v, const struct ipc_vault_key *m)
+{
+    bool old = key_fits(&v->source, m, &v->pair);
+    if (old && ipc_role()->rekey) {
+        key_rekey(v, m);
+        return;
+    }
+    if (!old && !key_fits(&v->next_source, m, &v->pair)) {
+        key_is_wrong(v, m);
+        return;
+    }
+    sources_forget(v);
+    vault_say_key(!old, 0); /* the next one: a rekey was cut off after its commit */
+    if (ipc_role()->rekey) {
+        vault_end(v, 0);
+    } else {
+        vault_serve(v, true);
+    }
+}
+
 static int on_key(void *arg, int code, const struct ipc_in *in)
 {
     struct vault *v = arg;
@@ -92,17 +188,23 @@ static int on_key(void *arg, int code, const struct ipc_in *in)
     if (r != 0) {
         return r;
     }
-    struct span own = span_of(v->public_key, SEAL_PUBLIC_LEN);
-    if (m.public_key.len == 0) {
-        struct ipc_vault_key_put put = {.public_key = own};
-        key_call_sent(v, ipc_call_vault_key_put(v->store, &put, on_key_stored, v, NULL));
-    } else if (m.public_key.len != SEAL_PUBLIC_LEN) {
+    bool known = v->pair.secret_key != NULL;
+    if (m.public_key.len != 0 && m.public_key.len != SEAL_PUBLIC_LEN) {
         return CB_EMALFORMED;
-    } else if (span_eq(m.public_key, own)) {
+    }
+    if (m.public_key.len == 0 && ipc_role()->rekey) {
+        log_error("nothing is sealed in this database yet");
+        vault_end(v, 1);
+    } else if (m.public_key.len == 0 && known) {
+        key_put(v);
+    } else if (m.public_key.len == 0) {
+        key_first(v, &m);
+    } else if (!known) {
+        key_choose(v, &m);
+    } else if (span_eq(m.public_key, span_of(v->pair.public_key, SEAL_PUBLIC_LEN))) {
         vault_serve(v, true);
     } else {
-        log_error("this master key is not the one that the credentials in this database are sealed for: "
-                  "put the right one in its place");
+        log_error("the database has another key than before: it was exchanged while it was in use");
         vault_end(v, VAULT_EXIT_WRONG_KEY);
     }
     return 0;
@@ -196,57 +298,14 @@ static int on_peer(void *arg, enum ipc_role role, uint64_t tenant_id, struct spa
     return r;
 }
 
-/* Reads up to the end, or until `text` is full. */
-static int read_all(int fd, struct secret *text, size_t *len)
-{
-    *len = 0;
-    while (*len < secret_len(text)) {
-        ssize_t got = read(fd, secret_ptr(text) + *len, secret_len(text) - *len);
-        if (got == 0) {
-            break;
-        }
-        if (got > 0) {
-            *len += (size_t)got;
-        } else if (errno != EINTR) {
-            return -errno;
-        }
-    }
-    return 0;
-}
-
-/* The master key is text: its digits, and the newline that an editor adds. */
-static int read_master_key(int fd, struct secret **out)
-{
-    size_t len;
-    struct secret *text = secret_new(KEY_DIGITS + 2); /* one more than can be right */
-    struct secret *key = secret_new(SEAL_MASTER_LEN);
-    int r = text != NULL && key != NULL ? read_all(fd, text, &len) : CB_ENOMEM;
-    if (r == 0) {
-        struct span digits = span_sub(secret_span(text), 0, len);
-        if (len == KEY_DIGITS + 1 && digits.ptr[KEY_DIGITS] == '\n') {
-            digits.len = KEY_DIGITS;
-        }
-        if (digits.len != KEY_DIGITS || decode_hex(digits, secret_ptr(key), SEAL_MASTER_LEN) != 0) {
-            log_error("the master key is not %zu hexadecimal digits, with at most a newline after them",
-                      KEY_DIGITS);
-            r = CB_EINVAL;
-        }
-    }
-    secret_free(text);
-    if (r != 0) {
-        secret_free(key);
-        return r;
-    }
-    *out = key;
-    return 0;
-}
-
 static int on_file(void *arg, enum ipc_file_kind what, int fd)
 {
     struct vault *v = arg;
-    int r = what != IPC_FILE_MASTER_KEY ? CB_EPERM
-            : v->master != NULL         ? CB_EEXIST
-                                        : read_master_key(fd, &v->master);
+    bool next = what == IPC_FILE_MASTER_KEY_NEXT || what == IPC_FILE_PASSPHRASE_NEXT;
+    bool passphrase = what == IPC_FILE_PASSPHRASE || what == IPC_FILE_PASSPHRASE_NEXT;
+    int r = next || passphrase || what == IPC_FILE_MASTER_KEY
+                ? source_read(next ? &v->next_source : &v->source, passphrase, fd)
+                : CB_EPERM;
     (void)close(fd);
     return r;
 }
@@ -255,16 +314,11 @@ static int on_go(void *arg, uint32_t waived)
 {
     struct vault *v = arg;
     v->loop = ipc_role()->loop;
-    if (v->master == NULL) {
-        log_error("there is no master key");
+    if (!source_is_there(&v->source) || (ipc_role()->rekey && !source_is_there(&v->next_source))) {
+        log_error("there is no %smaster key", source_is_there(&v->source) ? "new " : "");
         return CB_ENOTFOUND;
     }
     int r = tls_init();
-    if (r == 0) {
-        r = seal_keypair(v->master, v->public_key, &v->secret_key);
-    }
-    secret_free(v->master);
-    v->master = NULL;
     if (r == 0) {
         r = priv_confine(&vault_profile, waived, &v->held);
     }
@@ -284,7 +338,8 @@ int vault_main(void)
     vault_init(&v);
     int status = ipc_role_run(IPC_ROLE_VAULT, &vault_role, &v);
     tenant_each(&v, leaf_forget); /* wipes the CA keys */
-    secret_free(v.master);
-    secret_free(v.secret_key);
+    sources_forget(&v);
+    pair_forget(&v.pair);
+    pair_forget(&v.rekey.pair);
     return v.status != 0 ? v.status : status;
 }

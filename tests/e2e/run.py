@@ -14,6 +14,7 @@ import traceback
 import yaml
 
 import bodies
+import keys
 import kubernetes
 import attack
 import lifecycle
@@ -148,7 +149,7 @@ def main():
             print(log)
     report.run("serve ends with status 0", lambda: scenarios.equal("status", status, 0))
     report.run("no credential in the log", lambda: scenarios.absent("log", REAL, log))
-    for test in lifecycle.LIFECYCLE + kubernetes.KUBERNETES + presets.PRESET_TESTS + tenants.TESTS:
+    for test in lifecycle.LIFECYCLE + kubernetes.KUBERNETES + presets.PRESET_TESTS + tenants.TESTS + keys.TESTS:
         report.run(test.__name__.replace("_", " "), test)
     print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
     return 1 if report.failed or not report.passed else 0

@@ -81,6 +81,7 @@ struct stage {
     bool ready;
     uint32_t layers;
     pid_t pid;
+    bool rekey; /* what START says */
 };
 
 /* Runs the loop until the condition holds; fails when nothing makes it true. */
@@ -170,6 +171,7 @@ static inline void stage_start(struct stage *s)
                                &stage_life_handler, s, &s->life),
                  0);
     struct ipc_start start = {.tenant_id = s->tenant_id,
+                              .rekey = s->rekey,
                               .tenant = span_str(s->tenant),
                               .log_level = LOG_LEVEL_ERROR,
                               .dns_servers = SPAN_LIT("127.0.0.1:9")};

@@ -506,6 +506,8 @@ TEST(a_broken_rule_costs_that_channel_only)
         {IPC_ROLE_EGRESS, IPC_MSG_TENANT_SUSPEND, 0, SPAN_LIT("\0\0\0\3bob\1")},
         {IPC_ROLE_EGRESS, IPC_MSG_AUDIT_DECISION, 0, SPAN_LIT("\377\377\377\377")},
         {IPC_ROLE_VAULT, IPC_MSG_SPEC_GET, 0, SPAN_LIT("\0\0\0\0\0\0\0\0")},
+        {IPC_ROLE_VAULT, IPC_MSG_REKEY_NEXT, 0,
+         SPAN_LIT("\0\0\0\0\0\0\0\0\0\0\0\0\0")}, /* not in this life */
         {IPC_ROLE_VAULT, IPC_MSG_TENANT_DELETE, 0, SPAN_LIT("\0\0\0\5alice")},
         {IPC_ROLE_VAULT, IPC_MSG_CA_PUT, 16385, SPAN_LIT("")},
         {IPC_ROLE_API, IPC_MSG_SEALED_GET, 0, SPAN_LIT("\0\0\0\0\0\0\0\1\0\0\0\3key")},

@@ -20,11 +20,13 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define STAGE_TENANTS     200 /* ids below it have a CA row */
 #define STAGE_HELD        512
+#define STAGE_ROWS        4
 #define STAGE_PATIENCE_MS 40000 /* a test that waits that long for an event has failed */
 #define STAGE_KEY         "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 
@@ -60,6 +62,9 @@ struct stage_store {
 
     uint8_t key[SEAL_PUBLIC_LEN];
     size_t key_len;
+    struct span database_id;
+    uint8_t kdf[32]; /* how the key is made from a passphrase */
+    size_t kdf_len;
     uint32_t key_put_code;
     const char *hosts;
     uint32_t hosts_code;
@@ -70,6 +75,13 @@ struct stage_store {
     struct buf ca_cert[STAGE_TENANTS];
     struct buf ca_key[STAGE_TENANTS];
     uint32_t ca_put_code;
+
+    /* of a rekey: the rows are the credentials "a", "b", ... of ALICE, with the boxes here, and what came back */
+    struct buf rows[STAGE_ROWS];
+    size_t row_count;
+    size_t rows_asked;
+    size_t rows_back;
+    bool committed;
 };
 
 struct stage {
@@ -81,6 +93,10 @@ struct stage {
     bool ready;
     uint32_t layers;
     pid_t pid;
+    bool rekey;        /* what START says */
+    unsigned key_said; /* KEY_IN_USE, and the last one */
+    bool key_is_next;
+    uint64_t key_rows;
     int log_fd; /* receives what the vault logs from warnings on; -1: errors go where they go */
     struct stage_store store;
 };
@@ -123,7 +139,9 @@ static inline void stage_store_answer(struct stage *s, const struct stage_held *
     switch (h->msg) {
     case IPC_MSG_VAULT_KEY_GET:
         r = ipc_send_vault_key(store->chan, h->call,
-                               &(struct ipc_vault_key){.public_key = span_of(store->key, store->key_len)});
+                               &(struct ipc_vault_key){.public_key = span_of(store->key, store->key_len),
+                                                       .database_id = store->database_id,
+                                                       .kdf = span_of(store->kdf, store->kdf_len)});
         break;
     case IPC_MSG_VAULT_KEY_PUT:
         r = ipc_send_done(store->chan, h->call, &(struct ipc_done){.code = store->key_put_code});
@@ -145,6 +163,21 @@ static inline void stage_store_answer(struct stage *s, const struct stage_held *
         r = ipc_send_ca_row(store->chan, h->call, &m);
         break;
     }
+    case IPC_MSG_REKEY_NEXT: {
+        char name[2] = {(char)('a' + store->rows_asked), '\0'};
+        bool more = store->rows_asked < store->row_count;
+        struct ipc_rekey_box m = {.code = more ? 0 : (uint32_t)-CB_ENOTFOUND, .tenant_id = ALICE};
+        if (more) {
+            m.name = span_str(name);
+            m.box = buf_span(&store->rows[store->rows_asked++]);
+        }
+        r = ipc_send_rekey_box(store->chan, h->call, &m);
+        break;
+    }
+    case IPC_MSG_REKEY_PUT:
+    case IPC_MSG_REKEY_COMMIT:
+        r = ipc_send_done(store->chan, h->call, &(struct ipc_done){.code = 0});
+        break;
     default:
         r = ipc_send_done(store->chan, h->call, &(struct ipc_done){.code = store->ca_put_code});
         break;
@@ -171,8 +204,30 @@ static inline int stage_store_read(struct stage_store *store, const struct ipc_i
     struct ipc_hosts_get hosts_get;
     struct ipc_ca_get ca_get;
     struct ipc_ca_put ca_put;
+    struct ipc_rekey_next rekey_next;
+    struct ipc_rekey_put rekey_put;
+    struct ipc_rekey_commit commit;
     int r;
     switch (in->msg) {
+    case IPC_MSG_REKEY_NEXT:
+        return ipc_get_rekey_next(in->payload, &rekey_next);
+    case IPC_MSG_REKEY_PUT:
+        r = ipc_get_rekey_put(in->payload, &rekey_put);
+        if (r == 0 && CHECK(store->rows_back < store->rows_asked)) {
+            struct buf *row = &store->rows[store->rows_back++];
+            buf_reset(row);
+            CHECK_EQ_INT(buf_append_span(row, rekey_put.box), 0);
+        }
+        return r;
+    case IPC_MSG_REKEY_COMMIT:
+        r = ipc_get_rekey_commit(in->payload, &commit);
+        if (r == 0 && CHECK_EQ_UINT(commit.rows, store->rows_back)) {
+            store->committed = true;
+            memcpy(store->key, commit.public_key.ptr, SEAL_PUBLIC_LEN);
+            store->kdf_len = commit.kdf.len;
+            memcpy(store->kdf, commit.kdf.ptr, commit.kdf.len);
+        }
+        return r;
     case IPC_MSG_VAULT_KEY_GET:
         return ipc_get_vault_key_get(in->payload, &key_get);
     case IPC_MSG_VAULT_KEY_PUT:
@@ -180,6 +235,8 @@ static inline int stage_store_read(struct stage_store *store, const struct ipc_i
         if (r == 0 && CHECK_EQ_UINT(key_put.public_key.len, SEAL_PUBLIC_LEN)) {
             memcpy(store->key, key_put.public_key.ptr, SEAL_PUBLIC_LEN);
             store->key_len = SEAL_PUBLIC_LEN;
+            store->kdf_len = key_put.kdf.len;
+            memcpy(store->kdf, key_put.kdf.ptr, key_put.kdf.len);
         }
         return r;
     case IPC_MSG_SEALED_GET:
@@ -250,6 +307,14 @@ static inline int stage_on_life_message(void *arg, struct ipc_in *in)
 {
     struct stage *s = arg;
     struct ipc_ready ready;
+    struct ipc_key_in_use key;
+    if (in->msg == IPC_MSG_KEY_IN_USE) {
+        CHECK_EQ_INT(ipc_get_key_in_use(in->payload, &key), 0);
+        s->key_said++;
+        s->key_is_next = key.next;
+        s->key_rows = key.rows;
+        return 0;
+    }
     int r = in->msg == IPC_MSG_READY ? ipc_get_ready(in->payload, &ready) : CB_EPERM;
     CHECK_EQ_INT(r, 0);
     if (r == 0) {
@@ -310,14 +375,16 @@ static inline void stage_drop_store(struct stage *s)
 }
 
 /* The master key as a file has it. */
+static inline void stage_send_file(struct stage *s, enum ipc_file_kind what, const char *text)
+{
+    int fd = memfd_create("key", MFD_CLOEXEC);
+    CHECK_EQ_INT(write(fd, text, strlen(text)), strlen(text));
+    CHECK_EQ_INT(ipc_send_file(s->life, 0, &(struct ipc_file){.what = (uint8_t)what}, fd), 0);
+}
+
 static inline void stage_send_key(struct stage *s, const char *text)
 {
-    int fds[2];
-    if (CHECK_EQ_INT(pipe(fds), 0)) {
-        CHECK_EQ_INT(write(fds[1], text, strlen(text)), strlen(text));
-        (void)close(fds[1]);
-        CHECK_EQ_INT(ipc_send_file(s->life, 0, &(struct ipc_file){.what = IPC_FILE_MASTER_KEY}, fds[0]), 0);
-    }
+    stage_send_file(s, IPC_FILE_MASTER_KEY, text);
 }
 
 static inline void stage_go(struct stage *s)
@@ -355,7 +422,8 @@ static inline void stage_start(struct stage *s)
                  0);
     CHECK_EQ_INT(
         ipc_send_start(s->life, 0,
-                       &(struct ipc_start){.log_level = s->log_fd >= 0 ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR}),
+                       &(struct ipc_start){.rekey = s->rekey,
+                                           .log_level = s->log_fd >= 0 ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR}),
         0);
 }
 
@@ -379,6 +447,9 @@ static inline struct stage *stage_new(void)
     s->log_fd = -1;
     s->store.hosts = "";
     buf_init(&s->store.box, IPC_BOX_MAX);
+    for (size_t i = 0; i < STAGE_ROWS; i++) {
+        buf_init(&s->store.rows[i], IPC_BOX_MAX);
+    }
     for (size_t i = 0; i < STAGE_TENANTS; i++) {
         buf_init(&s->store.ca_cert[i], IPC_CERT_MAX);
         buf_init(&s->store.ca_key[i], IPC_CERT_MAX);
@@ -411,6 +482,9 @@ static inline int stage_stop(struct stage *s)
 static inline void stage_free(struct stage *s)
 {
     buf_deinit(&s->store.box);
+    for (size_t i = 0; i < STAGE_ROWS; i++) {
+        buf_deinit(&s->store.rows[i]);
+    }
     for (size_t i = 0; i < STAGE_TENANTS; i++) {
         buf_deinit(&s->store.ca_cert[i]);
         buf_deinit(&s->store.ca_key[i]);
@@ -569,7 +643,7 @@ static inline void public_key_of(const char *text, uint8_t out[SEAL_PUBLIC_LEN])
     struct secret *secret_key = NULL;
     struct secret *master = master_of(text);
     CHECK_EQ_INT(tls_init(), 0);
-    CHECK_EQ_INT(seal_keypair(master, out, &secret_key), 0);
+    CHECK_EQ_INT(seal_keypair(master, SPAN_EMPTY, out, &secret_key), 0);
     secret_free(secret_key);
     secret_free(master);
 }

@@ -18,7 +18,7 @@ TEST(a_credential_comes_back_whole)
     struct buf box;
     buf_init(&box, 65536);
     CHECK_EQ_INT(tls_init(), 0);
-    CHECK_EQ_INT(seal_keypair(master, public_key, &key), 0);
+    CHECK_EQ_INT(seal_keypair(master, SPAN_EMPTY, public_key, &key), 0);
     struct seal_credential c = {.tenant_id = 42,
                                 .tenant = SPAN_LIT("alice"),
                                 .name = SPAN_LIT("openai"),
@@ -59,8 +59,8 @@ TEST(another_master_key_opens_nothing)
     struct buf box;
     buf_init(&box, 4096);
     CHECK_EQ_INT(tls_init(), 0);
-    CHECK_EQ_INT(seal_keypair(a_master, a_public, &a), 0);
-    CHECK_EQ_INT(seal_keypair(b_master, b_public, &b), 0);
+    CHECK_EQ_INT(seal_keypair(a_master, SPAN_EMPTY, a_public, &a), 0);
+    CHECK_EQ_INT(seal_keypair(b_master, SPAN_EMPTY, b_public, &b), 0);
     CHECK(memcmp(a_public, b_public, SEAL_PUBLIC_LEN) != 0);
     CHECK_EQ_INT(seal_box(a_public, SPAN_LIT("x"), &box), 0);
     CHECK_EQ_INT(seal_open(b_public, b, buf_span(&box), &opened), CB_EAUTHENTIC);
@@ -69,7 +69,7 @@ TEST(another_master_key_opens_nothing)
     /* the same master gives the same pair, or nothing could be opened after a restart */
     uint8_t again_public[SEAL_PUBLIC_LEN];
     struct secret *again = NULL;
-    CHECK_EQ_INT(seal_keypair(a_master, again_public, &again), 0);
+    CHECK_EQ_INT(seal_keypair(a_master, SPAN_EMPTY, again_public, &again), 0);
     CHECK_EQ_INT(seal_open(again_public, again, buf_span(&box), &opened), 0);
     secret_free(opened);
     secret_free(a);
@@ -78,6 +78,37 @@ TEST(another_master_key_opens_nothing)
     secret_free(a_master);
     secret_free(b_master);
     buf_deinit(&box);
+}
+
+TEST(another_database_under_the_same_master_key_opens_nothing)
+{
+    const struct span ids[] = {SPAN_EMPTY, SPAN_LIT("0123456789abcdef"), SPAN_LIT("0123456789abcdeg")};
+    uint8_t public_keys[3][SEAL_PUBLIC_LEN];
+    struct secret *keys[3] = {NULL};
+    struct secret *master = master_of(1);
+    static const uint8_t long_id[65];
+    CHECK_EQ_INT(tls_init(), 0);
+    for (size_t i = 0; i < 3; i++) {
+        CHECK_EQ_INT(seal_keypair(master, ids[i], public_keys[i], &keys[i]), 0);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        struct buf box;
+        buf_init(&box, 4096);
+        CHECK_EQ_INT(seal_box(public_keys[i], SPAN_LIT("x"), &box), 0);
+        for (size_t k = 0; k < 3; k++) {
+            struct secret *opened = NULL;
+            CHECK_EQ_INT(seal_open(public_keys[k], keys[k], buf_span(&box), &opened),
+                         i == k ? 0 : CB_EAUTHENTIC);
+            secret_free(opened);
+        }
+        buf_deinit(&box);
+    }
+    struct secret *none = NULL;
+    CHECK_EQ_INT(seal_keypair(master, span_of(long_id, 65), public_keys[0], &none), CB_EINVAL);
+    for (size_t i = 0; i < 3; i++) {
+        secret_free(keys[i]);
+    }
+    secret_free(master);
 }
 
 TEST(too_large_is_refused_when_it_is_sealed)
