@@ -61,6 +61,10 @@ int credential_unseal(struct vault_peer *p, const struct ipc_in *in)
         credential_refuse(p, in->call, CB_EINVAL);
         return 0;
     }
+    if (!limit_take(&p->asked, VAULT_LIMIT_UNSEAL, net_loop_now_ms(p->vault->loop), p->tenant->id)) {
+        credential_refuse(p, in->call, CB_EBUSY);
+        return 0;
+    }
     if (p->vault->store == NULL) {
         credential_refuse(p, in->call, CB_ECLOSED);
         return 0;

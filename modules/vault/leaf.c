@@ -7,17 +7,10 @@
 #include "vault/state.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "policy/host.h"
 
-#include <inttypes.h>
-
-#define LEAF_S             (24 * 3600)
-#define DENIAL_S           3600
-#define DENIALS_PER_S      2 /* the same number as thousandths per millisecond */
-#define DENIAL             1000
-#define DENIALS_FULL       (120 * DENIAL)
-#define DENIALS_WARN_AFTER 60000 /* milliseconds since the last warning */
+#define LEAF_S   (24 * 3600)
+#define DENIAL_S 3600
 
 /* ---- answers ---- */
 
@@ -44,30 +37,6 @@ static bool hosts_cover(struct span hosts, struct span host)
     return false;
 }
 
-/* Whether the tenant may have one more denial leaf now. */
-static bool denial_take(struct vault_tenant *t)
-{
-    struct vault_bucket *b = &t->denials;
-    uint64_t now = net_loop_now_ms(t->vault->loop);
-    uint64_t gained = (now - b->at_ms) * DENIALS_PER_S;
-    b->thousandths =
-        b->at_ms == 0 || gained > DENIALS_FULL - b->thousandths ? DENIALS_FULL : b->thousandths + gained;
-    b->at_ms = now;
-    if (b->thousandths >= DENIAL) {
-        b->thousandths -= DENIAL;
-        return true;
-    }
-    b->refused++;
-    if (b->warned_ms == 0 || now - b->warned_ms >= DENIALS_WARN_AFTER) {
-        log_warn("tenant %" PRIu64 " wants certificates for too many hosts that no route names: %" PRIu64
-                 " not made since the last warning",
-                 t->id, b->refused);
-        b->warned_ms = now;
-        b->refused = 0;
-    }
-    return false;
-}
-
 /* A certificate has an address without the brackets that an authority needs. */
 static struct span without_brackets(struct span host)
 {
@@ -78,7 +47,7 @@ static int leaf_issue(struct vault_tenant *t, const struct vault_wait *w)
 {
     struct span host = span_of(w->text, w->text_len);
     bool denial = !hosts_cover(buf_span(&t->hosts), host);
-    if (denial && !denial_take(t)) {
+    if (denial && !limit_take(&t->denials, VAULT_LIMIT_DENIAL, net_loop_now_ms(t->vault->loop), t->id)) {
         return CB_EBUSY;
     }
     struct buf cert;
@@ -212,6 +181,10 @@ int leaf_sign(struct vault_peer *p, const struct ipc_in *in)
     }
     if (policy_host_parse(m.host, &host) != 0 || !span_eq(m.host, span_of(host.text, host.len))) {
         leaf_refuse(p, in->call, CB_EINVAL);
+        return 0;
+    }
+    if (!limit_take(&p->asked, VAULT_LIMIT_LEAF, net_loop_now_ms(p->vault->loop), p->tenant->id)) {
+        leaf_refuse(p, in->call, CB_EBUSY);
         return 0;
     }
     struct vault_wait *w = wait_new(p, VAULT_WAIT_LEAF, in->call, m.host, m.public_key);

@@ -7,6 +7,7 @@
  *   peer.c         tenants, their channels, and the requests that wait for the store
  *   credential.c   UNSEAL
  *   ca.c           a tenant's CA: loaded, or made once; the few that are kept unsealed
+ *   limit.c        how often one channel may ask
  *   leaf.c         LEAF_SIGN and CA_CERT_GET: what waits for hosts and CA, and the answers
  *
  * Requests are answered in the call that brings them or wait for the store. What waits is a struct vault_wait that
@@ -31,7 +32,7 @@ struct vault_ca {
     struct buf cert;     /* DER */
 };
 
-/* Denial leaves that a tenant may still have: a bucket that fills with time. */
+/* What may still be asked for: a bucket that fills with time. */
 struct vault_bucket {
     uint64_t at_ms; /* when `thousandths` was right; 0: never used, full */
     uint64_t thousandths;
@@ -70,7 +71,8 @@ struct vault_peer {
     struct ipc_chan *chan;
     struct list waits;
     size_t wait_count;
-    bool doomed; /* could not be answered: freed at the end of the turn */
+    struct vault_bucket asked; /* unseals of an egress, leaves of a gate */
+    bool doomed;               /* could not be answered: freed at the end of the turn */
 };
 
 enum vault_wait_kind { VAULT_WAIT_UNSEAL, VAULT_WAIT_LEAF, VAULT_WAIT_CA_CERT };
@@ -158,6 +160,13 @@ void wait_free(struct vault_wait *w);
 void wait_fail(struct vault_wait *w, int r);
 /* Answers everything that waits for the store with CB_ECLOSED. */
 void waits_fail_all(struct vault *v);
+
+/* ---- limit.c ---- */
+
+enum vault_limit { VAULT_LIMIT_DENIAL, VAULT_LIMIT_LEAF, VAULT_LIMIT_UNSEAL, VAULT_LIMIT__COUNT };
+
+/* Takes one out of the bucket; false when it is empty, which is counted and said. */
+bool limit_take(struct vault_bucket *b, enum vault_limit which, uint64_t now_ms, uint64_t tenant_id);
 
 /* ---- credential.c ---- */
 
