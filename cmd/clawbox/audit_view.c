@@ -8,8 +8,9 @@
 
 /* How far back an outcome looks for its decision, and how long a printed request is remembered for its outcome. */
 #define LOOK_BACK 4096
-/* A longer path is cut in the table; --json has it whole. */
+/* A longer path or detail is cut in the table; --json has it whole. */
 #define REQUEST_SHOWN 100
+#define DETAIL_SHOWN  100
 
 struct entry {
     char *cells[7]; /* time, verdict, method, request, route, credential, tenant */
@@ -187,7 +188,7 @@ static int add_change(struct audit_view *view, const struct conf_node *row)
     return 0;
 }
 
-/* "200", or "502 upstream_tls" when it did not go as decided. */
+/* "200", or "502 upstream_tls (closed during the TLS handshake)" when it did not go as decided. */
 static int add_outcome(struct audit_view *view, const struct conf_node *row)
 {
     const char *id = control_text(row, "request_id");
@@ -202,8 +203,14 @@ static int add_outcome(struct audit_view *view, const struct conf_node *row)
         if (status != 0) {
             (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)status);
         }
-        int len = asprintf(&e->status, "%s%s%s", number, allowed || status == 0 ? "" : " ",
-                           allowed ? "" : control_text(row, "reason"));
+        char detail[DETAIL_SHOWN + 8] = "";
+        const char *told = control_text(row, "detail");
+        if (!allowed && told[0] != '\0') {
+            (void)snprintf(detail, sizeof(detail), " (%.*s%s)", DETAIL_SHOWN, told,
+                           strlen(told) > DETAIL_SHOWN ? "..." : "");
+        }
+        int len = asprintf(&e->status, "%s%s%s%s", number, allowed || status == 0 ? "" : " ",
+                           allowed ? "" : control_text(row, "reason"), detail);
         if (len < 0) {
             e->status = NULL;
             return CB_ENOMEM;

@@ -56,6 +56,7 @@ static void write_outcome(struct json *j, const struct store_audit_row *row)
     json_number(j, "duration_us", row->duration_us);
     json_number(j, "scrubs", row->scrubs);
     write_name(j, "peer", row->peer);
+    write_name(j, "detail", row->detail);
 }
 
 static int write_row(struct buf *out, const struct store_audit_row *row)

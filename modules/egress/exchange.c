@@ -37,6 +37,9 @@ void exchange_release(struct stream *s, bool reusable)
 
 static void exchange_fail(struct stream *s, enum policy_reason reason)
 {
+    if (s->upstream != NULL) {
+        record_detail(&s->record, s->upstream->detail);
+    }
     exchange_release(s, false);
     stream_refuse(s, reason);
 }

@@ -116,7 +116,18 @@ static int outcome_keep(struct egress *e, const struct ipc_audit_outcome *m)
     k->m = *m;
     memcpy(k->request_id, m->request_id.ptr, sizeof(k->request_id));
     (void)snprintf(k->peer, sizeof(k->peer), "%.*s", SPAN_ARG(m->peer));
+    (void)snprintf(k->detail, sizeof(k->detail), "%.*s", SPAN_ARG(m->detail));
     return 0;
+}
+
+void record_detail(struct record *r, const char *text)
+{
+    (void)snprintf(r->detail, sizeof(r->detail), "%s", text);
+    for (char *c = r->detail; *c != '\0'; c++) {
+        if (*c < 0x20 || *c > 0x7e) {
+            *c = '?';
+        }
+    }
 }
 
 void record_outcome(struct egress *e, struct record *r, enum policy_reason reason)
@@ -137,6 +148,7 @@ void record_outcome(struct egress *e, struct record *r, enum policy_reason reaso
         .duration_us = now - r->start_us,
         .scrubs = r->scrubs,
         .peer = span_str(r->peer),
+        .detail = reason != POLICY_REASON_ROUTE ? span_str(r->detail) : SPAN_EMPTY,
     };
     int result = e->store != NULL ? ipc_send_audit_outcome(e->store, 0, &m) : CB_ECLOSED;
     if (result == CB_ECLOSED) {
@@ -153,6 +165,7 @@ void record_tell_kept(struct egress *e)
         struct kept_outcome *k = &e->kept[i];
         k->m.request_id = span_of(k->request_id, sizeof(k->request_id));
         k->m.peer = span_str(k->peer);
+        k->m.detail = span_str(k->detail);
         int r = ipc_send_audit_outcome(e->store, 0, &k->m);
         if (r != 0) {
             log_warn_r(r, "an outcome from the time without a store is not recorded");

@@ -95,6 +95,7 @@ struct kept_outcome {
     struct ipc_audit_outcome m;
     uint8_t request_id[IPC_REQUEST_ID_LEN];
     char peer[64];
+    char detail[IPC_AUDIT_DETAIL_MAX + 1];
 };
 
 struct egress {
@@ -134,7 +135,8 @@ struct record {
     uint32_t scrubs; /* times that the credential was found in the answer */
     unsigned status;
     char peer[64];
-    bool decided; /* an allowed decision was stored, so an outcome is owed */
+    char detail[IPC_AUDIT_DETAIL_MAX + 1]; /* what stands behind a failure, for the audit alone */
+    bool decided;                          /* an allowed decision was stored, so an outcome is owed */
 };
 
 void record_begin(struct record *r);
@@ -146,6 +148,8 @@ CB_MUST_USE int record_decision(struct egress *e, const struct record *r, enum p
                                 ipc_answer_fn *on_stored, void *arg, uint32_t *call);
 /* A placeholder was where it does not belong, and that is recorded: asks the store to suspend the tenant if that is wanted. */
 void record_tripwire(struct egress *e, const struct record *r);
+/* Notes what stands behind a failure; bytes that are not printable become '?'. */
+void record_detail(struct record *r, const char *text);
 /* Sends the outcome of an allowed request, or keeps it until there is a store. */
 void record_outcome(struct egress *e, struct record *r, enum policy_reason reason);
 /* There is a store again: sends what was kept. */
@@ -280,6 +284,7 @@ struct upstream {
     struct net_task flush;
     struct buf plain_out; /* plain http only */
     char peer[64];
+    char detail[IPC_AUDIT_DETAIL_MAX + 1]; /* what stands behind its failure; never for the agent */
     uint64_t idle_since_ms;
     bool ready;
     bool served;     /* has answered at least one request */

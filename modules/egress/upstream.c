@@ -4,7 +4,9 @@
 #include "net/conn.h"
 #include "policy/address.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,6 +30,15 @@ static void upstream_leave(struct upstream *u)
     if (--u->depth == 0 && u->freed) {
         upstream_release(u);
     }
+}
+
+/* Says what stands behind the failure that follows. */
+static void CB_PRINTF(2, 3) upstream_say(struct upstream *u, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(u->detail, sizeof(u->detail), fmt, args);
+    va_end(args);
 }
 
 /* Reports a failure once. The caller has entered. */
@@ -97,6 +108,7 @@ static void upstream_parse(struct upstream *u, struct span bytes)
 {
     while (bytes.len != 0 && !u->failed && !u->freed) {
         if (!u->answering) {
+            upstream_say(u, "bytes that no request asked for");
             upstream_fail(u, POLICY_REASON_UPSTREAM_RESPONSE);
             return;
         }
@@ -108,6 +120,7 @@ static void upstream_parse(struct upstream *u, struct span bytes)
         }
         if (r != 0) {
             log_debug("%s answers with malformed HTTP: %s", u->peer, http_parser_why(u->parser));
+            upstream_say(u, "malformed HTTP: %s", http_parser_why(u->parser));
             upstream_fail(u, POLICY_REASON_UPSTREAM_RESPONSE);
             return;
         }
@@ -152,6 +165,7 @@ static void upstream_handshake(struct upstream *u)
         u->handler->on_ready(u->arg);
     } else if (r != CB_EAGAIN) {
         log_info("TLS with %s (%s): %s", u->host, u->peer, tls_session_why(u->tls));
+        upstream_say(u, "%s", tls_session_why(u->tls));
         upstream_fail(u, r == CB_ECERT ? POLICY_REASON_UPSTREAM_CERTIFICATE : POLICY_REASON_UPSTREAM_TLS);
     }
 }
@@ -169,6 +183,7 @@ static void upstream_decrypt(struct upstream *u)
             upstream_ended(u);
             return;
         } else {
+            upstream_say(u, "%s", tls_session_why(u->tls));
             upstream_fail(u, u->answering ? POLICY_REASON_UPSTREAM_TLS : POLICY_REASON_UPSTREAM_CLOSED);
             return;
         }
@@ -204,6 +219,7 @@ static void on_end(void *arg)
 {
     struct upstream *u = arg;
     u->depth++;
+    upstream_say(u, "closed %s", u->ready ? "without a sign of its end" : "during the TLS handshake");
     /* Without a close_notify an answer that ends with the connection may have been cut by somebody on the way. */
     if (u->tls != NULL) {
         upstream_fail(u, u->ready ? POLICY_REASON_UPSTREAM_CLOSED : POLICY_REASON_UPSTREAM_TLS);
@@ -228,6 +244,7 @@ static void on_error(void *arg, int code)
     struct upstream *u = arg;
     u->depth++;
     log_debug_r(code, "connection to %s", u->peer);
+    upstream_say(u, "%s", cb_strerror(code));
     upstream_fail(u, u->ready ? POLICY_REASON_UPSTREAM_CLOSED : POLICY_REASON_UPSTREAM_TLS);
     upstream_leave(u);
 }
@@ -246,6 +263,20 @@ static enum policy_reason dial_reason(int code, enum net_dial_stage stage)
         return code == CB_ETIMEOUT ? POLICY_REASON_DNS_TIMEOUT : POLICY_REASON_DNS;
     }
     return code == CB_ETIMEOUT ? POLICY_REASON_CONNECT_TIMEOUT : POLICY_REASON_CONNECT;
+}
+
+static void say_dial_failure(struct upstream *u, int code, enum net_dial_stage stage)
+{
+    if (code == CB_EADDRESS) {
+        return; /* address_allowed() has said which */
+    }
+    if (stage != NET_DIAL_RESOLVING) {
+        upstream_say(u, "connecting: %s", cb_strerror(code));
+    } else if (code == CB_ENOTFOUND) {
+        upstream_say(u, "DNS: no such name, or it has no address");
+    } else {
+        upstream_say(u, "DNS: %s", code == CB_ETIMEOUT ? "no answer in time" : "the name servers failed");
+    }
 }
 
 /* IPv6 literals stand in brackets in an authority, and without them in a certificate and a socket address. */
@@ -273,16 +304,21 @@ static void on_dialled(void *arg, int code, enum net_dial_stage stage, int fd, c
     u->depth++;
     if (code != 0) {
         log_info("connecting to %s:%u: %s", u->host, u->key.port, cb_strerror(code));
+        say_dial_failure(u, code, stage);
         upstream_fail(u, dial_reason(code, stage));
         upstream_leave(u);
         return;
     }
     (void)snprintf(u->peer, sizeof(u->peer), "%s", peer->text);
+    u->detail[0] = '\0'; /* other addresses may have been refused */
     int r = u->key.scheme == SPEC_SCHEME_HTTPS ? upstream_start_tls(u) : 0;
     if (r == 0) {
         r = net_conn_open(u->egress->loop, fd, &conn_handler, u, &u->conn);
     }
-    if (r != 0) {
+    if (r == CB_ECERT) {
+        upstream_say(u, "there are no root certificates");
+        upstream_fail(u, POLICY_REASON_UPSTREAM_CERTIFICATE);
+    } else if (r != 0) {
         log_error_r(r, "setting up the connection to %s", u->peer);
         upstream_fail(u, POLICY_REASON_INTERNAL);
     } else {
@@ -299,11 +335,14 @@ static void on_dialled(void *arg, int code, enum net_dial_stage stage, int fd, c
 
 static bool address_allowed(void *arg, const uint8_t *address, size_t len)
 {
-    const struct upstream *u = arg;
+    struct upstream *u = arg;
     const char *why;
     bool allowed = policy_address_is_public(address, len, &why);
     if (!allowed) {
+        char text[INET6_ADDRSTRLEN] = "";
+        (void)inet_ntop(len == 4 ? AF_INET : AF_INET6, address, text, sizeof(text));
         log_info("%s has an address in %s: not dialled", u->host, why);
+        upstream_say(u, "%s is in %s", text, why);
     }
     return allowed;
 }

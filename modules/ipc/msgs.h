@@ -56,23 +56,24 @@ enum ipc_file_kind {
 enum ipc_sealed_kind { IPC_SEALED_CREDENTIAL, IPC_SEALED_CA, IPC_SEALED__COUNT };
 enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTROL, IPC_LISTENER__COUNT };
 
-#define IPC_NAME_MAX        40
-#define IPC_HOST_MAX        260
-#define IPC_TARGET_MAX      16384
-#define IPC_FIELDS_MAX      ((size_t)72 * 1024)
-#define IPC_BODY_MAX        ((size_t)64 * 1024)
-#define IPC_SPEC_MAX        ((size_t)2 * 1024 * 1024)
-#define IPC_BOX_MAX         ((size_t)96 * 1024)
-#define IPC_BINDING_MAX     ((size_t)64 * 1024)
-#define IPC_SECRET_MAX      ((size_t)16 * 1024)
-#define IPC_PAGE_MAX        ((size_t)1024 * 1024)
-#define IPC_APPLY_MAX       ((size_t)8 * 1024 * 1024)
-#define IPC_REQUEST_ID_LEN  12
-#define IPC_HASH_LEN        32
-#define IPC_CERT_MAX        4096
-#define IPC_AUDIT_PATH_MAX  2048
-#define IPC_AUDIT_QUERY_MAX 1024
-#define IPC_TOKEN_MAX       64
+#define IPC_NAME_MAX         40
+#define IPC_HOST_MAX         260
+#define IPC_TARGET_MAX       16384
+#define IPC_FIELDS_MAX       ((size_t)72 * 1024)
+#define IPC_BODY_MAX         ((size_t)64 * 1024)
+#define IPC_SPEC_MAX         ((size_t)2 * 1024 * 1024)
+#define IPC_BOX_MAX          ((size_t)96 * 1024)
+#define IPC_BINDING_MAX      ((size_t)64 * 1024)
+#define IPC_SECRET_MAX       ((size_t)16 * 1024)
+#define IPC_PAGE_MAX         ((size_t)1024 * 1024)
+#define IPC_APPLY_MAX        ((size_t)8 * 1024 * 1024)
+#define IPC_REQUEST_ID_LEN   12
+#define IPC_HASH_LEN         32
+#define IPC_CERT_MAX         4096
+#define IPC_AUDIT_PATH_MAX   2048
+#define IPC_AUDIT_QUERY_MAX  1024
+#define IPC_AUDIT_DETAIL_MAX 240
+#define IPC_TOKEN_MAX        64
 
 /* clang-format off */
 /*    NAME                 lower              from                    to                      channel  kind     fd         limit */
@@ -128,7 +129,7 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     M(TRIPWIRE,            tripwire,          IPC_EGRESS,             IPC_STORE,              PEER,    EVENT,   IPC_NO_FD, 32) \
     M(AUDIT_DECISION,      audit_decision,    IPC_EGRESS,             IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 8192) \
     M(AUDIT_STORED,        audit_stored,      IPC_STORE,              IPC_EGRESS,             PEER,    ANSWER,  IPC_NO_FD, 16) \
-    M(AUDIT_OUTCOME,       audit_outcome,     IPC_EGRESS,             IPC_STORE,              PEER,    EVENT,   IPC_NO_FD, 512) \
+    M(AUDIT_OUTCOME,       audit_outcome,     IPC_EGRESS,             IPC_STORE,              PEER,    EVENT,   IPC_NO_FD, 768) \
     /* ---- api and store: what an administrator does ---- */ \
     M(TENANTS_APPLY,       tenants_apply,     IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, IPC_APPLY_MAX) \
     M(TENANTS_APPLIED,     tenants_applied,   IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX) \
@@ -321,7 +322,8 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
 #define IPC_FIELDS_audit_stored(F) \
     F(U32, code, 0)                \
     F(U64, seq, 0)
-/* How an allowed request ended. `reason` is ROUTE when it ended well. */
+/* How an allowed request ended. `reason` is ROUTE when it ended well; `detail` says for people what stood behind another
+ * one, addresses and names in certificates included: it is for the audit, never for an answer. */
 #define IPC_FIELDS_audit_outcome(F)          \
     F(BYTES, request_id, IPC_REQUEST_ID_LEN) \
     F(U64, time_ms, 0)                       \
@@ -332,7 +334,8 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(U64, first_byte_us, 0)                 \
     F(U64, duration_us, 0)                   \
     F(U32, scrubs, 0)                        \
-    F(TEXT, peer, 64)
+    F(TEXT, peer, 64)                        \
+    F(TEXT, detail, IPC_AUDIT_DETAIL_MAX)
 
 /* All or none. `tenants` is a list of: text name, bytes yaml, bytes spec, list of (text credential, text placeholder
  * to use when it has none yet). */

@@ -387,7 +387,7 @@ static void dial_addresses(void *arg, const struct net_address *addresses, size_
         }
     } else if (dial->count == 0) {
         if (complete) {
-            dial_finish(dial, dial->seen == 0 ? CB_EDNS : CB_EADDRESS);
+            dial_finish(dial, dial->seen != 0 ? CB_EADDRESS : dial->lookup.failed ? CB_EDNS : CB_ENOTFOUND);
         }
     } else if (complete || dial_knows_v6(dial)) {
         dial_begin(dial);

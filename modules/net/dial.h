@@ -30,7 +30,8 @@ struct net_peer {
 /* True when the address (4 or 16 bytes) may be dialled. */
 typedef bool net_address_check_fn(void *arg, const uint8_t *address, size_t len);
 
-/* code 0: `fd` is a connected socket that the callee owns, `peer` names it. CB_EDNS, CB_ETIMEOUT (resolving or connecting: see *stage),
+/* code 0: `fd` is a connected socket that the callee owns, `peer` names it. CB_ENOTFOUND (no such name, or it has no address), CB_EDNS (the
+ * name servers have no answer), CB_ETIMEOUT (resolving or connecting: see *stage),
  * CB_EADDRESS (there were addresses and none passed the check), or a negative errno of the last attempt; `fd` is -1 and `peer` NULL then.
  * The dial is gone when this is called: its handle is not to be cancelled from here on. */
 enum net_dial_stage { NET_DIAL_RESOLVING, NET_DIAL_CONNECTING };

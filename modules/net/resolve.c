@@ -33,7 +33,8 @@
 struct resolve_question {
     struct net_name *name;
     int family;
-    bool open; /* c-ares has it */
+    bool open;   /* c-ares has it */
+    bool failed; /* there was no answer to the question */
     uint64_t expires_ms;
     struct net_address addresses[RESOLVE_ADDRESSES_MAX];
     size_t count;
@@ -356,6 +357,8 @@ static void question_answered(void *arg, int status, int timeouts, struct ares_a
         keep_s = question_keep(q, answer);
     } else if (status == ARES_ENOTFOUND || status == ARES_ENODATA) {
         keep_s = RESOLVE_NEGATIVE_S;
+    } else {
+        q->failed = true;
     }
     if (status != ARES_SUCCESS && status != ARES_EDESTRUCTION) {
         log_debug("%s (IPv%d): %s", n->text, q->family == AF_INET ? 4 : 6, ares_strerror(status));
@@ -377,6 +380,7 @@ static void name_ask(struct net_name *n)
         ask[i] = !q->open && now_ms >= q->expires_ms;
         if (ask[i]) {
             q->open = true;
+            q->failed = false;
             q->count = 0;
         }
     }
@@ -407,6 +411,7 @@ static void lookup_tell(void *arg)
         const struct resolve_question *q = &n->questions[i];
         if (!lookup->told[i] && !q->open) {
             lookup->told[i] = true;
+            lookup->failed = lookup->failed || q->failed;
             memcpy(news + count, q->addresses, q->count * sizeof(news[0]));
             count += q->count;
         }
@@ -436,7 +441,7 @@ int net_resolver_lookup(struct net_resolver *r, const char *host, net_lookup_fn 
     list_push_back(&r->by_use, &n->by_use);
 
     lookup->name = n;
-    lookup->told[0] = lookup->told[1] = false;
+    lookup->told[0] = lookup->told[1] = lookup->failed = false;
     lookup->on_addresses = on_addresses;
     lookup->arg = arg;
     net_task_init(&lookup->tell, lookup_tell, lookup);

@@ -36,6 +36,7 @@ struct net_lookup {
     struct net_task tell;
     struct net_name *name;
     bool told[2]; /* by question */
+    bool failed;  /* an answer did not come, or made no sense */
     net_lookup_fn *on_addresses;
     void *arg;
 };

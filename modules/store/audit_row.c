@@ -5,13 +5,16 @@
 #include "policy/verdict.h"
 #include "wire/writer.h"
 
-#define ROW_VERSION 1
+/* The second has a detail at the end of an outcome, and is only for those that do: so each record has one encoding. */
+#define ROW_VERSION        1
+#define ROW_VERSION_DETAIL 2
 
 static bool store_audit_row_is_valid(const struct store_audit_row *row)
 {
     return row->kind >= STORE_AUDIT_DECISION && row->kind <= STORE_AUDIT_CHANGE && row->seq > 0 &&
            row->tenant.len > 0 && row->request_id.len == IPC_REQUEST_ID_LEN &&
-           row->reason < POLICY_REASON__COUNT && row->scheme < SPEC_SCHEME__COUNT;
+           row->reason < POLICY_REASON__COUNT && row->scheme < SPEC_SCHEME__COUNT &&
+           (row->detail.len == 0 || row->kind == STORE_AUDIT_OUTCOME);
 }
 
 int store_audit_row_encode(const struct store_audit_row *row, struct buf *out)
@@ -20,7 +23,7 @@ int store_audit_row_encode(const struct store_audit_row *row, struct buf *out)
         return CB_EINVAL;
     }
     struct writer w = writer_to(out);
-    writer_u8(&w, ROW_VERSION);
+    writer_u8(&w, row->detail.len != 0 ? ROW_VERSION_DETAIL : ROW_VERSION);
     writer_u8(&w, (uint8_t)row->kind);
     writer_u64(&w, row->seq);
     writer_bytes(&w, row->tenant, IPC_NAME_MAX);
@@ -48,6 +51,9 @@ int store_audit_row_encode(const struct store_audit_row *row, struct buf *out)
         writer_u64(&w, row->duration_us);
         writer_u32(&w, row->scrubs);
         writer_bytes(&w, row->peer, 64);
+        if (row->detail.len != 0) {
+            writer_bytes(&w, row->detail, IPC_AUDIT_DETAIL_MAX);
+        }
     }
     return writer_finish(&w);
 }
@@ -58,7 +64,7 @@ int store_audit_row_decode(struct span encoded, struct store_audit_row *out)
     struct store_audit_row row = {0};
     uint8_t version = reader_u8(&r);
     row.kind = (enum store_audit_kind)reader_u8(&r);
-    if (r.error == 0 && version != ROW_VERSION) {
+    if (r.error == 0 && version != ROW_VERSION && version != ROW_VERSION_DETAIL) {
         return CB_EUNSUPPORTED;
     }
     row.seq = reader_u64(&r);
@@ -88,11 +94,14 @@ int store_audit_row_decode(struct span encoded, struct store_audit_row *out)
         row.scrubs = reader_u32(&r);
         row.peer = reader_bytes(&r, 64);
     }
+    if (version == ROW_VERSION_DETAIL) {
+        row.detail = reader_bytes(&r, IPC_AUDIT_DETAIL_MAX);
+    }
     int error = reader_finish(&r);
     if (error != 0) {
         return error;
     }
-    if (!store_audit_row_is_valid(&row)) {
+    if (!store_audit_row_is_valid(&row) || (row.detail.len != 0) != (version == ROW_VERSION_DETAIL)) {
         return CB_EMALFORMED;
     }
     *out = row;

@@ -42,6 +42,7 @@ struct store_audit_row {
     uint64_t duration_us;
     uint32_t scrubs; /* times that the credential was taken out of the answer */
     struct span peer;
+    struct span detail; /* what stood behind the reason */
     /* a change of the tenant that is not a request: its reason is ROUTE, or why requests are refused from now on */
     struct span change; /* "suspended", "resumed", ... */
     struct span by;     /* "administrator", "tripwire" */

@@ -81,6 +81,7 @@ static int write_outcome(struct store *s, const struct batch_outcome *o)
         .duration_us = o->m.duration_us,
         .scrubs = o->m.scrubs,
         .peer = span_of(o->peer, o->peer_len),
+        .detail = span_of(o->detail, o->detail_len),
     };
     uint64_t seq;
     return store_audit_append(s->db, &row, &seq);
@@ -218,7 +219,8 @@ int batch_outcome(struct store_peer *p, const struct ipc_in *in)
         return r;
     }
     if (m.request_id.len != IPC_REQUEST_ID_LEN || m.reason >= POLICY_REASON__COUNT ||
-        m.peer.len > sizeof(b->outcomes->peer) || m.time_ms > INT64_MAX) {
+        m.peer.len > sizeof(b->outcomes->peer) || m.detail.len > sizeof(b->outcomes->detail) ||
+        m.time_ms > INT64_MAX) {
         return CB_EMALFORMED;
     }
     if (!batch_outcome_room(b)) {
@@ -228,11 +230,17 @@ int batch_outcome(struct store_peer *p, const struct ipc_in *in)
         return 0;
     }
     struct batch_outcome *o = &b->outcomes[b->outcome_count++];
-    *o = (struct batch_outcome){.tenant_id = p->tenant_id, .m = m, .peer_len = (uint8_t)m.peer.len};
+    *o = (struct batch_outcome){.tenant_id = p->tenant_id,
+                                .m = m,
+                                .peer_len = (uint8_t)m.peer.len,
+                                .detail_len = (uint8_t)m.detail.len};
     memcpy(o->tenant, p->tenant, sizeof(o->tenant));
     memcpy(o->request_id, m.request_id.ptr, sizeof(o->request_id));
     if (m.peer.len != 0) {
         memcpy(o->peer, m.peer.ptr, m.peer.len);
+    }
+    if (m.detail.len != 0) {
+        memcpy(o->detail, m.detail.ptr, m.detail.len);
     }
     /* Nobody waits for it: the next decision takes it along, or else the timer. */
     if (!b->open && b->outcome_count == 1) {

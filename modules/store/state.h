@@ -45,7 +45,10 @@ struct batch_outcome {
     uint8_t request_id[IPC_REQUEST_ID_LEN];
     char peer[64];
     uint8_t peer_len;
+    char detail[IPC_AUDIT_DETAIL_MAX];
+    uint8_t detail_len;
 };
+_Static_assert(IPC_AUDIT_DETAIL_MAX <= UINT8_MAX, "detail_len");
 
 #define BATCH_DECISIONS_MAX 4096  /* with so many the batch is committed at once */
 #define BATCH_OUTCOMES_MAX  10000 /* kept while the database takes nothing; more are lost, and that is said */

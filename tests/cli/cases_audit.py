@@ -27,9 +27,10 @@ class Audit:
                   "path": f"/v1/{number}", "query_keys": [], "hash": "00" * 32}
         self.add("decision", tenant, **(fields | more))
 
-    def outcome(self, number, tenant="alice", status=200, verdict="allowed", reason="route"):
+    def outcome(self, number, tenant="alice", status=200, verdict="allowed", reason="route", detail=None):
         self.add("outcome", tenant, request_id=f"{number:032x}", verdict=verdict, reason=reason, status=status,
-                 request_bytes=1, response_bytes=2, first_byte_us=3, duration_us=4, peer="192.0.2.1:443", hash="00" * 32)
+                 request_bytes=1, response_bytes=2, first_byte_us=3, duration_us=4, peer="192.0.2.1:443", detail=detail,
+                 hash="00" * 32)
 
     def fill(self, count):
         for number in range(count):
@@ -65,6 +66,9 @@ def audit_is_a_table_of_requests(world):
     audit.outcome(1, status=201)
     audit.decision(3, tenant="bob", path="/" + "x" * 300)
     audit.outcome(3, tenant="bob", status=502, verdict="failed", reason="upstream_tls")
+    audit.decision(4, tenant="bob")
+    audit.outcome(4, tenant="bob", status=502, verdict="failed", reason="upstream_certificate",
+                  detail="issuer not trusted: CN=\x1b[2J" + "y" * 200)
     world.serve(audit)
     lines = [line.split() for line in world.ok("audit").out.splitlines()]
     time_text = "2026-11-24T03:15:00.042Z"
@@ -76,9 +80,12 @@ def audit_is_a_table_of_requests(world):
           [time_text, "denied:", "no_route", "GET", "http://evil.example:8080/\\x1b[2J", "-", "-", "-", "alice"])
     equal("the end of a failed one", lines[3][4:], ["openai", "openai", "502", "upstream_tls", "bob"])
     assert lines[3][3].endswith("xxx...") and len(lines[3][3]) == 100, lines[3][3]
-    equal("the number of lines", len(lines), 4)
+    detail = " ".join(lines[4][6:-1])
+    assert detail.startswith("502 upstream_certificate (issuer not trusted: CN=\\x1b[2Jyyy"), detail
+    assert detail.endswith("yyy...)") and len(detail) < 140, detail
+    equal("the number of lines", len(lines), 5)
     lines = world.ok("audit", "bob").out.splitlines()
-    equal("bob's", len(lines), 2)
+    equal("bob's", len(lines), 3)
     absent("the titles", lines[0], "TENANT")
 
 

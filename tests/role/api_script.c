@@ -137,7 +137,8 @@ static int answer_audit(struct ipc_chan *chan, const struct ipc_in *in)
                                    .first_byte_us = 30,
                                    .duration_us = 40,
                                    .scrubs = 2,
-                                   .peer = SPAN_LIT("192.0.2.1:443")};
+                                   .peer = SPAN_LIT("192.0.2.1:443"),
+                                   .detail = SPAN_LIT("a \"detail\"")};
     write_audit(&out, &row);
     ipc_list_end(&out, at, 2);
     struct ipc_audit_rows m = {.last_seq = 6, .rows = buf_span(&list)};

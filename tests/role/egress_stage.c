@@ -102,6 +102,7 @@ static int on_outcome(struct egress_stage *t, const struct ipc_in *in)
                                       .response_bytes = m.response_bytes};
     memcpy(o->id, m.request_id.ptr, sizeof(o->id));
     keep(o->peer, sizeof(o->peer), m.peer);
+    keep(o->detail, sizeof(o->detail), m.detail);
     egress_note(t, 'O');
     return 0;
 }

@@ -50,6 +50,7 @@ struct egress_outcome_seen {
     uint64_t response_bytes;
     uint8_t id[IPC_REQUEST_ID_LEN];
     char peer[64];
+    char detail[IPC_AUDIT_DETAIL_MAX + 1];
 };
 
 /* One connection that a provider accepted. */

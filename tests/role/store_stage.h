@@ -287,7 +287,8 @@ static inline struct ipc_audit_outcome store_outcome(uint64_t n)
                                       .request_bytes = UINT64_MAX,
                                       .response_bytes = n,
                                       .duration_us = 5,
-                                      .peer = SPAN_LIT("203.0.113.7:443")};
+                                      .peer = SPAN_LIT("203.0.113.7:443"),
+                                      .detail = n % 2 != 0 ? SPAN_LIT("pin mismatch") : SPAN_EMPTY};
 }
 
 static inline void store_send_outcome(struct store_friend *f, uint64_t n)
@@ -389,6 +390,7 @@ static inline struct store_found store_find(const struct store_stage *t)
             } else {
                 found.outcomes[who]++;
                 found.last_outcome = row.response_bytes;
+                CHECK(span_eq_str(row.detail, row.response_bytes % 2 != 0 ? "pin mismatch" : ""));
             }
         }
     }

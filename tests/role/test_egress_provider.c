@@ -20,7 +20,16 @@ static void fails(struct egress_stage *t, const char *host, uint16_t port, enum 
     CHECK_EQ_INT(t->outcomes[outcomes].reason, reason);
     CHECK_EQ_UINT(t->outcomes[outcomes].status, policy_reason_status(reason));
     CHECK_EQ_MEM(t->outcomes[outcomes].id, t->decisions[t->decision_count - 1].id, IPC_REQUEST_ID_LEN);
+    /* What stands behind it is for the audit and not for the agent. */
+    const char *detail = t->outcomes[outcomes].detail;
+    CHECK(detail[0] != '\0' &&
+          memmem(buf_span(&st.body).ptr, buf_len(&st.body), detail, strlen(detail)) == NULL);
     egress_stream_close(&st);
+}
+
+static void last_detail(const struct egress_stage *t, const char *want)
+{
+    CHECK_EQ_STR(t->outcomes[t->outcome_count - 1].detail, want);
 }
 
 static void fails_plain(struct egress_stage *t, enum policy_reason reason)
@@ -448,8 +457,10 @@ TEST(a_provider_that_is_somebody_else_gets_nothing)
     egress_stage_serve(t);
     egress_provider_leaf(t, TLS_HOST, false); /* another CA */
     fails_tls(t, POLICY_REASON_UPSTREAM_CERTIFICATE);
+    CHECK(strncmp(t->outcomes[0].detail, "issuer not trusted: ", 20) == 0);
     t->mode = PROVIDER_CLOSES_AT_ONCE;
     fails_tls(t, POLICY_REASON_UPSTREAM_TLS);
+    last_detail(t, "closed during the TLS handshake");
     for (size_t i = 0; i < t->provider_count; i++) {
         CHECK_EQ_UINT(buf_len(&t->providers[i]->in), 0);
     }
@@ -462,6 +473,7 @@ TEST(a_certificate_for_another_host_gets_nothing)
     egress_provider_leaf(t, "other.example.com", true);
     egress_stage_serve(t);
     fails_tls(t, POLICY_REASON_UPSTREAM_CERTIFICATE);
+    last_detail(t, "name " TLS_HOST " not in certificate");
     CHECK_EQ_UINT(t->provider_count, 1);
     CHECK_EQ_UINT(buf_len(&t->providers[0]->in), 0);
     egress_stage_end(t);

@@ -83,20 +83,20 @@ TEST(a_name_that_is_not_there)
         return;
     }
     struct result r = dial(&w, "missing.example.com", w.port, allow_all);
-    CHECK_EQ_INT(r.code, CB_EDNS);
+    CHECK_EQ_INT(r.code, CB_ENOTFOUND);
     CHECK_EQ_INT(r.stage, NET_DIAL_RESOLVING);
     CHECK_EQ_INT(r.checks, 0);
     int asked = dns_server_asked(w.dns, DNS_TYPE_A);
     /* Remembered for five seconds. */
     r = dial(&w, "missing.example.com", w.port, allow_all);
-    CHECK_EQ_INT(r.code, CB_EDNS);
+    CHECK_EQ_INT(r.code, CB_ENOTFOUND);
     CHECK_EQ_INT(dns_server_asked(w.dns, DNS_TYPE_A), asked);
     net_test_run_for(w.loop, 4800);
     r = dial(&w, "missing.example.com", w.port, allow_all);
     CHECK_EQ_INT(dns_server_asked(w.dns, DNS_TYPE_A), asked);
     net_test_run_for(w.loop, 250);
     r = dial(&w, "missing.example.com", w.port, allow_all);
-    CHECK_EQ_INT(r.code, CB_EDNS);
+    CHECK_EQ_INT(r.code, CB_ENOTFOUND);
     CHECK(dns_server_asked(w.dns, DNS_TYPE_A) > asked);
     world_close(&w);
 
@@ -104,7 +104,7 @@ TEST(a_name_that_is_not_there)
         return;
     }
     r = dial(&w, "empty.example.com", w.port, allow_all);
-    CHECK_EQ_INT(r.code, CB_EDNS);
+    CHECK_EQ_INT(r.code, CB_ENOTFOUND);
     world_close(&w);
 }
 
@@ -148,7 +148,7 @@ TEST(names_that_no_server_needs_to_see)
     r = dial(&w, "a.localhost", w.port, allow_all);
     CHECK_EQ_INT(r.code, CB_EDNS);
     r = dial(&w, "a.onion", w.port, allow_all);
-    CHECK_EQ_INT(r.code, CB_EDNS);
+    CHECK_EQ_INT(r.code, CB_ENOTFOUND);
     /* A literal does not get around the check. */
     r = dial(&w, "127.0.0.1", w.port, refuse_all);
     CHECK_EQ_INT(r.code, CB_EADDRESS);

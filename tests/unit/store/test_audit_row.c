@@ -62,6 +62,14 @@ static struct store_audit_row change(void)
                                     .by = SPAN_LIT("tripwire")};
 }
 
+static struct store_audit_row failure(void)
+{
+    struct store_audit_row row = outcome();
+    row.reason = POLICY_REASON_UPSTREAM_CERTIFICATE;
+    row.detail = SPAN_LIT("certificate: expired 2026-01-01");
+    return row;
+}
+
 static void check_same(const struct store_audit_row *a, const struct store_audit_row *b)
 {
     CHECK_EQ_UINT(a->seq, b->seq);
@@ -88,6 +96,7 @@ static void check_same(const struct store_audit_row *a, const struct store_audit
     CHECK(span_eq(a->peer, b->peer));
     CHECK(span_eq(a->change, b->change));
     CHECK(span_eq(a->by, b->by));
+    CHECK(span_eq(a->detail, b->detail));
 }
 
 static struct buf encoded(const struct store_audit_row *row)
@@ -130,6 +139,8 @@ TEST(round_trip)
     check_round_trip(&row);
     row = change();
     check_round_trip(&row);
+    row = failure();
+    check_round_trip(&row);
     row = outcome();
     check_round_trip(&row);
     row.peer = SPAN_EMPTY;
@@ -171,12 +182,20 @@ TEST(the_encoding_is_fixed)
         "a,b";
     CHECK(span_ends(buf_span(&got), span_of(tail, sizeof(tail) - 1)));
     buf_deinit(&got);
+    row = failure();
+    got = encoded(&row);
+    static const uint8_t detail[] = "\x00\x00\x00\x0f"
+                                    "203.0.113.7:443\x00\x00\x00\x1f"
+                                    "certificate: expired 2026-01-01";
+    CHECK_EQ_UINT(buf_span(&got).ptr[0], 2);
+    CHECK(span_ends(buf_span(&got), span_of(detail, sizeof(detail) - 1)));
+    buf_deinit(&got);
 }
 
 TEST(cut_at_every_byte_and_one_too_many)
 {
-    for (int i = 0; i < 2; i++) {
-        struct store_audit_row row = i == 0 ? decision() : outcome();
+    for (int i = 0; i < 4; i++) {
+        struct store_audit_row row = i == 0 ? decision() : i == 1 ? outcome() : i == 2 ? change() : failure();
         struct store_audit_row back = {.seq = 42};
         struct buf whole = encoded(&row);
         for (size_t len = 0; len < buf_len(&whole); len++) {
@@ -194,8 +213,8 @@ TEST(every_changed_byte_is_refused_or_another_record)
 {
     unsigned refused = 0;
     unsigned other = 0;
-    for (int i = 0; i < 3; i++) {
-        struct store_audit_row row = i == 0 ? decision() : i == 1 ? outcome() : change();
+    for (int i = 0; i < 4; i++) {
+        struct store_audit_row row = i == 0 ? decision() : i == 1 ? outcome() : i == 2 ? change() : failure();
         struct buf whole = encoded(&row);
         uint8_t *bytes = make_or_die(malloc(buf_len(&whole)));
         memcpy(bytes, buf_span(&whole).ptr, buf_len(&whole));
@@ -251,6 +270,8 @@ TEST(values_that_are_refused)
     row = good, row.host = span_of(zeroes, IPC_HOST_MAX + 1), check_refused(&row, CB_ELIMIT);
     row = good, row.path = span_of(zeroes, IPC_AUDIT_PATH_MAX + 1), check_refused(&row, CB_ELIMIT);
     row = good, row.query_keys = span_of(zeroes, IPC_AUDIT_QUERY_MAX + 1), check_refused(&row, CB_ELIMIT);
+    row = good, row.detail = SPAN_LIT("x"), check_refused(&row, CB_EINVAL); /* outcomes have one */
+    row = failure(), row.detail = span_of(zeroes, IPC_AUDIT_DETAIL_MAX + 1), check_refused(&row, CB_ELIMIT);
     row = good_outcome, row.peer = span_of(zeroes, 65), check_refused(&row, CB_ELIMIT);
     row = change(), row.by = span_of(zeroes, STORE_AUDIT_WORD_MAX + 1), check_refused(&row, CB_ELIMIT);
 }
@@ -282,8 +303,22 @@ TEST(versions)
     for (unsigned version = 0; version < 256; version++) {
         bytes[0] = (uint8_t)version;
         CHECK_EQ_INT(store_audit_row_decode(span_of(bytes, buf_len(&whole)), &back),
-                     version == 1 ? 0 : CB_EUNSUPPORTED);
+                     version == 1   ? 0
+                     : version == 2 ? CB_ETRUNCATED /* a detail is missing */
+                                    : CB_EUNSUPPORTED);
     }
+    /* A detail that is there and empty, and one behind a decision. */
+    CHECK_EQ_INT(buf_append(&whole, "\0\0\0\1x", 5), 0);
+    memcpy(bytes, buf_span(&whole).ptr, buf_len(&whole));
+    bytes[0] = 2;
+    CHECK_EQ_INT(store_audit_row_decode(span_of(bytes, buf_len(&whole)), &back), CB_EMALFORMED);
+    buf_deinit(&whole);
+    row = outcome();
+    whole = encoded(&row);
+    CHECK_EQ_INT(buf_append(&whole, "\0\0\0\0", 4), 0);
+    memcpy(bytes, buf_span(&whole).ptr, buf_len(&whole));
+    bytes[0] = 2;
+    CHECK_EQ_INT(store_audit_row_decode(span_of(bytes, buf_len(&whole)), &back), CB_EMALFORMED);
     buf_deinit(&whole);
 }
 
