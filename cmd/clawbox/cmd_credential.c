@@ -229,7 +229,9 @@ static int set(const struct target *target, bool json)
         r = cmd_fail_r(r, "%s cannot be set", target->name);
         goto out;
     }
-    r = prompt_secret((const char *)buf_span(&question).ptr, &value);
+    r = strcmp(control_text(control_answer_root(&p.answer), "client_certificate"), "true") == 0
+            ? prompt_identity(&value)
+            : prompt_secret((const char *)buf_span(&question).ptr, &value);
     if (r != CMD_GO) {
         goto out;
     }

@@ -8,6 +8,7 @@
 #include "prompt.h"
 
 #include "cmd.h"
+#include "tls/cert.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -173,6 +174,45 @@ static int check(const uint8_t *bytes, size_t len)
     if (bytes[0] == ' ' || bytes[len - 1] == ' ') {
         return cmd_fail("the value begins or ends with a blank, which a header would lose");
     }
+    return CMD_GO;
+}
+
+/* Both belong together, or no server will ever take them. */
+static int check_identity(const uint8_t *bytes, size_t len)
+{
+    struct tls_identity *identity = NULL;
+    const char *why = NULL;
+    if (len == 0 || len > PROMPT_VALUE_MAX) {
+        return cmd_fail("a client certificate and its key are 1 to %zu bytes of PEM: give them with < FILE",
+                        PROMPT_VALUE_MAX);
+    }
+    int r = tls_identity_new(span_of(bytes, len), &identity, &why);
+    tls_identity_free(identity);
+    if (r == CB_EINVAL && why != NULL) {
+        return cmd_fail("the value is not a client certificate with its key in PEM: %s", why);
+    }
+    return r == 0 ? CMD_GO : cmd_fail_r(r, "the value cannot be checked");
+}
+
+int prompt_identity(struct secret **out)
+{
+    if (isatty(STDIN_FILENO) == 1) {
+        return cmd_fail("this is a client certificate and its key, of many lines: give them with < FILE");
+    }
+    struct secret *s = secret_new(INPUT_MAX);
+    if (s == NULL) {
+        return cmd_fail("there is no locked memory for the value: raise the limit (ulimit -l)");
+    }
+    size_t len = 0;
+    int r = read_input(STDIN_FILENO, secret_ptr(s), &len);
+    int status = r == 0 ? check_identity(secret_ptr(s), len)
+                        : cmd_fail_r(r, "the value could not be read from standard input");
+    if (status != CMD_GO) {
+        secret_free(s);
+        return status;
+    }
+    secret_shrink(s, len);
+    *out = s;
     return CMD_GO;
 }
 

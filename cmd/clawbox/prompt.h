@@ -15,5 +15,7 @@ CB_MUST_USE int prompt_secret(const char *question, struct secret **out);
 /* The same from a file, without its last line break and without a word about that. CMD_GO, or CMD_FAILED and standard
  * error has said why. */
 CB_MUST_USE int prompt_file(const char *path, struct secret **out);
+/* The same for a client certificate with its key in PEM, which a terminal is not asked for: a file has it. */
+CB_MUST_USE int prompt_identity(struct secret **out);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/encode.h"
 #include "policy/placeholder.h"
+#include "tls/seal.h"
 
 #include <stdlib.h>
 
@@ -122,7 +123,7 @@ static int on_prepare(struct api_request *q, struct span payload)
         return r > 0 ? 0 : r;
     }
     buf_init(&binding, IPC_BINDING_MAX);
-    r = spec_credential_binding(tenant.spec, q->credential, &binding);
+    r = spec_credential_binding(tenant.spec, q->credential, digest_sha256_of, &binding);
     if (r == CB_ENOTFOUND) {
         r = refuse_unused(q, tenant.spec);
     } else if (r == CB_ELIMIT) {
@@ -133,6 +134,9 @@ static int on_prepare(struct api_request *q, struct span payload)
         struct ipc_chan *vault = q->api->vault;
         struct ipc_seal_key_get m = {.version = 0};
         json_number(j, "tenant_id", tenant.row.tenant_id);
+        if (spec_credential_is_client(tenant.spec, q->credential)) {
+            json_bool(j, "client_certificate", true);
+        }
         api_json_lines(j, "binding", buf_span(&binding));
         api_wait(q, vault, API_CALL(q, vault, seal_key_get, &m), IPC_MSG_SEAL_KEY, on_seal_key);
     }

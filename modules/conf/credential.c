@@ -96,6 +96,22 @@ static int add_credential(struct conf_draft *draft, const struct conf_node *rout
     return whole ? 0 : CB_ENOMEM;
 }
 
+int conf_credential_show(struct conf_draft *draft, const struct conf_node *node, const char *name)
+{
+    struct spec_credential *credential = NULL;
+    if (spec_find_credential(draft->spec, span_str(name)) != NULL) {
+        return 0;
+    }
+    int r = spec_add_credential(draft->spec, &credential);
+    if (r != 0) {
+        return r;
+    }
+    draft->credential_nodes[draft->spec->credential_count - 1] = node;
+    credential->name = strdup(name);
+    credential->shape = strdup(DEFAULT_SHAPE);
+    return credential->name != NULL && credential->shape != NULL ? 0 : CB_ENOMEM;
+}
+
 int conf_credential_use(struct conf_draft *draft, const struct conf_node *route_node, const char *name,
                         const struct conf_preset *preset)
 {

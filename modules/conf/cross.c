@@ -29,13 +29,34 @@ static void check_route_names(const struct conf_draft *draft)
     }
 }
 
+/* What goes into a request is one line, and a client certificate is not. */
+static void check_client_certificates(const struct conf_draft *draft)
+{
+    const struct spec *spec = draft->spec;
+    for (size_t i = 0; i < spec->route_count; i++) {
+        const char *name = spec->routes[i].upstream_credential;
+        for (size_t j = 0; name != NULL && j < spec->route_count; j++) {
+            const char *other = spec->routes[j].credential;
+            if (other != NULL && strcmp(name, other) == 0) {
+                const struct conf_node *upstream = conf_node_get(draft->route_nodes[i], "upstream");
+                conf_report_node(draft->report, conf_node_get(upstream, "clientCredential"),
+                                 "the route in line %zu puts \"%s\" into requests: write another name",
+                                 draft->route_nodes[j]->line, name);
+                break;
+            }
+        }
+    }
+}
+
 /* Two placeholders cannot stand in one variable. */
 static void check_envs(const struct conf_draft *draft)
 {
     const struct spec *spec = draft->spec;
     for (size_t i = 1; i < spec->credential_count; i++) {
         for (size_t j = 0; j < i; j++) {
-            if (strcmp(spec->credentials[i].env, spec->credentials[j].env) == 0) {
+            const char *a = spec->credentials[i].env;
+            const char *b = spec->credentials[j].env;
+            if (a != NULL && b != NULL && strcmp(a, b) == 0) {
                 conf_report_node(draft->report, draft->credential_nodes[i],
                                  "its variable %s is the one of credential \"%s\" too: write another env",
                                  spec->credentials[i].env, spec->credentials[j].name);
@@ -226,6 +247,7 @@ static bool check_patterns(const struct conf_draft *draft)
 int conf_routes_cross_check(const struct conf_draft *draft)
 {
     check_route_names(draft);
+    check_client_certificates(draft);
     check_envs(draft);
     conf_check_grants(draft);
     for (size_t i = 0; i < draft->spec->route_count; i++) {

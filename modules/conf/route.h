@@ -30,6 +30,9 @@ CB_MUST_USE int conf_credential_use(struct conf_draft *draft, const struct conf_
                                     const char *name, const struct conf_preset *preset);
 /* Reports routes that take the same credential for different things. route_token.c. */
 void conf_check_grants(const struct conf_draft *draft);
+/* Notes that a route shows a credential as its client certificate: adds it, without a variable for the agent. */
+CB_MUST_USE int conf_credential_show(struct conf_draft *draft, const struct conf_node *node,
+                                     const char *name);
 /* When all entries are read: names and variables are unique, no two routes could both win, and deny routes without
  * methods get all that the others allow. What is wrong goes to the report. 0, CB_ENOMEM or CB_EINTERNAL. cross.c. */
 CB_MUST_USE int conf_routes_cross_check(const struct conf_draft *draft);

@@ -1,4 +1,4 @@
-/* route_upstream.c - another address than the name's, another root than the system's. */
+/* route_upstream.c - another address than the name's, another root than the system's, pins, a client certificate. */
 #include <stdlib.h>
 
 #include "conf/entry.h"
@@ -61,10 +61,9 @@ struct behind {
     char **ca;
 };
 
-static int read_behind(struct conf_entry *entry, const struct conf_node *node, uint16_t port,
-                       const struct behind *out)
+static int read_behind(struct conf_entry *entry, const struct conf_node *node, const char *const *keys,
+                       uint16_t port, const struct behind *out)
 {
-    static const char *const keys[] = {"address", "caFile", "ca", NULL};
     struct conf_report *report = entry->draft->report;
     if (!conf_read_keys(report, node, keys)) {
         return 0;
@@ -76,7 +75,9 @@ static int read_behind(struct conf_entry *entry, const struct conf_node *node, u
     struct policy_host host;
     int r = 0;
     if (node->count == 0) {
-        conf_report_node(report, node, "is empty: write address, caFile or ca, or remove it");
+        conf_report_node(
+            report, node,
+            "is empty: write what of it is another one, such as address or caFile, or remove it");
     }
     if (address != NULL && conf_read_text(report, address, &text)) {
         uint16_t dialled = 0;
@@ -100,17 +101,85 @@ static int read_behind(struct conf_entry *entry, const struct conf_node *node, u
     return r;
 }
 
-static void refuse_ca_without_tls(struct conf_entry *entry, const struct conf_node *node)
+static int read_pins(struct conf_entry *entry, const struct conf_node *node)
 {
-    const struct conf_node *ca_file = conf_node_get(node, "caFile");
-    const struct conf_node *ca = ca_file != NULL ? ca_file : conf_node_get(node, "ca");
-    if (entry->route->scheme == SPEC_SCHEME_HTTP && ca != NULL) {
-        conf_report_key(entry->draft->report, ca, "plain http has no certificates: remove it");
+    struct conf_report *report = entry->draft->report;
+    struct spec_list *pins = &entry->route->upstream_pins;
+    uint8_t digest[SPEC_DIGEST_LEN];
+    if (!conf_read_kind(report, node, CONF_KIND_SEQUENCE)) {
+        return 0;
     }
+    if (node->count == 0 || node->count > SPEC_PINS_MAX) {
+        conf_report_node(report, node, "should have 1 to %d entries", SPEC_PINS_MAX);
+        return 0;
+    }
+    pins->items = calloc(node->count, sizeof(*pins->items));
+    if (pins->items == NULL) {
+        return CB_ENOMEM;
+    }
+    for (const struct conf_node *item = node->first; item != NULL; item = item->next) {
+        const char *text = NULL;
+        if (!conf_read_text(report, item, &text)) {
+            return 0;
+        }
+        if (spec_pin_read(span_str(text), digest) != 0) {
+            conf_report_node(report, item,
+                             "should be \"sha256/\" and the base64 of the digest of a public key");
+            return 0;
+        }
+        for (size_t i = 0; i < pins->count; i++) {
+            if (strcmp(pins->items[i], text) == 0) {
+                conf_report_node(report, item, "is there twice: remove one of them");
+                return 0;
+            }
+        }
+        int r = conf_copy_text(&pins->items[pins->count], text);
+        if (r != 0) {
+            return r;
+        }
+        pins->count++;
+    }
+    return 0;
+}
+
+static int read_client(struct conf_entry *entry, const struct conf_node *node)
+{
+    const char *text = NULL;
+    if (!conf_read_text(entry->draft->report, node, &text)) {
+        return 0;
+    }
+    if (!spec_name_valid(span_str(text))) {
+        conf_report_node(entry->draft->report, node,
+                         "not a name: 1 to 40 of a-z, 0-9 and \"-\", no \"-\" at an end");
+        return 0;
+    }
+    int r = conf_copy_text(&entry->route->upstream_credential, text);
+    return r != 0 ? r : conf_credential_show(entry->draft, node, text);
+}
+
+/* What only a route says of TLS, and that plain http says nothing of it. */
+static int read_trust(struct conf_entry *entry, const struct conf_node *node)
+{
+    static const char *const keys[] = {"caFile", "ca", "pins", "clientCredential"};
+    const struct conf_node *pins = conf_node_get(node, "pins");
+    const struct conf_node *client = conf_node_get(node, "clientCredential");
+    int r = pins != NULL ? read_pins(entry, pins) : 0;
+    if (r == 0 && client != NULL) {
+        r = read_client(entry, client);
+    }
+    for (size_t i = 0; entry->route->scheme == SPEC_SCHEME_HTTP && i < sizeof(keys) / sizeof(keys[0]); i++) {
+        const struct conf_node *key = conf_node_get(node, keys[i]);
+        if (key != NULL) {
+            conf_report_key(entry->draft->report, key, "plain http has no certificates: remove it");
+        }
+    }
+    return r;
 }
 
 int conf_entry_read_upstream(struct conf_entry *entry)
 {
+    static const char *const keys[] = {"address", "caFile", "ca", "pins", "clientCredential", NULL};
+    static const char *const endpoint_keys[] = {"address", "caFile", "ca", NULL};
     struct spec_route *route = entry->route;
     const struct conf_node *node = conf_entry_get(entry, "upstream");
     const struct conf_node *endpoint = conf_entry_get(entry, "tokenUpstream");
@@ -120,9 +189,9 @@ int conf_entry_read_upstream(struct conf_entry *entry)
     }
     if (node != NULL) {
         const struct behind out = {&route->upstream_address, &route->upstream_port, &route->upstream_ca};
-        r = read_behind(entry, node, route->port, &out);
-        if (node->kind == CONF_KIND_MAP) {
-            refuse_ca_without_tls(entry, node);
+        r = read_behind(entry, node, keys, route->port, &out);
+        if (r == 0 && node->kind == CONF_KIND_MAP) {
+            r = read_trust(entry, node);
         }
     }
     if (r == 0 && endpoint != NULL && route->token.grant == SPEC_GRANT_NONE) {
@@ -130,7 +199,7 @@ int conf_entry_read_upstream(struct conf_entry *entry)
                         "is for the endpoint that tokens are fetched from: this route fetches none");
     } else if (r == 0 && endpoint != NULL) {
         const struct behind out = {&route->token.address, &route->token.address_port, &route->token.ca};
-        r = read_behind(entry, endpoint, route->token.port, &out);
+        r = read_behind(entry, endpoint, endpoint_keys, route->token.port, &out);
     }
     return r;
 }

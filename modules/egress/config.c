@@ -27,12 +27,9 @@ void config_unref(struct egress_config *config)
     for (size_t i = 0; i < config->credential_count; i++) {
         credential_deinit(&config->credentials[i]);
     }
-    for (size_t i = 0; config->roots != NULL && config->spec != NULL && i < config->spec->route_count; i++) {
-        tls_roots_free(config->roots[i]);
-    }
+    trust_free(config);
     free(config->credentials);
     free(config->placeholders);
-    free(config->roots);
     policy_table_free(config->table);
     spec_free(config->spec);
     free(config);
@@ -53,13 +50,6 @@ struct span config_value(struct egress_config *config, const struct spec_route *
     const struct egress_credential *c =
         route->inject != SPEC_INJECT_NONE ? config_credential(config, route->credential) : NULL;
     return c != NULL && c->value != NULL ? secret_span(c->value) : SPAN_EMPTY;
-}
-
-const struct tls_roots *config_roots(const struct egress *e, const struct egress_config *config,
-                                     const struct spec_route *route)
-{
-    const struct tls_roots *own = config->roots[route - config->spec->routes];
-    return own != NULL ? own : e->system_roots;
 }
 
 int config_take_credential(struct egress_credential *credential, const struct ipc_in *in)
@@ -123,7 +113,7 @@ static int config_read_credentials(struct egress_config *config, struct span lis
     return reader_finish(&r);
 }
 
-static int config_make(const struct ipc_spec *m, struct egress_config **out)
+static int config_make(const struct egress *e, const struct ipc_spec *m, struct egress_config **out)
 {
     struct egress_config *config = calloc(1, sizeof(*config));
     if (config == NULL) {
@@ -145,15 +135,8 @@ static int config_make(const struct ipc_spec *m, struct egress_config **out)
     if (r == 0) {
         r = config_read_credentials(config, m->credentials);
     }
-    if (r == 0 &&
-        (config->roots = calloc(config->spec->route_count + 1, sizeof(struct tls_roots *))) == NULL) {
-        r = CB_ENOMEM;
-    }
-    for (size_t i = 0; r == 0 && i < config->spec->route_count; i++) {
-        const struct spec_route *route = &config->spec->routes[i];
-        if (route->upstream_ca != NULL) {
-            r = tls_roots_new(span_str(route->upstream_ca), &config->roots[i], NULL);
-        }
+    if (r == 0) {
+        r = trust_make(e->system_roots, config);
     }
     if (r != 0) {
         log_error_r(r, "the stored routes are not usable, so the ones in use stay%s%s",
@@ -235,7 +218,7 @@ static int on_spec(void *arg, int code, const struct ipc_in *in)
     struct egress_config *config = NULL;
     if (m.code != 0) {
         log_error_r(ipc_result(m.code), "the store has no routes for this tenant");
-    } else if (config_make(&m, &config) == 0) {
+    } else if (config_make(e, &m, &config) == 0) {
         struct egress_config *old = e->config;
         if (old != NULL) {
             config_carry_over(old, config);

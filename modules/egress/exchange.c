@@ -206,8 +206,19 @@ static void exchange_send(struct stream *s)
     ipc_chan_read(s->chan, true);
 }
 
-static void exchange_key(const struct stream *s, char host[256], struct upstream_key *key)
+/* False when there is no such connection, and the request has been refused for it. */
+static bool exchange_key(struct stream *s, char host[256], struct upstream_key *key)
 {
+    const char *why = NULL;
+    const struct tls_roots *roots = NULL;
+    int r = trust_of(s->egress, s->config, s->route, &roots, &why);
+    if (r != 0) {
+        char detail[128];
+        (void)snprintf(detail, sizeof(detail), "client certificate: %s", why != NULL ? why : cb_strerror(r));
+        record_detail(&s->record, detail);
+        stream_refuse(s, POLICY_REASON_CREDENTIAL_UNAVAILABLE);
+        return false;
+    }
     (void)snprintf(host, 256, "%.*s", SPAN_ARG(s->request.host));
     *key = (struct upstream_key){
         .host = host,
@@ -215,8 +226,9 @@ static void exchange_key(const struct stream *s, char host[256], struct upstream
         .scheme = (enum spec_scheme)s->request.scheme,
         .address = s->route->upstream_address,
         .address_port = s->route->upstream_port != 0 ? s->route->upstream_port : s->request.port,
-        .roots = config_roots(s->egress, s->config, s->route),
+        .roots = roots,
     };
+    return true;
 }
 
 static bool timer_ready(struct stream *s)
@@ -232,7 +244,9 @@ static void exchange_connect(struct stream *s, bool fresh)
 {
     char host[256];
     struct upstream_key key;
-    exchange_key(s, host, &key);
+    if (!exchange_key(s, host, &key)) {
+        return;
+    }
     s->state = STREAM_CONNECTING;
     /* On a second attempt it was on already, and there is nobody to take what comes. */
     ipc_chan_read(s->chan, false);

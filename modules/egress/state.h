@@ -6,6 +6,7 @@
  *   stream.c      one agent connection: fields in, decision, answer out
  *   exchange.c    the half of a stream that talks to the provider
  *   body.c        a request's body: as it is, looked through, or held
+ *   trust.c       whom a route's connections trust, and what they show of themselves
  *   upstream.c    one connection to a provider: dialling, TLS, HTTP
  *   pool.c        idle connections to providers
  *   record.c      decision and outcome records
@@ -44,6 +45,12 @@ struct egress_credential {
     char *binding;            /* as the vault opened it */
 };
 
+/* Whom the connections of one route trust. */
+struct egress_trust {
+    struct tls_roots *roots; /* NULL: the system's */
+    bool identified;         /* they have the route's client certificate */
+};
+
 /* One generation of the tenant's configuration. Streams under way keep theirs. */
 struct egress_config {
     unsigned refs;
@@ -54,7 +61,7 @@ struct egress_config {
     struct egress_credential *credentials;
     size_t credential_count;
     struct inject_placeholder *placeholders; /* views of the credentials, for screening */
-    struct tls_roots **roots;                /* per route; NULL: the system's */
+    struct egress_trust *trust;              /* per route */
     uint8_t token_hash[IPC_HASH_LEN];        /* of the proxy token, for the gate */
 };
 
@@ -67,10 +74,20 @@ void config_send_to_gate(struct egress *e);
 struct egress_credential *config_credential(struct egress_config *config, const char *name);
 /* The opened credential that the route injects; empty when it injects none, or it is not open. */
 struct span config_value(struct egress_config *config, const struct spec_route *route);
-const struct tls_roots *config_roots(const struct egress *e, const struct egress_config *config,
-                                     const struct spec_route *route);
 /* Takes over what the vault answered. 0, CB_ENOTFOUND, CB_EAUTHENTIC, CB_ENOMEM, ... */
 CB_MUST_USE int config_take_credential(struct egress_credential *credential, const struct ipc_in *in);
+
+/* ---- trust.c ---- */
+
+/* The trust of every route of the config's spec; `system` may be NULL. */
+CB_MUST_USE int trust_make(const struct tls_roots *system, struct egress_config *config);
+void trust_free(struct egress_config *config);
+/*
+ * What a connection for this route is made with; *out is NULL when there is nothing to trust. The credential of a client
+ * certificate has been unsealed. 0, CB_ENOMEM, or CB_EINVAL with *why, when the credential is no certificate with its key.
+ */
+CB_MUST_USE int trust_of(const struct egress *e, struct egress_config *config, const struct spec_route *route,
+                         const struct tls_roots **out, const char **why);
 
 /* ---- limits.c ---- */
 
@@ -198,6 +215,7 @@ struct stream {
     struct inject_scan *scan; /* the answer is searched for the credential */
     struct inject_scanner scanner;
     struct stream_body body;
+    const char *unsealing;      /* the credential that was asked for */
     struct ipc_chan *call_chan; /* where `call` is open, or NULL */
     uint32_t call;
     struct upstream *upstream;

@@ -11,6 +11,7 @@
 #include "http/write.h"
 #include "policy/host.h"
 #include "policy/path.h"
+#include "tls/seal.h"
 
 #include <stdlib.h>
 
@@ -232,35 +233,41 @@ static void stream_record(struct stream *s)
     s->call_chan = e->store;
 }
 
-/* The binding was sealed together with the credential: whoever edits routes cannot change it. */
-static void stream_check_binding(struct stream *s, const struct egress_credential *credential)
+/* The credentials that the route needs: that which goes into the request, and that which the connection shows. */
+static const char *stream_needs(const struct stream *s, size_t i)
 {
-    if (!spec_binding_allows_route(span_str(credential->binding), s->route, s->request.host)) {
-        stream_refuse(s, POLICY_REASON_BINDING);
-        return;
+    if (i == 0) {
+        return s->route->inject != SPEC_INJECT_NONE ? s->route->credential : NULL;
     }
-    if (s->route->token.grant != SPEC_GRANT_NONE) {
-        stream_refuse(s, POLICY_REASON_TOKEN_UNAVAILABLE); /* the credential itself must not go there */
-        return;
-    }
-    stream_record(s);
+    return s->route->upstream_credential;
 }
+
+/* The binding was sealed together with the credential: whoever edits routes cannot change it. */
+static bool stream_is_bound(const struct stream *s, const char *name)
+{
+    const struct egress_credential *credential = config_credential(s->config, name);
+    return credential != NULL && credential->binding != NULL &&
+           spec_binding_allows_route(span_str(credential->binding), s->route, s->request.host,
+                                     digest_sha256_of);
+}
+
+static void stream_unseal(struct stream *s);
 
 static int on_unsealed(void *arg, int code, const struct ipc_in *in)
 {
     struct stream *s = arg;
     s->call_chan = NULL;
     stream_enter(s);
-    struct egress_credential *credential = config_credential(s->config, s->route->credential);
+    struct egress_credential *credential = config_credential(s->config, s->unsealing);
     int r = code;
     if (r == 0) {
         r = credential != NULL ? config_take_credential(credential, in) : CB_EINTERNAL;
     }
     if (r == 0) {
-        stream_check_binding(s, credential);
+        stream_unseal(s);
     } else {
         if (r != CB_ENOTFOUND) {
-            log_error_r(r, "credential \"%s\" cannot be opened", s->route->credential);
+            log_error_r(r, "credential \"%s\" cannot be opened", s->unsealing);
         }
         stream_refuse(s, r == CB_ENOTFOUND ? POLICY_REASON_CREDENTIAL_NOT_SET
                                            : POLICY_REASON_CREDENTIAL_UNAVAILABLE);
@@ -269,26 +276,47 @@ static int on_unsealed(void *arg, int code, const struct ipc_in *in)
     return 0;
 }
 
-static void stream_unseal(struct stream *s)
+static void stream_ask_for(struct stream *s, const char *name)
 {
     struct egress *e = s->egress;
-    struct egress_credential *credential = config_credential(s->config, s->route->credential);
-    if (credential == NULL || credential->version == 0) {
-        stream_refuse(s, POLICY_REASON_CREDENTIAL_NOT_SET);
-        return;
-    }
-    if (credential->value != NULL) {
-        stream_check_binding(s, credential);
-        return;
-    }
-    struct ipc_unseal m = {.credential = span_str(credential->name)};
+    struct ipc_unseal m = {.credential = span_str(name)};
+    s->unsealing = name;
     int r = e->vault != NULL ? ipc_call_unseal(e->vault, &m, on_unsealed, s, &s->call) : CB_ECLOSED;
     if (r != 0) {
-        log_warn_r(r, "credential \"%s\" cannot be asked for", credential->name);
+        log_warn_r(r, "credential \"%s\" cannot be asked for", name);
         stream_refuse(s, POLICY_REASON_CREDENTIAL_UNAVAILABLE);
         return;
     }
     s->call_chan = e->vault;
+}
+
+/* Asks for what is not open yet, one after the other; then each has to be bound to this host. */
+static void stream_unseal(struct stream *s)
+{
+    for (size_t i = 0; i < 2; i++) {
+        const char *name = stream_needs(s, i);
+        const struct egress_credential *credential = name != NULL ? config_credential(s->config, name) : NULL;
+        if (name != NULL && (credential == NULL || credential->version == 0)) {
+            stream_refuse(s, POLICY_REASON_CREDENTIAL_NOT_SET);
+            return;
+        }
+        if (name != NULL && credential->value == NULL) {
+            stream_ask_for(s, credential->name);
+            return;
+        }
+    }
+    for (size_t i = 0; i < 2; i++) {
+        const char *name = stream_needs(s, i);
+        if (name != NULL && !stream_is_bound(s, name)) {
+            stream_refuse(s, POLICY_REASON_BINDING);
+            return;
+        }
+    }
+    if (s->route->token.grant != SPEC_GRANT_NONE) {
+        stream_refuse(s, POLICY_REASON_TOKEN_UNAVAILABLE); /* the credential itself must not go there */
+        return;
+    }
+    stream_record(s);
 }
 
 /* Checks every field that the gate sent. */
@@ -386,10 +414,8 @@ static void stream_decide(struct stream *s)
         if (reason == POLICY_REASON_PLACEHOLDER_MISPLACED) {
             record_tripwire(s->egress, &s->record);
         }
-    } else if (s->route->inject != SPEC_INJECT_NONE) {
-        stream_unseal(s);
     } else {
-        stream_record(s);
+        stream_unseal(s);
     }
 }
 

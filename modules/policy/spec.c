@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/encode.h"
+
 struct spec *spec_new(void)
 {
     return calloc(1, sizeof(struct spec));
@@ -63,6 +65,8 @@ static void route_deinit(struct spec_route *route)
     free(route->kube_rules);
     free(route->upstream_address);
     free(route->upstream_ca);
+    free_strings(route->upstream_pins.items, route->upstream_pins.count);
+    free(route->upstream_credential);
 }
 
 void spec_free(struct spec *spec)
@@ -181,4 +185,31 @@ bool spec_name_valid(struct span name)
         }
     }
     return true;
+}
+
+int spec_pin_read(struct span pin, uint8_t out[SPEC_DIGEST_LEN])
+{
+    uint8_t bytes[SPEC_DIGEST_LEN + 2];
+    size_t len = sizeof(bytes);
+    struct span prefix = SPAN_LIT("sha256/");
+    if (!span_starts(pin, prefix) || decode_base64(span_sub(pin, prefix.len, pin.len), bytes, &len) != 0 ||
+        len != SPEC_DIGEST_LEN) {
+        return CB_EMALFORMED;
+    }
+    memcpy(out, bytes, SPEC_DIGEST_LEN);
+    return 0;
+}
+
+bool spec_credential_is_client(const struct spec *spec, struct span credential)
+{
+    bool is_client = false;
+    for (size_t i = 0; i < spec->route_count; i++) {
+        const struct spec_route *route = &spec->routes[i];
+        if (route->credential != NULL && span_eq_str(credential, route->credential)) {
+            return false;
+        }
+        is_client = is_client || (route->upstream_credential != NULL &&
+                                  span_eq_str(credential, route->upstream_credential));
+    }
+    return is_client && spec_find_credential(spec, credential) != NULL;
 }

@@ -22,6 +22,8 @@
 #define SPEC_KUBE_RULES_MAX    32
 #define SPEC_KUBE_WORD_MAX     253                          /* a resource, a group, a namespace, a verb */
 #define SPEC_KUBE_RESOURCE_MAX (3 * SPEC_KUBE_WORD_MAX + 2) /* "RESOURCE.GROUP/SUBRESOURCE" */
+#define SPEC_PINS_MAX          16
+#define SPEC_DIGEST_LEN        32 /* SHA-256 */
 #define SPEC_CA_MAX            ((size_t)64 * 1024)
 #define SPEC_ENCODED_MAX       ((size_t)2 * 1024 * 1024)
 
@@ -119,8 +121,10 @@ struct spec_route {
     bool websocket; /* a GET may become a WebSocket (RFC 6455) */
     char
         *upstream_address; /* literal address dialled instead of a resolved one (IPv6 in brackets), or NULL */
-    uint16_t upstream_port; /* with upstream_address; else the route's port */
-    char *upstream_ca;      /* PEM that replaces the system roots for this route, or NULL */
+    uint16_t upstream_port;         /* with upstream_address; else the route's port */
+    char *upstream_ca;              /* PEM that replaces the system roots for this route, or NULL */
+    struct spec_list upstream_pins; /* "sha256/BASE64=" of public keys, of which the verified chain has one */
+    char *upstream_credential; /* name of the credential that is a client certificate and its key, or NULL */
 };
 
 /* One per credential name that the routes use. */
@@ -171,26 +175,37 @@ CB_MUST_USE int spec_decode(struct span encoded, struct spec **out);
 /* True for a name that tenants, routes and credentials may have: 1 to SPEC_NAME_MAX of [a-z0-9-], no '-' at an end. */
 bool spec_name_valid(struct span name);
 
+/* SHA-256, by whoever calls: this module has no cryptography. */
+typedef void spec_digest_fn(struct span bytes, uint8_t out[SPEC_DIGEST_LEN]);
+
+/* Reads a pin of upstream_pins. 0 or CB_EMALFORMED. */
+CB_MUST_USE int spec_pin_read(struct span pin, uint8_t out[SPEC_DIGEST_LEN]);
+/* True when routes use the credential as a client certificate, and not in requests. */
+bool spec_credential_is_client(const struct spec *spec, struct span credential);
+
 /*
  * The hosts to which the named credential goes according to the spec: "host:port" of every allow route that injects
- * it, sorted, without doubles, joined by '\n'. This is what a credential is bound to when it is set. CB_ENOTFOUND when
+ * it or shows it as a client certificate, sorted, without doubles, joined by '\n'. This is what a credential is bound to when it is set. CB_ENOTFOUND when
  * no route uses the credential.
  * A route that is not the plain way to its host says so behind a blank, since that too decides who gets the
- * credential: "host:port clear" (scheme http), "via ADDRESS:PORT" (upstream_address), "own-ca" (upstream_ca), in this
- * order, and then "token" where only a token goes that was fetched with the credential. The endpoint that gives out the tokens
- * has a line of its own, which ends in "token-endpoint", or in "token-endpoint rotates" when what it answers may replace
- * the credential. A line covers another one only when these are equal.
+ * credential: "host:port clear" (scheme http), "via ADDRESS:PORT" (upstream_address), "own-ca:" and 32 hexadecimal
+ * digits of the digest of upstream_ca, in this order, and then "token" where only a token goes that was fetched with the
+ * credential. The endpoint that gives out the tokens has a line of its own, which ends in "token-endpoint", or in
+ * "token-endpoint rotates" when what it answers may replace the credential. Pins are not in it: they only narrow what is
+ * verified all the same. A line covers another one only when these are equal.
  */
-CB_MUST_USE int spec_credential_binding(const struct spec *spec, struct span credential, struct buf *out);
+CB_MUST_USE int spec_credential_binding(const struct spec *spec, struct span credential,
+                                        spec_digest_fn *digest, struct buf *out);
 /* True when every line of `wanted` is a line of `bound` or is covered by a wildcard line of it. Both as above. */
 bool spec_binding_covers(struct span bound, struct span wanted);
 /* True when a request to this canonical host and port is covered by some line of the binding, whatever is said behind the
  * blank: for messages. What decides about an injection is spec_binding_allows_route(). */
 bool spec_binding_allows(struct span bound, struct span host, uint16_t port);
 /* True when the credential, or a token fetched with it, may go to this canonical host by this route. */
-bool spec_binding_allows_route(struct span bound, const struct spec_route *route, struct span host);
+bool spec_binding_allows_route(struct span bound, const struct spec_route *route, struct span host,
+                               spec_digest_fn *digest);
 /* True when the credential itself may go to the token endpoint of this route, which has one. */
-bool spec_binding_allows_token(struct span bound, const struct spec_route *route);
+bool spec_binding_allows_token(struct span bound, const struct spec_route *route, spec_digest_fn *digest);
 /* True when whoever set the credential has agreed that a token endpoint replaces it. */
 bool spec_binding_rotates(struct span bound);
 /* The grant with which the routes use the credential; NONE when it goes in itself, or nobody uses it. */

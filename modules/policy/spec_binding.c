@@ -3,13 +3,14 @@
  *
  * A line is "host:port", as in the route. A route that changes what stands behind the name says so in its line, or
  * whoever edits routes could send a credential to a server of their own under the right name: " clear" for plain http,
- * " via ADDRESS:PORT" for a dialled address of its own, " own-ca" for a root certificate of its own. And what goes there is said: " token" for an
+ * " via ADDRESS:PORT" for a dialled address of its own, " own-ca:DIGEST" for root certificates of its own. And what goes there is said: " token" for an
  * access token only, so that a line made for that does not let the credential itself go there; " token-endpoint" for the
  * credential, as the one fetching tokens needs it.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/encode.h"
 #include "policy/host.h"
 #include "policy/spec.h"
 
@@ -44,18 +45,31 @@ static bool next_line(struct span *text, struct line *out)
     return true;
 }
 
-static int append_upstream(const char *address, unsigned port, const char *ca, struct buf *out)
+/* Half of the digest, which is enough against everybody who cannot choose both texts, and fits into a line. */
+#define CA_DIGEST_SHOWN (SPEC_DIGEST_LEN / 2)
+
+static int append_ca(const char *ca, spec_digest_fn *digest, struct buf *out)
 {
-    int r = address != NULL ? buf_appendf(out, " via %s:%u", address, port) : 0;
-    return r == 0 && ca != NULL ? buf_append_str(out, " own-ca") : r;
+    uint8_t bytes[SPEC_DIGEST_LEN];
+    char text[2 * CA_DIGEST_SHOWN + 1];
+    digest(span_str(ca), bytes);
+    encode_hex(bytes, CA_DIGEST_SHOWN, text);
+    return buf_appendf(out, " own-ca:%s", text);
 }
 
-static int append_notes(const struct spec_route *route, struct buf *out)
+static int append_upstream(const char *address, unsigned port, const char *ca, spec_digest_fn *digest,
+                           struct buf *out)
+{
+    int r = address != NULL ? buf_appendf(out, " via %s:%u", address, port) : 0;
+    return r == 0 && ca != NULL ? append_ca(ca, digest, out) : r;
+}
+
+static int append_notes(const struct spec_route *route, spec_digest_fn *digest, struct buf *out)
 {
     unsigned port = route->upstream_port != 0 ? route->upstream_port : route->port;
     int r = route->scheme == SPEC_SCHEME_HTTP ? buf_append_str(out, " clear") : 0;
     if (r == 0) {
-        r = append_upstream(route->upstream_address, port, route->upstream_ca, out);
+        r = append_upstream(route->upstream_address, port, route->upstream_ca, digest, out);
     }
     if (r == 0 && route->token.grant != SPEC_GRANT_NONE) {
         r = buf_append_str(out, " token");
@@ -63,10 +77,10 @@ static int append_notes(const struct spec_route *route, struct buf *out)
     return r;
 }
 
-static int append_token_notes(const struct spec_token *token, struct buf *out)
+static int append_token_notes(const struct spec_token *token, spec_digest_fn *digest, struct buf *out)
 {
     unsigned port = token->address_port != 0 ? token->address_port : token->port;
-    int r = append_upstream(token->address, port, token->ca, out);
+    int r = append_upstream(token->address, port, token->ca, digest, out);
     if (r == 0) {
         r = buf_append_str(out, " token-endpoint");
     }
@@ -79,14 +93,14 @@ static int compare_texts(const void *a, const void *b)
 }
 
 /* The line of a route's host, or that of its token endpoint. */
-static int route_line(const struct spec_route *route, bool endpoint, char **out)
+static int route_line(const struct spec_route *route, bool endpoint, spec_digest_fn *digest, char **out)
 {
     struct buf line;
     buf_init(&line, 1024);
     int r = buf_appendf(&line, "%s:%u", endpoint ? route->token.host : route->host,
                         endpoint ? route->token.port : route->port);
     if (r == 0) {
-        r = endpoint ? append_token_notes(&route->token, &line) : append_notes(route, &line);
+        r = endpoint ? append_token_notes(&route->token, digest, &line) : append_notes(route, digest, &line);
     }
     if (r == 0) {
         *out = strndup((const char *)buf_span(&line).ptr, buf_len(&line));
@@ -102,6 +116,13 @@ static bool uses(const struct spec_route *route, struct span credential)
            route->credential != NULL && span_eq_str(credential, route->credential);
 }
 
+/* As a client certificate, which never goes to a token endpoint. */
+static bool shows(const struct spec_route *route, struct span credential)
+{
+    return route->action == SPEC_ACTION_ALLOW && route->upstream_credential != NULL &&
+           span_eq_str(credential, route->upstream_credential);
+}
+
 enum spec_grant spec_credential_grant(const struct spec *spec, struct span credential)
 {
     for (size_t i = 0; i < spec->route_count; i++) {
@@ -112,7 +133,8 @@ enum spec_grant spec_credential_grant(const struct spec *spec, struct span crede
     return SPEC_GRANT_NONE;
 }
 
-int spec_credential_binding(const struct spec *spec, struct span credential, struct buf *out)
+int spec_credential_binding(const struct spec *spec, struct span credential, spec_digest_fn *digest,
+                            struct buf *out)
 {
     int r = 0;
     size_t count = 0;
@@ -122,13 +144,13 @@ int spec_credential_binding(const struct spec *spec, struct span credential, str
     }
     for (size_t i = 0; r == 0 && i < spec->route_count; i++) {
         const struct spec_route *route = &spec->routes[i];
-        if (!uses(route, credential)) {
+        if (!uses(route, credential) && !shows(route, credential)) {
             continue;
         }
-        r = route_line(route, false, &lines[count]);
+        r = route_line(route, false, digest, &lines[count]);
         count += r == 0 ? 1 : 0;
-        if (r == 0 && route->token.grant != SPEC_GRANT_NONE) {
-            r = route_line(route, true, &lines[count]);
+        if (r == 0 && uses(route, credential) && route->token.grant != SPEC_GRANT_NONE) {
+            r = route_line(route, true, digest, &lines[count]);
             count += r == 0 ? 1 : 0;
         }
     }
@@ -203,21 +225,22 @@ static bool allows(struct span bound, struct span host, uint16_t port, int faile
     return failed == 0 && is_bound(bound, &wanted);
 }
 
-bool spec_binding_allows_route(struct span bound, const struct spec_route *route, struct span host)
+bool spec_binding_allows_route(struct span bound, const struct spec_route *route, struct span host,
+                               spec_digest_fn *digest)
 {
     struct buf notes;
     buf_init(&notes, 1024);
-    int r = append_notes(route, &notes);
+    int r = append_notes(route, digest, &notes);
     bool allowed = allows(bound, host, route->port, r, buf_span(&notes));
     buf_deinit(&notes);
     return allowed;
 }
 
-bool spec_binding_allows_token(struct span bound, const struct spec_route *route)
+bool spec_binding_allows_token(struct span bound, const struct spec_route *route, spec_digest_fn *digest)
 {
     struct buf notes;
     buf_init(&notes, 1024);
-    int r = append_token_notes(&route->token, &notes);
+    int r = append_token_notes(&route->token, digest, &notes);
     bool allowed = allows(bound, span_str(route->token.host), route->token.port, r, buf_span(&notes));
     buf_deinit(&notes);
     return allowed;

@@ -369,10 +369,29 @@ static bool kube_rules_are_valid(const struct spec_route *route)
     return true;
 }
 
-static bool upstream_is_valid(const struct spec_route *route)
+static bool pin_is_valid(struct span pin)
+{
+    uint8_t digest[SPEC_DIGEST_LEN];
+    return spec_pin_read(pin, digest) == 0;
+}
+
+/* Pins and client certificates are for TLS. */
+static bool identity_is_valid(const struct spec *spec, const struct spec_route *route)
+{
+    if (route->upstream_pins.count == 0 && route->upstream_credential == NULL) {
+        return true;
+    }
+    return route->action == SPEC_ACTION_ALLOW && route->scheme == SPEC_SCHEME_HTTPS &&
+           (route->upstream_credential == NULL ||
+            spec_credential_is_client(spec, span_str(route->upstream_credential)));
+}
+
+static bool upstream_is_valid(const struct spec *spec, const struct spec_route *route)
 {
     return (route->upstream_address == NULL || address_is_valid(route->upstream_address)) &&
-           (route->upstream_ca == NULL || strlen(route->upstream_ca) <= SPEC_CA_MAX);
+           (route->upstream_ca == NULL || strlen(route->upstream_ca) <= SPEC_CA_MAX) &&
+           route->upstream_pins.count <= SPEC_PINS_MAX &&
+           list_is_valid(&route->upstream_pins, pin_is_valid) && identity_is_valid(spec, route);
 }
 
 bool spec_route_has_method(const struct spec_route *route, struct span method)
@@ -414,7 +433,7 @@ static bool route_is_valid(const struct spec *spec, const struct spec_route *rou
         }
     }
     return injection_is_valid(route) && token_is_valid(route) && fields_of_the_route_are_valid(route) &&
-           kube_rules_are_valid(route) && upstream_is_valid(route) && websocket_is_valid(route) &&
+           kube_rules_are_valid(route) && upstream_is_valid(spec, route) && websocket_is_valid(route) &&
            (route->credential == NULL || spec_find_credential(spec, span_str(route->credential)) != NULL);
 }
 

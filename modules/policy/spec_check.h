@@ -16,7 +16,8 @@
 #define SPEC_SHAPE_MAX     255
 #define SPEC_CLAIM_MAX     512  /* a client id, an audience, a subject */
 #define SPEC_SCOPE_MAX     2048 /* all scopes, with the blanks between them */
-#define SPEC_UPSTREAM_MAX  64   /* a literal address, IPv6 in brackets */
+#define SPEC_PIN_MAX       64
+#define SPEC_UPSTREAM_MAX  64 /* a literal address, IPv6 in brackets */
 
 /*
  * True when everything is within its bounds and canonical: names, hosts, methods, paths, header names and prefixes,

@@ -11,7 +11,8 @@
  *       u8 count and extra headers (bytes name, bytes value), and four times u8 count and names: headers that are places,
  *       parameters that are places, headers to pass, parameters to pass,
  *       u8 count and Kubernetes rules (three times u8 count and texts: namespaces, verbs, resources),
- *       bool placeholder required, bool insecure, bool websocket, opt upstream address, u16 upstream port, opt upstream CA
+ *       bool placeholder required, bool insecure, bool websocket, opt upstream address, u16 upstream port, opt upstream CA,
+ *       u8 count and pins, opt client credential
  *
  * "bytes" has a 32-bit length in front, "opt" is a bool and, when that is 1, bytes; no text holds a NUL. Any change of
  * this list is a new version. The encoding of a spec is unique, so equal specs are equal bytes.
@@ -126,6 +127,8 @@ static void put_route(struct writer *w, const struct spec_route *route)
     put_optional(w, route->upstream_address, SPEC_UPSTREAM_MAX);
     writer_u16(w, route->upstream_port);
     put_optional(w, route->upstream_ca, SPEC_CA_MAX);
+    put_list(w, &route->upstream_pins, SPEC_PIN_MAX);
+    put_optional(w, route->upstream_credential, SPEC_NAME_MAX);
 }
 
 int spec_encode(const struct spec *spec, struct buf *out)
@@ -342,6 +345,8 @@ static void get_route(struct reader *r, struct spec_route *route)
     get_optional(r, SPEC_UPSTREAM_MAX, &route->upstream_address);
     route->upstream_port = reader_u16(r);
     get_optional(r, SPEC_CA_MAX, &route->upstream_ca);
+    get_list(r, &route->upstream_pins, SPEC_PIN_MAX);
+    get_optional(r, SPEC_NAME_MAX, &route->upstream_credential);
 }
 
 static void get_credentials(struct reader *r, struct spec *spec)

@@ -7,6 +7,7 @@
 #include "policy/address.h"
 #include "policy/glob.h"
 #include "policy/path.h"
+#include "tls/seal.h"
 
 #define TARGET_MAX ((size_t)16 * 1024)
 #define METHOD_MAX 32
@@ -313,7 +314,7 @@ static enum policy_reason check_sending(const struct review_policy *policy, stru
             return POLICY_REASON_CREDENTIAL_NOT_SET;
         }
         e->bound = spec_binding_allows_route(span_str(e->credential->binding), route,
-                                             span_of(e->host.text, e->host.len));
+                                             span_of(e->host.text, e->host.len), digest_sha256_of);
         if (!e->bound) {
             return POLICY_REASON_BINDING;
         }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "policy/placeholder.h"
+#include "tls/seal.h"
 
 #define BINDING_MAX ((size_t)64 * 1024)
 
@@ -83,7 +84,7 @@ int review_policy_assume(struct review_policy *policy)
         buf_init(&binding, BINDING_MAX);
         int r = placeholder_make(span_str(c->shape), placeholder);
         if (r == 0) {
-            r = spec_credential_binding(policy->spec, span_str(c->name), &binding);
+            r = spec_credential_binding(policy->spec, span_str(c->name), digest_sha256_of, &binding);
         }
         if (r == 0) {
             r = review_policy_credential(policy, span_str(c->name), span_str(placeholder), buf_span(&binding),

@@ -5,6 +5,7 @@
 #include "policy/placeholder.h"
 #include "policy/spec.h"
 #include "store/tenants.h"
+#include "tls/seal.h"
 
 static int store_tenant_touch(struct store_db *db, uint64_t tenant_id)
 {
@@ -28,7 +29,7 @@ static int put_check(struct store_db *db, const struct ipc_credential_put *put,
         r = store_db_fail(db, CB_ECORRUPT, "the tenant's specification cannot be read");
         goto out;
     }
-    r = spec_credential_binding(spec, put->credential, &wanted);
+    r = spec_credential_binding(spec, put->credential, digest_sha256_of, &wanted);
     if (r == CB_ENOTFOUND) {
         r = 0; /* no route uses it: any binding covers that */
     } else if (r != 0) {

@@ -8,6 +8,7 @@
 #include "ipc/codec.h"
 #include "policy/placeholder.h"
 #include "policy/spec.h"
+#include "tls/seal.h"
 
 #define TOKEN_BYTES         32
 #define TENANT_LIST_ROW_MAX 128
@@ -176,7 +177,8 @@ static int apply_check_binding(struct store_db *db, const struct apply *a, uint6
     int r = store_stmt_step(db, stmt);
     if (r == 1) {
         bool is_set = store_column_span(stmt, 4).len > 0;
-        r = is_set ? spec_credential_binding(a->spec, span_str(name), &wanted) : CB_ENOTFOUND;
+        r = is_set ? spec_credential_binding(a->spec, span_str(name), digest_sha256_of, &wanted)
+                   : CB_ENOTFOUND;
         if (r == CB_ENOTFOUND) {
             r = 0;
         } else if (r != 0) {

@@ -183,6 +183,11 @@ void digest_sha256(const struct span *parts, size_t count, uint8_t out[DIGEST_LE
     (void)crypto_hash_sha256_final(&state, out);
 }
 
+void digest_sha256_of(struct span bytes, uint8_t out[DIGEST_LEN])
+{
+    digest_sha256(&bytes, 1, out);
+}
+
 const char *tls_mbedtls_version(void)
 {
     return MBEDTLS_VERSION_STRING;

@@ -43,6 +43,9 @@ CB_MUST_USE int seal_credential_read(struct span opened, struct seal_credential 
 /* SHA-256 of the parts, one after the other. */
 void digest_sha256(const struct span *parts, size_t count, uint8_t out[DIGEST_LEN]);
 
+/* SHA-256 of one text. */
+void digest_sha256_of(struct span bytes, uint8_t out[DIGEST_LEN]);
+
 /* Library versions for `clawbox version`. */
 const char *tls_mbedtls_version(void);
 const char *tls_sodium_version(void);

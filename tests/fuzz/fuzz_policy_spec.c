@@ -35,12 +35,18 @@ static void check_table(const struct spec *spec)
     policy_table_free(table);
 }
 
+/* Any function of the text will do. */
+static void no_digest(struct span bytes, uint8_t out[SPEC_DIGEST_LEN])
+{
+    memset(out, (int)(bytes.len & 0xff), SPEC_DIGEST_LEN);
+}
+
 static void check_bindings(const struct spec *spec)
 {
     for (size_t i = 0; i < spec->credential_count; i++) {
         struct buf bound;
         buf_init(&bound, 1024 * 1024);
-        if (spec_credential_binding(spec, span_str(spec->credentials[i].name), &bound) == 0) {
+        if (spec_credential_binding(spec, span_str(spec->credentials[i].name), no_digest, &bound) == 0) {
             require(spec_binding_covers(buf_span(&bound), buf_span(&bound)));
         }
         buf_deinit(&bound);

@@ -315,7 +315,7 @@ void egress_stage_start(struct egress_stage *t)
     stage_start(&t->s);
     egress_providers_open(t);
     t->spec = stage_spec(t);
-    CHECK_EQ_INT(spec_credential_binding(t->spec, SPAN_LIT("key"), &t->binding), 0);
+    CHECK_EQ_INT(spec_credential_binding(t->spec, SPAN_LIT("key"), digest_sha256_of, &t->binding), 0);
 }
 
 void egress_stage_serve(struct egress_stage *t)

@@ -129,6 +129,7 @@ static inline struct spec *make_full_spec(void)
     spec->limits = (struct spec_limits){600, 64, UINT64_C(64) << 20, true};
     make_credential(spec, "openai", "OPENAI_API_KEY", "sk-proj-{48}");
     make_credential(spec, "docs", NULL, NULL);
+    make_credential(spec, "client", NULL, NULL);
     struct spec_route *route =
         make_route(spec, "openai", "https://api.openai.com:443", "GET HEAD POST", "/v1/**");
     route->provider = make_text("openai");
@@ -145,6 +146,10 @@ static inline struct spec *make_full_spec(void)
     route->upstream_address = make_text("[2001:db8::1]");
     route->upstream_port = 8443;
     route->upstream_ca = make_text("-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n");
+    make_list("sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= "
+              "sha256/AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+              &route->upstream_pins.items, &route->upstream_pins.count);
+    route->upstream_credential = make_text("client");
     route =
         make_route(spec, "no-admin", "https://x.internal.example:443", "GET DELETE M-SEARCH", "/admin/**");
     route->action = SPEC_ACTION_DENY;

@@ -263,8 +263,10 @@ TEST(headers_places_and_what_passes)
 
 TEST(upstream)
 {
-    CHECK_ERRORS(ROUTE("{host: a.example, upstream: {}}"),
-                 AT(29, ".upstream: is empty: write address, caFile or ca, or remove it"));
+    CHECK_ERRORS(
+        ROUTE("{host: a.example, upstream: {}}"),
+        AT(29,
+           ".upstream: is empty: write what of it is another one, such as address or caFile, or remove it"));
     CHECK_ERRORS(
         ROUTE("{host: a.example, upstream: {address: b.example}}"),
         AT(39,
@@ -276,6 +278,44 @@ TEST(upstream)
     CHECK_ERRORS(ROUTE("{host: a.example, scheme: http, upstream: {caFile: /ca.pem}}"),
                  AT(44, ".upstream.caFile: plain http has no certificates: remove it"));
     CHECK_ERRORS(ROUTE("{host: a.example, upstream: {caFile: /ca.pem, address: \"10.0.0.1\"}}"), "");
+}
+
+#define PIN "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+TEST(pins_and_client_certificates)
+{
+    CHECK_ERRORS(ROUTE("{host: a.example, upstream: {pins: []}}"),
+                 AT(36, ".upstream.pins: should have 1 to 16 entries"));
+    CHECK_ERRORS(
+        ROUTE("{host: a.example, upstream: {pins: [sha256/AAAA]}}"),
+        AT(37, ".upstream.pins[0]: should be \"sha256/\" and the base64 of the digest of a public key"));
+    CHECK_ERRORS(ROUTE("{host: a.example, upstream: {pins: [" PIN ", " PIN "]}}"),
+                 AT(90, ".upstream.pins[1]: is there twice: remove one of them"));
+    CHECK_ERRORS(
+        ROUTE("{host: a.example, upstream: {clientCredential: A}}"),
+        AT(48, ".upstream.clientCredential: not a name: 1 to 40 of a-z, 0-9 and \"-\", no \"-\" at an end"));
+    CHECK_ERRORS(ROUTE("{host: a.example, scheme: http, upstream: {clientCredential: c}}"),
+                 AT(44, ".upstream.clientCredential: plain http has no certificates: remove it"));
+    CHECK_ERRORS(
+        ROUTE("{provider: xai, credential: c, upstream: {clientCredential: c}}"),
+        AT(61,
+           ".upstream.clientCredential: the route in line 5 puts \"c\" into requests: write another name"));
+    struct conf_tenants tenants;
+    struct buf errors;
+    if (CHECK_EQ_INT(test_load(ROUTE("{provider: xai, credential: c, upstream: {pins: [" PIN
+                                     "], clientCredential: corp}}"),
+                               &tenants, &errors),
+                     0)) {
+        const struct spec *spec = tenants.specs[0];
+        CHECK_EQ_UINT(spec->routes[0].upstream_pins.count, 1);
+        CHECK_EQ_STR(spec->routes[0].upstream_pins.items[0], PIN);
+        CHECK_EQ_STR(spec->routes[0].upstream_credential, "corp");
+        const struct spec_credential *corp = spec_find_credential(spec, SPAN_LIT("corp"));
+        CHECK(corp != NULL && corp->env == NULL); /* no variable of the agent */
+        CHECK(spec_credential_is_client(spec, SPAN_LIT("corp")));
+    }
+    conf_tenants_deinit(&tenants);
+    buf_deinit(&errors);
 }
 
 TEST(files_of_certificates)

@@ -4,11 +4,18 @@
 #include "support/check.h"
 #include "support/spec_make.h"
 
+/* Stands for SHA-256. */
+static void first_bytes(struct span bytes, uint8_t out[SPEC_DIGEST_LEN])
+{
+    memset(out, 0, SPEC_DIGEST_LEN);
+    memcpy(out, bytes.ptr, bytes.len < SPEC_DIGEST_LEN ? bytes.len : SPEC_DIGEST_LEN);
+}
+
 static void binding_is(const struct spec *spec, const char *credential, const char *want)
 {
     struct buf out;
     buf_init(&out, 65536);
-    int r = spec_credential_binding(spec, span_str(credential), &out);
+    int r = spec_credential_binding(spec, span_str(credential), first_bytes, &out);
     CHECK_EQ_INT(r, want != NULL ? 0 : CB_ENOTFOUND);
     CHECK_EQ_BYTES(buf_span(&out).ptr, buf_len(&out), want != NULL ? want : "",
                    want != NULL ? strlen(want) : 0);
@@ -47,9 +54,28 @@ TEST(what_stands_behind_the_name)
     binding_is(spec, "k", "a.example:80 clear via 10.0.0.1:80");
     route->upstream_port = 8080;
     route->upstream_ca = make_text("PEM");
-    binding_is(spec, "k", "a.example:80 clear via 10.0.0.1:8080 own-ca");
+    binding_is(spec, "k", "a.example:80 clear via 10.0.0.1:8080 own-ca:50454d00000000000000000000000000");
     route->scheme = SPEC_SCHEME_HTTPS;
-    binding_is(spec, "k", "a.example:80 via 10.0.0.1:8080 own-ca");
+    binding_is(spec, "k", "a.example:80 via 10.0.0.1:8080 own-ca:50454d00000000000000000000000000");
+    spec_free(spec);
+}
+
+/* A client certificate is bound to where it is shown. */
+TEST(client_certificates)
+{
+    struct spec *spec = make_spec("alice");
+    make_credential(spec, "k", NULL, NULL);
+    make_credential(spec, "cert", NULL, NULL);
+    struct spec_route *route = make_route(spec, "a", "https://a.example:443", "GET", "");
+    make_bearer(route, "k");
+    route->upstream_credential = make_text("cert");
+    route = make_route(spec, "b", "https://b.example:8443", "GET", "");
+    route->upstream_credential = make_text("cert");
+    binding_is(spec, "cert", "a.example:443\nb.example:8443");
+    binding_is(spec, "k", "a.example:443");
+    CHECK(spec_credential_is_client(spec, SPAN_LIT("cert")));
+    CHECK(!spec_credential_is_client(spec, SPAN_LIT("k")));
+    CHECK(!spec_credential_is_client(spec, SPAN_LIT("other")));
     spec_free(spec);
 }
 
@@ -66,9 +92,10 @@ TEST(tokens)
     route->token.address = make_text("10.0.0.1");
     route->token.ca = make_text("PEM");
     route->upstream_ca = make_text("PEM");
-    binding_is(spec, "k",
-               "api.example:443 own-ca token\n"
-               "login.example:443 via 10.0.0.1:443 own-ca token-endpoint rotates");
+    binding_is(
+        spec, "k",
+        "api.example:443 own-ca:50454d00000000000000000000000000 token\n"
+        "login.example:443 via 10.0.0.1:443 own-ca:50454d00000000000000000000000000 token-endpoint rotates");
     spec_free(spec);
 }
 
@@ -80,24 +107,24 @@ TEST(a_token_is_not_the_credential)
     const struct span api = SPAN_LIT("api.example");
     make_token(route, "k", SPEC_GRANT_REFRESH, "login.example");
     struct span bound = SPAN_LIT("api.example:443 token\nlogin.example:443 token-endpoint rotates");
-    CHECK(spec_binding_allows_route(bound, route, api));
-    CHECK(spec_binding_allows_token(bound, route));
+    CHECK(spec_binding_allows_route(bound, route, api, first_bytes));
+    CHECK(spec_binding_allows_token(bound, route, first_bytes));
     CHECK(spec_binding_rotates(bound));
-    CHECK(!spec_binding_allows_route(bound, route, SPAN_LIT("login.example")));
+    CHECK(!spec_binding_allows_route(bound, route, SPAN_LIT("login.example"), first_bytes));
     CHECK(!spec_binding_rotates(SPAN_LIT("api.example:443 token\nlogin.example:443 token-endpoint")));
     CHECK(!spec_binding_rotates(SPAN_LIT("api.example:443")));
     CHECK(!spec_binding_allows_token(SPAN_LIT("api.example:443 token\nlogin.example:443 token-endpoint"),
-                                     route));
-    CHECK(!spec_binding_allows_token(SPAN_LIT("login.example:443"), route));
-    CHECK(!spec_binding_allows_token(SPAN_LIT("login.example:443 token"), route));
-    CHECK(!spec_binding_allows_route(SPAN_LIT("api.example:443"), route, api));
+                                     route, first_bytes));
+    CHECK(!spec_binding_allows_token(SPAN_LIT("login.example:443"), route, first_bytes));
+    CHECK(!spec_binding_allows_token(SPAN_LIT("login.example:443 token"), route, first_bytes));
+    CHECK(!spec_binding_allows_route(SPAN_LIT("api.example:443"), route, api, first_bytes));
     route->token.port = 8443;
-    CHECK(!spec_binding_allows_token(bound, route));
+    CHECK(!spec_binding_allows_token(bound, route, first_bytes));
     route->token.port = 443;
     route->token.address = make_text("10.0.0.1");
-    CHECK(!spec_binding_allows_token(bound, route));
+    CHECK(!spec_binding_allows_token(bound, route, first_bytes));
     route->token.grant = SPEC_GRANT_NONE;
-    CHECK(!spec_binding_allows_route(bound, route, api));
+    CHECK(!spec_binding_allows_route(bound, route, api, first_bytes));
     spec_free(spec);
 }
 
@@ -129,7 +156,8 @@ TEST(covers)
         {"[::1]:443", "[::2]:443", false},
         {"a.com:443", "a.com:443 own-ca", false},
         {"a.com:443 own-ca", "a.com:443", false},
-        {"a.com:443 own-ca", "a.com:443 own-ca", true},
+        {"a.com:443 own-ca:01", "a.com:443 own-ca:01", true},
+        {"a.com:443 own-ca:01", "a.com:443 own-ca:02", false},
         {"a.com:443", "a.com:443 via 6.6.6.6:443", false},
         {"a.com:443 via 6.6.6.6:443", "a.com:443 via 6.6.6.7:443", false},
         {"a.com:443", "a.com:443 clear", false},
@@ -175,25 +203,38 @@ TEST(a_route_cannot_be_bent)
     make_credential(spec, "k", NULL, NULL);
     struct spec_route *route = make_route(spec, "a", "https://a.com:443", "GET", "");
     make_bearer(route, "k");
-    CHECK_EQ_INT(spec_credential_binding(spec, SPAN_LIT("k"), &bound), 0);
+    CHECK_EQ_INT(spec_credential_binding(spec, SPAN_LIT("k"), first_bytes, &bound), 0);
     struct span b = buf_span(&bound);
-    CHECK(spec_binding_allows_route(b, route, SPAN_LIT("a.com")));
-    CHECK(!spec_binding_allows_route(b, route, SPAN_LIT("b.com")));
+    CHECK(spec_binding_allows_route(b, route, SPAN_LIT("a.com"), first_bytes));
+    CHECK(!spec_binding_allows_route(b, route, SPAN_LIT("b.com"), first_bytes));
     route->upstream_ca = make_text("PEM");
-    CHECK(!spec_binding_allows_route(b, route, SPAN_LIT("a.com")));
+    CHECK(!spec_binding_allows_route(b, route, SPAN_LIT("a.com"), first_bytes));
     free(route->upstream_ca);
     route->upstream_ca = NULL;
     route->upstream_address = make_text("6.6.6.6");
-    CHECK(!spec_binding_allows_route(b, route, SPAN_LIT("a.com")));
+    CHECK(!spec_binding_allows_route(b, route, SPAN_LIT("a.com"), first_bytes));
     free(route->upstream_address);
     route->upstream_address = NULL;
     route->scheme = SPEC_SCHEME_HTTP;
-    CHECK(!spec_binding_allows_route(b, route, SPAN_LIT("a.com")));
+    CHECK(!spec_binding_allows_route(b, route, SPAN_LIT("a.com"), first_bytes));
     route->scheme = SPEC_SCHEME_HTTPS;
     route->port = 8443;
-    CHECK(!spec_binding_allows_route(b, route, SPAN_LIT("a.com")));
+    CHECK(!spec_binding_allows_route(b, route, SPAN_LIT("a.com"), first_bytes));
     route->port = 443;
-    CHECK(spec_binding_allows_route(b, route, SPAN_LIT("a.com")));
+    CHECK(spec_binding_allows_route(b, route, SPAN_LIT("a.com"), first_bytes));
+
+    /* One CA of its own for another. */
+    route->upstream_ca = make_text("PEM");
+    buf_reset(&bound);
+    CHECK_EQ_INT(spec_credential_binding(spec, SPAN_LIT("k"), first_bytes, &bound), 0);
+    b = buf_span(&bound);
+    CHECK(spec_binding_allows_route(b, route, SPAN_LIT("a.com"), first_bytes));
+    free(route->upstream_ca);
+    route->upstream_ca = make_text("EVIL");
+    CHECK(!spec_binding_allows_route(b, route, SPAN_LIT("a.com"), first_bytes));
+    free(route->upstream_ca);
+    route->upstream_ca = NULL;
+    CHECK(!spec_binding_allows_route(b, route, SPAN_LIT("a.com"), first_bytes));
     buf_deinit(&bound);
     spec_free(spec);
 }

@@ -251,6 +251,16 @@ TEST(upstream)
     EXPECT(false, set(&r[2].upstream_address, "[fe80::1%1]"));
     EXPECT(false, set(&r[2].upstream_address, "127.1"));
     EXPECT(false, set_long(&r[2].upstream_ca, SPEC_CA_MAX + 1));
+    EXPECT(true, set(&r[2].upstream_credential, NULL));
+    EXPECT(false, set(&r[2].upstream_credential, "unknown"));
+    EXPECT(false, set(&r[2].upstream_credential, "docs"));   /* it goes into requests */
+    EXPECT(false, set(&r[1].upstream_credential, "client")); /* plain http */
+    EXPECT(false, set(&r[3].upstream_credential, "client")); /* a deny route */
+    EXPECT(false, r[2].scheme = SPEC_SCHEME_HTTP);
+    EXPECT(false, set(&r[2].upstream_pins.items[0], "sha256/AAAA"));
+    EXPECT(false, set(&r[2].upstream_pins.items[0], "sha1/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="));
+    EXPECT(false, set(&r[2].upstream_pins.items[0], "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"));
+    EXPECT(false, set(&r[2].upstream_pins.items[0], r[2].upstream_pins.items[1]));
 }
 
 TEST_MAIN()

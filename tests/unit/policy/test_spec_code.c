@@ -78,6 +78,8 @@ static void same_route(const struct spec_route *a, const struct spec_route *b)
     CHECK_EQ_STR(a->token.address, b->token.address);
     CHECK_EQ_UINT(a->token.address_port, b->token.address_port);
     CHECK_EQ_STR(a->token.ca, b->token.ca);
+    same_list(a->upstream_pins.items, a->upstream_pins.count, b->upstream_pins.items, b->upstream_pins.count);
+    CHECK_EQ_STR(a->upstream_credential, b->upstream_credential);
 }
 
 static void same_spec(const struct spec *a, const struct spec *b)

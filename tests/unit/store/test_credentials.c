@@ -212,8 +212,11 @@ TEST(lists)
     CHECK_EQ_INT(test_put(db, "alice", 1, "spare", "a.example:443\nb.example:443", "box", TEST_NOW_MS + 2,
                           &generation),
                  0);
-    check_for_egress(db, 1, "docs sk-docs-of-alice 0\nopenai sk-openai-of-alice 1\n");
+    check_for_egress(db, 1,
+                     "client sk-client-of-alice 0\n"
+                     "docs sk-docs-of-alice 0\nopenai sk-openai-of-alice 1\n");
     check_for_people(db, 1,
+                     "client sk-client-of-alice [] 0 0\n"
                      "docs sk-docs-of-alice [] 0 0\n"
                      "openai sk-openai-of-alice [api.openai.com:443] 1 1\n"
                      "spare  [a.example:443\nb.example:443] 1 2\n");
