@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "review/diff.h"
+#include "tls/seal.h"
 
 #include <stdlib.h>
 
@@ -46,7 +47,8 @@ static int find_unbound(const struct review_policy *live, const struct spec *spe
         const struct review_credential *c = &live->credentials[i];
         struct buf wanted;
         buf_init(&wanted, (size_t)64 * 1024);
-        r = c->set ? spec_credential_binding(spec, span_str(c->name), &wanted) : CB_ENOTFOUND;
+        r = c->set ? spec_credential_binding(spec, span_str(c->name), digest_sha256_of, &wanted)
+                   : CB_ENOTFOUND;
         if (r == 0 && !spec_binding_covers(span_str(c->binding), buf_span(&wanted))) {
             r = buf_appendf(out, "%s\n", c->name);
         }

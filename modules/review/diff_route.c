@@ -96,6 +96,15 @@ static void tell_address(const struct spec_route *route, char out[96])
     }
 }
 
+static bool same_pins(const struct spec_route *a, const struct spec_route *b)
+{
+    bool same = a->upstream_pins.count == b->upstream_pins.count;
+    for (size_t i = 0; same && i < a->upstream_pins.count; i++) {
+        same = strcmp(a->upstream_pins.items[i], b->upstream_pins.items[i]) == 0;
+    }
+    return same;
+}
+
 static void compare_upstream(struct review_diff *diff, const struct spec_route *o, const struct spec_route *n)
 {
     if (!same_text(o->upstream_address, n->upstream_address) ||
@@ -114,6 +123,22 @@ static void compare_upstream(struct review_diff *diff, const struct spec_route *
                         : o->upstream_ca == NULL ? "a CA of the route's own"
                                                  : "another CA",
                         o->upstream_ca == NULL ? "the system's roots" : "the route's own before");
+    }
+    if (!same_pins(o, n)) {
+        bool stricter = o->upstream_pins.count == 0;
+        bool weaker = n->upstream_pins.count == 0;
+        review_diff_add(diff,
+                        stricter ? REVIEW_EFFECT_STRICTER
+                        : weaker ? REVIEW_EFFECT_WEAKER
+                                 : REVIEW_EFFECT_TRANSPORT,
+                        n->name, "%s of %s %s", stricter || weaker ? "the keys" : "other keys", n->host,
+                        weaker ? "are not pinned any more" : "are pinned");
+    }
+    if (!same_text(o->upstream_credential, n->upstream_credential)) {
+        review_diff_add(diff, REVIEW_EFFECT_TRANSPORT, n->name,
+                        n->upstream_credential != NULL ? "%s is shown the client certificate \"%s\""
+                                                       : "%s is shown no client certificate any more",
+                        n->host, n->upstream_credential != NULL ? n->upstream_credential : "");
     }
     if (o->insecure != n->insecure) {
         review_diff_add(diff, n->insecure ? REVIEW_EFFECT_TRANSPORT : REVIEW_EFFECT_STRICTER, n->name,
@@ -232,15 +257,22 @@ static void compare_kube(struct review_diff *diff, const struct spec_route *o, c
 
 static int encode_alone(const struct spec_route *route, const struct spec *spec, struct buf *out)
 {
-    const struct spec_credential *used =
-        route->credential != NULL ? spec_find_credential(spec, span_str(route->credential)) : NULL;
+    const char *const names[] = {route->credential, route->upstream_credential};
     struct spec_route one = *route;
-    struct spec_credential credential = used != NULL ? *used : (struct spec_credential){.name = NULL};
+    struct spec_credential credentials[2];
+    size_t count = 0;
+    for (size_t i = 0; i < 2; i++) {
+        const struct spec_credential *used =
+            names[i] != NULL ? spec_find_credential(spec, span_str(names[i])) : NULL;
+        if (used != NULL) {
+            credentials[count++] = *used;
+        }
+    }
     struct spec alone = {.tenant = spec->tenant,
                          .routes = &one,
                          .route_count = 1,
-                         .credentials = &credential,
-                         .credential_count = used != NULL ? 1 : 0};
+                         .credentials = credentials,
+                         .credential_count = count};
     buf_init(out, SPEC_ENCODED_MAX);
     return spec_encode(&alone, out);
 }
@@ -261,6 +293,7 @@ static void compare_rest(struct review_diff *diff, const struct spec_route *o, c
     SAME(place_headers), SAME(place_query), SAME(pass_headers), SAME(pass_query);
     SAME(kube_rules), SAME(kube_rule_count), SAME(placeholder_required), SAME(insecure), SAME(websocket);
     SAME(upstream_address), SAME(upstream_port), SAME(upstream_ca);
+    SAME(upstream_pins), SAME(upstream_credential);
 #undef SAME
     int r = encode_alone(n, new_spec, &a);
     int r2 = encode_alone(&mixed, new_spec, &b);

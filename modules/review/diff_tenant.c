@@ -1,6 +1,8 @@
 /* diff_tenant.c - where credentials go, and limits: what a change of policy does to the tenant as a whole. */
 #include "review/diff.h"
 
+#include "tls/seal.h"
+
 #include <stdio.h>
 
 #define BINDING_MAX ((size_t)64 * 1024)
@@ -31,9 +33,10 @@ static void tell_line(struct span line, char *out, size_t size)
         blank = memchr(how.ptr, ' ', how.len);
         struct span word = span_sub(how, 0, blank != NULL ? (size_t)(blank - how.ptr) : how.len);
         how = span_sub(how, word.len + 1, how.len);
-        const char *text = span_eq_str(word, "clear")    ? ", in the clear"
-                           : span_eq_str(word, "own-ca") ? ", checked against a CA of the route's own"
-                                                         : NULL;
+        const char *text = span_eq_str(word, "clear") ? ", in the clear"
+                           : span_starts(word, SPAN_LIT("own-ca:"))
+                               ? ", checked against a CA of the route's own"
+                               : NULL;
         n = text != NULL ? snprintf(out + used, size - used, "%s", text)
                          : snprintf(out + used, size - used, " %.*s", SPAN_ARG(word));
         used += n > 0 && (size_t)n < size - used ? (size_t)n : 0;
@@ -43,7 +46,7 @@ static void tell_line(struct span line, char *out, size_t size)
 static int binding_of(const struct spec *spec, const char *credential, struct buf *out)
 {
     buf_init(out, BINDING_MAX);
-    int r = spec_credential_binding(spec, span_str(credential), out);
+    int r = spec_credential_binding(spec, span_str(credential), digest_sha256_of, out);
     return r == CB_ENOTFOUND ? 0 : r;
 }
 
