@@ -241,16 +241,27 @@ static void raise_locked_memory(void)
     }
 }
 
-/* A tenant costs the monitor two descriptors, and the store and the vault one or two: more than the usual soft limit. */
-static void raise_descriptors(void)
+/* For some sixty thousand tenants. */
+#define DESCRIPTORS_WANTED ((rlim_t)1 << 17)
+
+/* A tenant costs the monitor two descriptors, and the store and the vault one or two while it is active: more than the usual
+ * limits. Who may raise the hard one does, and else as far as it goes. */
+static void raise_descriptors(struct monitor *m)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-            log_warn_r(-errno, "the limit of open descriptors stays as it is");
+    struct rlimit limit = {.rlim_cur = 1024, .rlim_max = 1024};
+    (void)getrlimit(RLIMIT_NOFILE, &limit); /* it cannot fail */
+    if (limit.rlim_cur < DESCRIPTORS_WANTED) {
+        rlim_t most = limit.rlim_max > DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
+        struct rlimit raised = {.rlim_cur = DESCRIPTORS_WANTED, .rlim_max = most};
+        struct rlimit full = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0) {
+            limit = raised;
+        } else if (setrlimit(RLIMIT_NOFILE, &full) == 0) {
+            limit = full;
         }
     }
+    m->descriptors =
+        limit.rlim_cur < DESCRIPTORS_WANTED ? (unsigned)limit.rlim_cur : (unsigned)DESCRIPTORS_WANTED;
 }
 
 static int monitor_start(struct monitor *m)
@@ -271,7 +282,7 @@ static int monitor_start(struct monitor *m)
         return r;
     }
     raise_locked_memory();
-    raise_descriptors();
+    raise_descriptors(m);
     if ((r = surround_confine_monitor(m)) != 0) {
         return r;
     }
@@ -290,6 +301,9 @@ int monitor_run(const struct monitor_options *options)
                         .is_root = geteuid() == 0};
     log_init("monitor", options->log_level);
     list_init(&m.tenants);
+    for (size_t i = 0; i < MONITOR_BUCKETS; i++) {
+        list_init(&m.tenants_by_id[i]);
+    }
     m.loop = net_loop_new();
     if (m.loop == NULL) {
         log_error("no event loop");

@@ -21,6 +21,7 @@
 #include <sys/types.h>
 
 #define MONITOR_FIXED_MAX 8
+#define MONITOR_BUCKETS   1024
 #define TENANT_ROLES      2
 /* --uid-base is the first of 61,000: the fixed roles', then so many pairs. */
 #define SLOT_COUNT 30000U
@@ -55,6 +56,7 @@ enum tenant_state {
 
 struct tenant {
     struct list link;
+    struct list by_id; /* in its bucket */
     struct monitor *monitor;
     uint64_t id;
     uint32_t slot; /* which uids its processes have; SLOT_NONE: none run */
@@ -64,7 +66,7 @@ struct tenant {
     struct net_watch *watches[2];
     enum tenant_state state;
     struct process processes[TENANT_ROLES];
-    struct net_timer *timer;
+    struct net_timer *timer; /* while it is not at rest: ten thousand have none */
     uint64_t started_ms;
     uint64_t backoff_ms;
     bool seen;    /* named by the store since it started last */
@@ -79,6 +81,8 @@ struct monitor {
     int lock_fd;
     int empty_fd; /* a directory without anything in it, for roots by chroot; -1: not needed */
     int control_fd;
+    unsigned descriptors;   /* that may be open */
+    bool descriptors_short; /* not every tenant gets two; that was said */
     bool is_root;
     bool has_uids; /* roles get uids of their own */
     struct priv_cage cage;
@@ -88,6 +92,7 @@ struct monitor {
     struct process fixed[MONITOR_FIXED_MAX];
     size_t fixed_count;
     struct list tenants;
+    struct list tenants_by_id[MONITOR_BUCKETS];
     bool loaded;         /* the store has named all tenants */
     bool announced;      /* "clawbox: ready" was printed */
     unsigned stop_stage; /* 0: not stopping */

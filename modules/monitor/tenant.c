@@ -12,13 +12,24 @@
 #define TENANT_BACKOFF_FIRST_MS 100
 #define TENANT_BACKOFF_MAX_MS   5000
 #define TENANT_STEADY_MS        10000
+/* A tenant's first port. Below what the kernel takes for outgoing connections (32768): one of those would have the port when the
+ * server is started again, and the agent would look for its proxy in the wrong place. */
+#define TENANT_PORT_FIRST       20000
+#define TENANT_PORTS            12000
+#define TENANT_DESCRIPTORS_KEPT 256
 #define TENANT_GATE_GRACE_MS    1000 /* for answers that are on their way */
 #define TENANT_EGRESS_GRACE_MS  1000 /* for outcomes that are not with the store yet */
 
+static struct list *tenant_bucket(struct monitor *m, uint64_t id)
+{
+    return &m->tenants_by_id[id % MONITOR_BUCKETS]; /* the store counts ids up, so they spread */
+}
+
 static struct tenant *tenant_find(struct monitor *m, uint64_t id)
 {
-    LIST_FOR_EACH (node, safe, &m->tenants) {
-        struct tenant *t = LIST_ENTRY(node, struct tenant, link);
+    struct list *bucket = tenant_bucket(m, id);
+    LIST_FOR_EACH (node, safe, bucket) {
+        struct tenant *t = LIST_ENTRY(node, struct tenant, by_id);
         if (t->id == id) {
             return t;
         }
@@ -73,10 +84,9 @@ static void tenant_free(struct tenant *t)
     if (t->fds[0] >= 0 && socket_path(t, path, sizeof(path))) {
         (void)unlink(path);
     }
-    if (t->timer != NULL) {
-        net_timer_free(t->timer);
-    }
+    net_timer_free(t->timer);
     list_remove(&t->link);
+    list_remove(&t->by_id);
     free(t);
 }
 
@@ -146,7 +156,8 @@ static void tenant_rest(struct tenant *t)
     }
     if (t->state == TENANT_RETIRING) {
         /* Connections that came meanwhile wait in the listeners, and are seen now. */
-        net_timer_stop(t->timer);
+        net_timer_free(t->timer);
+        t->timer = NULL;
         t->state = TENANT_WATCHED;
         tenant_watch(t, true);
         return;
@@ -162,8 +173,16 @@ static void tenant_rest(struct tenant *t)
     net_timer_start(t->timer, t->backoff_ms, 0);
 }
 
+static void on_rested(void *arg);
+
 static void tenant_start(struct tenant *t)
 {
+    struct monitor *m = t->monitor;
+    if (t->timer == NULL && (t->timer = net_timer_new(m->loop, on_rested, t)) == NULL) {
+        log_error("there is no memory left");
+        monitor_give_up(m);
+        return;
+    }
     t->state = TENANT_RUNNING;
     t->started_ms = net_loop_now_ms(t->monitor->loop);
     tenant_watch(t, false);
@@ -240,12 +259,48 @@ void tenant_process_ended(struct process *p, int status)
 
 /* ---- coming and going ---- */
 
+/*
+ * Descriptors are handed out from below, so the number of one says how many there are. Some are kept for starting processes, or
+ * nobody could be served any more; and the upper half is for TCP listeners alone, which every tenant needs.
+ */
+static bool descriptor_is_spare(const struct monitor *m, int fd, bool tcp)
+{
+    return fd < (int)(tcp ? m->descriptors - TENANT_DESCRIPTORS_KEPT : m->descriptors / 2);
+}
+
+static void tenant_listen_unix(struct tenant *t)
+{
+    struct monitor *m = t->monitor;
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    if (!descriptor_is_spare(m, t->fds[1], false)) {
+        if (!m->descriptors_short) {
+            log_warn(
+                "with %u descriptors, tenant %s and those that come after it have no Unix socket: raise the "
+                "limit (ulimit -n, LimitNOFILE=)",
+                m->descriptors, t->name);
+        }
+        m->descriptors_short = true;
+        return;
+    }
+    if (!socket_path(t, path, sizeof(path))) {
+        log_warn("tenant %s has no Unix socket: the path of the state directory is too long for one",
+                 t->name);
+        return;
+    }
+    t->fds[0] = net_listen_unix(path, 0600);
+    if (t->fds[0] < 0) {
+        log_warn_r(t->fds[0], "tenant %s has no Unix socket at %s", t->name, path);
+    }
+}
+
 static int tenant_listen(struct tenant *t, uint16_t port)
 {
     const char *address = t->monitor->options->listen_address;
-    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-    t->fds[1] = net_listen_tcp(address, port, &t->port);
-    if (t->fds[1] == -EADDRINUSE && port != 0) {
+    uint16_t wanted = port != 0 ? port : (uint16_t)(TENANT_PORT_FIRST + t->id % TENANT_PORTS);
+    t->fds[1] = net_listen_tcp(address, wanted, &t->port);
+    if (t->fds[1] == -EADDRINUSE && port == 0) {
+        t->fds[1] = net_listen_tcp(address, 0, &t->port);
+    } else if (t->fds[1] == -EADDRINUSE) {
         log_warn(
             "port %u of tenant %s is taken by another program: a new one is chosen, and `clawbox env %s` prints it",
             port, t->name, t->name);
@@ -256,15 +311,14 @@ static int tenant_listen(struct tenant *t, uint16_t port)
         log_error_r(r, "tenant %s cannot listen on %s", t->name, address);
         return r;
     }
-    if (socket_path(t, path, sizeof(path))) {
-        t->fds[0] = net_listen_unix(path, 0600);
-        if (t->fds[0] < 0) {
-            log_warn_r(t->fds[0], "tenant %s has no Unix socket at %s", t->name, path);
-        }
-    } else {
-        log_warn("tenant %s has no Unix socket: the path of the state directory is too long for one",
-                 t->name);
+    if (!descriptor_is_spare(t->monitor, t->fds[1], true)) {
+        log_error(
+            "tenant %s has no listener, because there are only %u descriptors: raise the limit (ulimit -n, "
+            "LimitNOFILE=)",
+            t->name, t->monitor->descriptors);
+        return CB_ELIMIT;
     }
+    tenant_listen_unix(t);
     for (size_t i = 0; i < 2; i++) {
         if (t->fds[i] >= 0 &&
             (t->watches[i] = net_watch_new(t->monitor->loop, t->fds[i], on_connection_waits, t)) == NULL) {
@@ -291,12 +345,8 @@ static struct tenant *tenant_new(struct monitor *m, uint64_t id, struct span nam
             process_init(&t->processes[used++], m, &m->options->roles[i], t);
         }
     }
-    t->timer = net_timer_new(m->loop, on_rested, t);
-    if (t->timer == NULL) {
-        free(t);
-        return NULL;
-    }
     list_push_back(&m->tenants, &t->link);
+    list_push_back(tenant_bucket(m, id), &t->by_id);
     return t;
 }
 
