@@ -12,7 +12,9 @@
 
 #define EXCHANGE_CONNECT_MS 30000U            /* name, connection and TLS handshake together */
 #define EXCHANGE_ANSWER_MS  (10U * 60 * 1000) /* until the head of the answer; a model may think for minutes */
-#define EXCHANGE_IDLE_MS    (5U * 60 * 1000)  /* without a byte in the middle of a body, whoever's fault */
+#define EXCHANGE_SOCKET_MS \
+    (10U * 60 * 1000) /* without a byte on a WebSocket; those who use one ping more often */
+#define EXCHANGE_IDLE_MS (5U * 60 * 1000) /* without a byte in the middle of a body, whoever's fault */
 /* The agent's path and query, and a credential that is all escapes. */
 #define EXCHANGE_TARGET_MAX (2 * IPC_TARGET_MAX + 1 + 3 * IPC_SECRET_MAX)
 /* The target, the agent's fields, the credential in as many headers as a route may name, and what else a route writes. */
@@ -135,6 +137,7 @@ static int write_head(struct stream *s, struct buf *out)
     }
     for (size_t i = 0; i < s->field_count; i++) {
         if (inject_field_passes(route, &request, &s->fields[i]) && !is_coding_wish(s, &s->fields[i]) &&
+            websocket_field_passes(s, &s->fields[i]) &&
             (r = http_write_field(out, s->fields[i].name, s->fields[i].value)) != 0) {
             goto out;
         }
@@ -144,7 +147,8 @@ static int write_head(struct stream *s, struct buf *out)
         (r = http_write_field(out, SPAN_LIT("Accept-Encoding"), SPAN_LIT("identity"))) != 0) {
         goto out;
     }
-    if ((r = inject_write(route, credential, out)) != 0) {
+    if ((r = inject_write(route, credential, out)) != 0 ||
+        (s->asks_websocket && (r = websocket_write_wish(s, out)) != 0)) {
         goto out;
     }
     if ((r = http_write_framing(out, (enum http_framing)q->framing, q->content_length)) == 0) {
@@ -190,6 +194,9 @@ static void exchange_send(struct stream *s)
     int r = write_head(s, &head);
     if (r == 0) {
         upstream_begin(u, span_eq_str(s->request.method, "HEAD"));
+        if (s->asks_websocket) {
+            upstream_allow_upgrade(u);
+        }
         r = upstream_write(u, buf_span(&head));
     }
     buf_deinit(&head);
@@ -339,6 +346,9 @@ int exchange_body(struct stream *s, struct span data)
     uint64_t max = s->config->spec->limits.request_bytes;
     exchange_moved(s);
     s->record.request_bytes += data.len;
+    if (s->is_websocket) {
+        return websocket_up(s, data);
+    }
     if (max != 0 && s->record.request_bytes > max) {
         exchange_fail(s, POLICY_REASON_BODY_TOO_LARGE);
         return 0;
@@ -369,8 +379,24 @@ int exchange_body(struct stream *s, struct span data)
     return 0;
 }
 
+/* The end of a body, or of a WebSocket. */
+static void exchange_end(struct stream *s, bool reusable)
+{
+    int r = ipc_send_response_end(s->chan, 0, &(struct ipc_response_end){.total = s->record.response_bytes});
+    if (r == 0) {
+        exchange_release(s, reusable);
+        stream_finish(s, POLICY_REASON_ROUTE);
+    } else {
+        exchange_fail(s, POLICY_REASON_CLIENT_CLOSED);
+    }
+}
+
 int exchange_request_end(struct stream *s)
 {
+    if (s->is_websocket) {
+        exchange_end(s, false); /* neither side of a WebSocket goes on without the other */
+        return 0;
+    }
     if (s->request.framing == HTTP_FRAMING_LENGTH && s->record.request_bytes != s->request.content_length) {
         return CB_EMALFORMED;
     }
@@ -502,9 +528,12 @@ static void on_head(void *arg, const struct http_head *head, bool interim)
         stream_leave(s);
         return;
     }
-    int r = send_head(s, head, interim);
+    int r = head->status == 101 ? websocket_begin(s, head) : 0;
+    if (r == 0) {
+        r = send_head(s, head, interim);
+    }
     if (!interim) {
-        exchange_wait(s, EXCHANGE_IDLE_MS);
+        exchange_wait(s, s->is_websocket ? EXCHANGE_SOCKET_MS : EXCHANGE_IDLE_MS);
         s->record.first_byte_us = clock_mono_us() - s->record.start_us;
         s->record.status = head->status;
         s->answered = r == 0;
@@ -516,7 +545,7 @@ static void on_head(void *arg, const struct http_head *head, bool interim)
     stream_leave(s);
 }
 
-static int pass_body(void *arg, struct span body)
+int exchange_pass(void *arg, struct span body)
 {
     struct stream *s = arg;
     int r = 0;
@@ -534,9 +563,12 @@ static void on_body(void *arg, struct span body)
     stream_enter(s);
     exchange_moved(s);
     s->record.response_bytes += body.len;
-    int r = s->scan != NULL ? inject_scanner_feed(&s->scanner, body, pass_body, s) : pass_body(s, body);
+    int r = s->is_websocket   ? websocket_down(s, body)
+            : s->scan != NULL ? inject_scanner_feed(&s->scanner, body, exchange_pass, s)
+                              : exchange_pass(s, body);
     if (r != 0) {
-        exchange_fail(s, POLICY_REASON_CLIENT_CLOSED);
+        exchange_fail(s, r == CB_EMALFORMED || r == CB_ELIMIT ? POLICY_REASON_UPSTREAM_RESPONSE
+                                                              : POLICY_REASON_CLIENT_CLOSED);
     } else if (ipc_chan_is_full(s->chan)) {
         upstream_pause(s->upstream, true);
     }
@@ -547,15 +579,11 @@ static void on_end(void *arg)
 {
     struct stream *s = arg;
     stream_enter(s);
-    int r = s->scan != NULL ? inject_scanner_end(&s->scanner, pass_body, s) : 0;
-    if (r == 0) {
-        r = ipc_send_response_end(s->chan, 0, &(struct ipc_response_end){.total = s->record.response_bytes});
-    }
+    int r = s->scan != NULL && !s->is_websocket ? inject_scanner_end(&s->scanner, exchange_pass, s) : 0;
     if (r == 0) {
         /* An answer before the end of the request's body leaves the connection in the middle of a request. */
         bool sent = s->request_complete && buf_len(&s->body.held) == 0;
-        exchange_release(s, sent || s->request.framing == HTTP_FRAMING_NONE);
-        stream_finish(s, POLICY_REASON_ROUTE);
+        exchange_end(s, sent || s->request.framing == HTTP_FRAMING_NONE);
     } else {
         exchange_fail(s, POLICY_REASON_CLIENT_CLOSED);
     }

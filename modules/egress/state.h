@@ -6,6 +6,7 @@
  *   stream.c      one agent connection: fields in, decision, answer out
  *   exchange.c    the half of a stream that talks to the provider
  *   body.c        a request's body: as it is, looked through, or held
+ *   websocket.c   an exchange that has become a WebSocket
  *   trust.c       whom a route's connections trust, and what they show of themselves
  *   upstream.c    one connection to a provider: dialling, TLS, HTTP
  *   pool.c        idle connections to providers
@@ -18,7 +19,9 @@
 #include "base/list.h"
 #include "base/secret.h"
 #include "http/parser.h"
+#include "http/websocket.h"
 #include "inject/body.h"
+#include "inject/frames.h"
 #include "inject/inject.h"
 #include "inject/scan.h"
 #include "ipc/chan.h"
@@ -215,8 +218,11 @@ struct stream {
     struct inject_scan *scan; /* the answer is searched for the credential */
     struct inject_scanner scanner;
     struct stream_body body;
-    const char *unsealing;      /* the credential that was asked for */
-    struct ipc_chan *call_chan; /* where `call` is open, or NULL */
+    bool asks_websocket;          /* the request does, and its route may */
+    bool is_websocket;            /* the answer was a 101 */
+    struct inject_frames *frames; /* of a WebSocket whose messages are searched */
+    const char *unsealing;        /* the credential that was asked for */
+    struct ipc_chan *call_chan;   /* where `call` is open, or NULL */
     uint32_t call;
     struct upstream *upstream;
     struct net_timer *timer;
@@ -261,6 +267,22 @@ enum policy_reason body_end(struct stream *s, struct buf *out);
 /* Sends what was held, as the connection takes it. */
 void body_send(struct stream *s);
 void body_forget(struct stream *s);
+/* ---- websocket.c ---- */
+
+/* Appends the fields with which a handshake asks. */
+CB_MUST_USE int websocket_write_wish(const struct stream *s, struct buf *out);
+/* False for a field of the request that does not travel in this handshake. */
+bool websocket_field_passes(const struct stream *s, const struct http_field *field);
+/* The answer is a 101: checks it, and readies both directions. CB_EMALFORMED when it is not what was asked for, CB_ENOMEM. */
+CB_MUST_USE int websocket_begin(struct stream *s, const struct http_head *head);
+/* Bytes from the provider, and from the agent. */
+CB_MUST_USE int websocket_down(struct stream *s, struct span data);
+CB_MUST_USE int websocket_up(struct stream *s, struct span data);
+/* Lets go of what websocket_begin() made. */
+void websocket_forget(struct stream *s);
+
+/* exchange.c: bytes of an answer to the gate, in parts. `arg` is the stream. */
+CB_MUST_USE int exchange_pass(void *arg, struct span body);
 
 /* ---- upstream.c ---- */
 
@@ -306,6 +328,7 @@ struct upstream {
     uint64_t idle_since_ms;
     bool ready;
     bool served;     /* has answered at least one request */
+    bool raw;        /* HTTP is over: bytes go to on_body as they come */
     bool answering;  /* a request is out and its answer not complete */
     bool got_bytes;  /* of the present answer */
     bool keep_alive; /* the present answer allows another request */
@@ -321,6 +344,10 @@ CB_MUST_USE int upstream_open(struct egress *e, const struct upstream_key *key, 
 void upstream_set_handler(struct upstream *u, const struct upstream_handler *handler, void *arg);
 /* Begins a request: the answer to it is expected from now on. */
 void upstream_begin(struct upstream *u, bool is_head);
+/* After upstream_begin(): the answer may be a 101. */
+void upstream_allow_upgrade(struct upstream *u);
+/* In on_head of a 101: what follows is no HTTP. */
+void upstream_become_raw(struct upstream *u);
 CB_MUST_USE int upstream_write(struct upstream *u, struct span data);
 bool upstream_is_full(const struct upstream *u);
 void upstream_pause(struct upstream *u, bool paused);

@@ -51,6 +51,7 @@ static void stream_forget_request(struct stream *s)
     if (s->timer != NULL) {
         net_timer_stop(s->timer);
     }
+    websocket_forget(s);
     inject_scanner_deinit(&s->scanner);
     inject_scan_unref(s->scan);
     s->scan = NULL;
@@ -356,7 +357,12 @@ static enum policy_reason stream_check_fields(struct stream *s)
         return POLICY_REASON_INTERNAL;
     }
     r = http_fields_decode(q->fields, s->fields, HTTP_FIELDS_MAX, &s->field_count);
-    return r == 0 ? POLICY_REASON_ROUTE : POLICY_REASON_BAD_REQUEST;
+    struct span key;
+    bool websocket_fine =
+        r == 0 &&
+        (!q->websocket || (span_eq_str(q->method, "GET") && q->framing == HTTP_FRAMING_NONE &&
+                           !q->expect_continue && http_websocket_key(s->fields, s->field_count, &key)));
+    return websocket_fine ? POLICY_REASON_ROUTE : POLICY_REASON_BAD_REQUEST;
 }
 
 static enum policy_reason stream_match(struct stream *s)
@@ -392,6 +398,7 @@ static enum policy_reason stream_match(struct stream *s)
                                      .field_count = s->field_count};
     reason = inject_decide(s->config->table, &query, &request, s->config->placeholders,
                            s->config->credential_count, &s->route);
+    s->asks_websocket = reason == POLICY_REASON_ROUTE && q->websocket && s->route->websocket;
     uint64_t max = s->config->spec->limits.request_bytes;
     if (reason == POLICY_REASON_ROUTE && max != 0 && q->framing == HTTP_FRAMING_LENGTH &&
         q->content_length > max) {
@@ -514,6 +521,28 @@ static void on_drained(void *arg)
 static const struct ipc_chan_handler stream_handler = {
     .on_message = on_message, .on_closed = on_closed, .on_drained = on_drained};
 
+/* Whether the new configuration still lets this request have what it has: the way, the WebSocket, the credential. Another value
+ * of the same credential is no reason to end it. */
+static enum policy_reason stream_may_go_on(struct stream *s, const struct policy_query *query)
+{
+    struct egress_config *now = s->egress->config;
+    const struct spec_route *route;
+    enum policy_reason reason =
+        now->suspended ? POLICY_REASON_TENANT_SUSPENDED : policy_table_match(now->table, query, &route);
+    if (reason != POLICY_REASON_ROUTE) {
+        return reason;
+    }
+    if (s->asks_websocket && !route->websocket) {
+        return POLICY_REASON_NO_ROUTE_METHOD;
+    }
+    if (s->route == NULL || s->route->credential == NULL) {
+        return POLICY_REASON_ROUTE;
+    }
+    const struct egress_credential *c = config_credential(now, s->route->credential);
+    bool same = route->credential != NULL && strcmp(route->credential, s->route->credential) == 0;
+    return same && c != NULL && c->version != 0 ? POLICY_REASON_ROUTE : POLICY_REASON_CREDENTIAL_NOT_SET;
+}
+
 void stream_recheck(struct stream *s)
 {
     if (s->state == STREAM_IDLE || s->state == STREAM_DRAINING || s->config == NULL) {
@@ -525,10 +554,7 @@ void stream_recheck(struct stream *s)
                                  .method = s->request.method,
                                  .path = s->request.path,
                                  .query = s->request.query};
-    const struct spec_route *route;
-    const struct egress_config *now = s->egress->config;
-    enum policy_reason reason =
-        now->suspended ? POLICY_REASON_TENANT_SUSPENDED : policy_table_match(now->table, &query, &route);
+    enum policy_reason reason = stream_may_go_on(s, &query);
     if (reason != POLICY_REASON_ROUTE) {
         stream_enter(s);
         stream_own_decision(s);

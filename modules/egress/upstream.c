@@ -112,6 +112,10 @@ static void upstream_parse(struct upstream *u, struct span bytes)
             upstream_fail(u, POLICY_REASON_UPSTREAM_RESPONSE);
             return;
         }
+        if (u->raw) {
+            u->handler->on_body(u->arg, bytes);
+            return;
+        }
         u->got_bytes = true; /* an answer that is broken is no reason to ask again */
         struct http_event event;
         int r = http_parser_next(u->parser, &bytes, &event);
@@ -132,7 +136,7 @@ static void upstream_parse(struct upstream *u, struct span bytes)
 /* Asks for an event that needs no more bytes: the END of a body whose last byte was just read. */
 static void upstream_parse_rest(struct upstream *u)
 {
-    while (u->answering && !u->failed && !u->freed) {
+    while (u->answering && !u->raw && !u->failed && !u->freed) {
         struct span none = SPAN_EMPTY;
         struct http_event event;
         if (http_parser_next(u->parser, &none, &event) != 0) {
@@ -144,6 +148,10 @@ static void upstream_parse_rest(struct upstream *u)
 
 static void upstream_ended(struct upstream *u)
 {
+    if (u->raw) {
+        upstream_end(u);
+        return;
+    }
     if (u->answering && u->ready) {
         struct http_event event;
         int r = http_parser_eof(u->parser, &event);
@@ -405,6 +413,17 @@ void upstream_begin(struct upstream *u, bool is_head)
     http_parser_set_head_request(u->parser, is_head);
     u->answering = true;
     u->got_bytes = false;
+    u->keep_alive = false;
+}
+
+void upstream_allow_upgrade(struct upstream *u)
+{
+    http_parser_set_upgrade(u->parser, true);
+}
+
+void upstream_become_raw(struct upstream *u)
+{
+    u->raw = true;
     u->keep_alive = false;
 }
 

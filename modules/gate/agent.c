@@ -118,6 +118,11 @@ void agent_expect_more(struct agent *a, uint64_t within_ms)
 
 /* ---- HTTP ---- */
 
+bool agent_is_pushed_back(const struct agent *a)
+{
+    return a->in_request && a->stream != NULL && ipc_chan_is_full(a->stream);
+}
+
 /* True while bytes of the agent may not be parsed. */
 static bool agent_is_blocked(const struct agent *a)
 {
@@ -133,7 +138,7 @@ static bool agent_is_blocked(const struct agent *a)
     if (a->in_answer && !a->in_request) {
         return true; /* the next request has to wait for the end of this answer */
     }
-    return a->in_request && a->stream != NULL && ipc_chan_is_full(a->stream);
+    return agent_is_pushed_back(a);
 }
 
 static void agent_broken_http(struct agent *a)
@@ -186,6 +191,10 @@ static void agent_event(struct agent *a, const struct http_event *event)
 /* Parses as much as may be parsed now; what is left stays in *in. */
 static void agent_parse(struct agent *a, struct span *in)
 {
+    if (a->mode == AGENT_WEBSOCKET && !agent_is_blocked(a)) {
+        upgrade_pass(a, in);
+        return;
+    }
     while (!agent_is_blocked(a) && (a->mode == AGENT_PROXY || a->mode >= AGENT_TUNNEL_TLS)) {
         struct http_event event;
         int r = http_parser_next(a->parser, in, &event);
@@ -288,8 +297,7 @@ static void agent_update_reading(struct agent *a)
         net_conn_read(a->conn, !a->end_seen); /* and throw it away */
     } else if (a->conn != NULL) {
         bool held = buf_len(&a->held) >= AGENT_HELD_STOP;
-        bool pushed_back = a->in_request && a->stream != NULL && ipc_chan_is_full(a->stream);
-        net_conn_read(a->conn, !a->end_seen && !held && !pushed_back && a->gate->routes.known);
+        net_conn_read(a->conn, !a->end_seen && !held && !agent_is_pushed_back(a) && a->gate->routes.known);
     }
 }
 
@@ -298,7 +306,9 @@ static void agent_update_reading(struct agent *a)
 static void agent_check_over(struct agent *a)
 {
     if (a->end_seen && buf_len(&a->held) == 0 && !a->closed && !a->closing) {
-        if (a->in_request) {
+        if (a->in_request && a->mode == AGENT_WEBSOCKET) {
+            upgrade_agent_ended(a);
+        } else if (a->in_request) {
             agent_close(a);
         } else if (!a->in_answer) {
             a->closing = true;

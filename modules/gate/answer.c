@@ -160,7 +160,9 @@ static int write_head(struct agent *a, const struct ipc_response *m, struct buf 
         (r = http_write_framing(out, a->answer_framing, m->content_length)) != 0) {
         return r;
     }
-    if (!a->keep_alive) {
+    if (m->status == 101) {
+        r = upgrade_begin(a, out);
+    } else if (!a->keep_alive) {
         r = http_write_field(out, SPAN_LIT("Connection"), SPAN_LIT("close"));
     } else if (a->minor == 0) {
         r = http_write_field(out, SPAN_LIT("Connection"), SPAN_LIT("keep-alive"));
@@ -175,11 +177,13 @@ static int on_response(struct agent *a, struct ipc_in *in)
     if (r != 0) {
         return r;
     }
-    if (!a->in_answer || a->answer_begun || m.framing >= HTTP_FRAMING__COUNT || m.status < 200) {
+    if (!a->in_answer || a->answer_begun || m.framing >= HTTP_FRAMING__COUNT ||
+        (m.status < 200 && m.status != 101)) {
         return CB_ESTATE;
     }
-    bool bodyless = a->is_head || m.status == 204 || m.status == 304;
-    if (m.framing == HTTP_FRAMING_NONE && !bodyless) {
+    bool bodyless = a->is_head || m.status == 101 || m.status == 204 || m.status == 304;
+    if ((m.framing == HTTP_FRAMING_NONE && !bodyless) ||
+        (m.framing != HTTP_FRAMING_NONE && m.status == 101)) {
         return CB_EMALFORMED;
     }
     choose_framing(a, (enum http_framing)m.framing);
@@ -206,7 +210,7 @@ static int on_response_body(struct agent *a, struct ipc_in *in)
         return 0;
     }
     /* What is longer than announced would be read as the next answer. */
-    if (a->answer_framing == HTTP_FRAMING_NONE ||
+    if ((a->answer_framing == HTTP_FRAMING_NONE && a->mode != AGENT_WEBSOCKET) ||
         (a->answer_framing == HTTP_FRAMING_LENGTH && m.data.len > a->answer_left)) {
         return CB_EMALFORMED;
     }

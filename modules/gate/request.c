@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "gate/state.h"
 #include "http/fields.h"
+#include "http/websocket.h"
 #include "ipc/pair.h"
 #include "policy/path.h"
 
@@ -156,6 +157,7 @@ static int send_request(struct agent *a, const struct http_head *head, const str
             .framing = (uint8_t)head->framing,
             .content_length = head->content_length,
             .expect_continue = head->expect_continue,
+            .websocket = a->asks_websocket,
         };
         r = ipc_send_request(a->stream, 0, &m);
     }
@@ -200,6 +202,7 @@ void request_head(struct agent *a, const struct http_head *head)
     a->keep_alive = head->keep_alive;
     a->minor = head->minor;
     a->is_head = span_eq_str(head->method, "HEAD");
+    a->asks_websocket = http_websocket_is_asked(head);
     a->request_failed = false;
     a->request_total = 0;
     a->answer_begun = false;

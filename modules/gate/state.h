@@ -8,6 +8,7 @@
  *   connect.c   proxy requests: CONNECT and what follows it; the proxy token
  *   request.c   a request inside: checks, and its way to egress as fields
  *   answer.c    the answer from egress, and answers of our own
+ *   upgrade.c   what passes when a 101 has made the connection a WebSocket
  *   idle.c      the end of a gate that nobody uses
  */
 #ifndef CB_GATE_STATE_H
@@ -101,7 +102,8 @@ enum agent_mode {
     AGENT_TUNNEL_OPEN, /* CONNECT was answered; the first byte decides what is inside */
     AGENT_TUNNEL_LEAF, /* TLS is inside; waiting for its certificate */
     AGENT_TUNNEL_TLS,
-    AGENT_TUNNEL_CLEAR
+    AGENT_TUNNEL_CLEAR,
+    AGENT_WEBSOCKET /* HTTP is over: bytes in both directions */
 };
 
 struct agent {
@@ -131,6 +133,7 @@ struct agent {
     bool in_answer;                 /* it was handed on (or refused) and its answer is not complete */
     bool request_failed;            /* what remains of it is not passed on */
     bool is_head;
+    bool asks_websocket;
     unsigned minor; /* HTTP/1.minor of the request */
     bool keep_alive;
     enum http_framing answer_framing;
@@ -174,6 +177,17 @@ void connect_first_bytes(struct agent *a, struct span bytes);
 void request_head(struct agent *a, const struct http_head *head);
 void request_body(struct agent *a, struct span body);
 void request_end(struct agent *a);
+
+/* ---- upgrade.c ---- */
+
+/* The answer is a 101: appends the fields that it needs besides those from egress, and lets go of HTTP. CB_ESTATE when nobody asked. */
+CB_MUST_USE int upgrade_begin(struct agent *a, struct buf *out);
+/* Passes on as much as may be passed on now; what is left stays in *in. */
+void upgrade_pass(struct agent *a, struct span *in);
+/* The agent sends no more: so that is the end. */
+void upgrade_agent_ended(struct agent *a);
+/* True while egress takes no more. */
+bool agent_is_pushed_back(const struct agent *a);
 
 /* ---- answer.c ---- */
 

@@ -63,6 +63,7 @@ struct http_parser {
     bool cr; /* the CR of an empty line was read */
     bool response;
     bool head_request; /* the response belongs to a HEAD */
+    bool upgrade;      /* the response may be a 101 */
     bool target_read;
 };
 
@@ -236,6 +237,11 @@ void http_parser_set_head_request(struct http_parser *p, bool is_head)
     p->head_request = is_head;
 }
 
+void http_parser_set_upgrade(struct http_parser *p, bool asked)
+{
+    p->upgrade = asked;
+}
+
 enum http_error http_parser_error(const struct http_parser *p)
 {
     return p->refusal.error;
@@ -342,14 +348,14 @@ static int parser_finish_head(struct http_parser *p, struct http_event *event)
     if (r == 0) {
         message->fields = p->head.fields;
         message->field_count = p->head.count;
-        r = p->response ? rules_response(message, p->head_request, &p->refusal)
+        r = p->response ? rules_response(message, p->head_request, p->upgrade, &p->refusal)
                         : rules_request(message, &p->refusal);
     }
     if (r != 0) {
         return parser_refuse(p);
     }
     *event = (struct http_event){.type = HTTP_EVENT_HEAD, .head = message};
-    if (p->response && message->status < 200) {
+    if (p->response && message->status < 200 && message->status != 101) {
         if (p->interims == HTTP_INTERIMS_MAX) {
             return parser_refuse_as(p, CB_ELIMIT, HTTP_ERROR_SYNTAX, "too many interim responses");
         }
@@ -448,6 +454,7 @@ static void parser_end(struct http_parser *p, struct http_event *event)
     *event = (struct http_event){
         .type = HTTP_EVENT_END, .trailers = p->trailers.fields, .trailer_count = p->trailers.count};
     p->head_request = false;
+    p->upgrade = false;
     p->interims = 0;
     p->state = STATE_DONE;
 }

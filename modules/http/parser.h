@@ -18,7 +18,7 @@
  *
  * Also refused, because what runs behind an upstream may read them as framing: Content_Length and Transfer_Encoding; and
  * trailers named like framing fields or Host. Up to two empty lines before a request are ignored, none before a
- * response. Upgrade is a field like any other; a 101 is refused, and so are 204 and 1xx with a length.
+ * response. Upgrade is a field like any other; a 101 is refused unless it was asked for, and so are 204 and 1xx with a length.
  *
  * The events and the refusal are the same however the bytes are cut.
  */
@@ -99,6 +99,9 @@ void http_parser_free(struct http_parser *p);
 /* For a response parser, before each response: the response belongs to a HEAD request, so it has no body. The end of
  * that response sets it back to false. */
 void http_parser_set_head_request(struct http_parser *p, bool is_head);
+/* For a response parser, before a response: it may be a 101 (RFC 9110, 15.2.2), which is then the final head, without body, and the
+ * last: its END leaves the bytes behind it in the input. The end of that response sets it back to false. */
+void http_parser_set_upgrade(struct http_parser *p, bool asked);
 /* The next event from *input, which is advanced past what was used. 0, CB_EAGAIN (all input used), CB_EMALFORMED,
  * CB_ELIMIT, CB_ENOMEM. After an error the parser answers with the same error for ever. */
 CB_MUST_USE int http_parser_next(struct http_parser *p, struct span *input, struct http_event *event);

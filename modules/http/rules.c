@@ -165,7 +165,7 @@ int rules_request(struct http_head *head, struct http_refusal *refusal)
     return 0;
 }
 
-int rules_response(struct http_head *head, bool head_request, struct http_refusal *refusal)
+int rules_response(struct http_head *head, bool head_request, bool upgrade, struct http_refusal *refusal)
 {
     struct found found;
     int r = find(head, &found, refusal);
@@ -175,7 +175,7 @@ int rules_response(struct http_head *head, bool head_request, struct http_refusa
     if (r != 0) {
         return r;
     }
-    if (head->status == 101) {
+    if (head->status == 101 && !upgrade) {
         return http_refuse_syntax(refusal, "101 although no upgrade was asked for");
     }
     /* These have no body whatever their fields say (RFC 9112, 6.3), and must not say that they have one (6.1 and
@@ -187,7 +187,7 @@ int rules_response(struct http_head *head, bool head_request, struct http_refusa
     if (bodyless || head->status == 304 || head_request) {
         head->framing = HTTP_FRAMING_NONE;
     }
-    head->keep_alive = allows_another(head, &found);
+    head->keep_alive = head->status != 101 && allows_another(head, &found);
     return 0;
 }
 

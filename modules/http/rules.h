@@ -19,7 +19,9 @@ CB_MUST_USE int rules_status_line(const struct section *s, struct section_part p
                                   size_t *first, struct http_refusal *refusal);
 /* The fields of a head: decides framing, content_length, keep_alive and expect_continue. 0 or the refusal's code. */
 CB_MUST_USE int rules_request(struct http_head *head, struct http_refusal *refusal);
-CB_MUST_USE int rules_response(struct http_head *head, bool head_request, struct http_refusal *refusal);
+/* `head_request`: it answers a HEAD; `upgrade`: it answers a request that asked for one. */
+CB_MUST_USE int rules_response(struct http_head *head, bool head_request, bool upgrade,
+                               struct http_refusal *refusal);
 /* Trailers must not say what only a head may (RFC 9110, 6.5.1): framing and routing. */
 CB_MUST_USE int rules_trailers(const struct http_field *fields, size_t count, struct http_refusal *refusal);
 

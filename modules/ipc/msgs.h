@@ -428,7 +428,8 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(U16, port, 0)                          \
     F(TEXT, path, IPC_AUDIT_PATH_MAX)
 
-/* A request as fields. host and path are canonical; egress checks that again. */
+/* A request as fields. host and path are canonical; egress checks that again. `websocket`: it asks for one, wholly; a RESPONSE
+ * with status 101 then opens the request again: REQUEST_BODY and RESPONSE_BODY are bytes of the WebSocket until either side's END. */
 #define IPC_FIELDS_request(F)        \
     F(U8, scheme, 0)                 \
     F(TEXT, host, IPC_HOST_MAX)      \
@@ -440,7 +441,8 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(BYTES, fields, IPC_FIELDS_MAX) \
     F(U8, framing, 0)                \
     F(U64, content_length, 0)        \
-    F(BOOL, expect_continue, 0)
+    F(BOOL, expect_continue, 0)      \
+    F(BOOL, websocket, 0)
 #define IPC_FIELDS_request_body(F) F(BYTES, data, IPC_BODY_MAX)
 #define IPC_FIELDS_request_end(F)  F(U64, total, 0)
 #define IPC_FIELDS_response_interim(F) \

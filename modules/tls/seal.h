@@ -46,6 +46,10 @@ void digest_sha256(const struct span *parts, size_t count, uint8_t out[DIGEST_LE
 /* SHA-256 of one text. */
 void digest_sha256_of(struct span bytes, uint8_t out[DIGEST_LEN]);
 
+/* SHA-1, which protects nothing any more: only for Sec-WebSocket-Accept. 0 or CB_ECRYPTO. */
+#define DIGEST_SHA1_LEN 20
+CB_MUST_USE int digest_sha1(struct span data, uint8_t out[DIGEST_SHA1_LEN]);
+
 /* Library versions for `clawbox version`. */
 const char *tls_mbedtls_version(void);
 const char *tls_sodium_version(void);

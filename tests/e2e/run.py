@@ -22,6 +22,7 @@ import policy
 import presets
 import scenarios
 import tenants
+import websockets
 from appliance import Agent, Appliance, make_certificates
 from provider import Provider
 
@@ -150,6 +151,8 @@ def main():
     report.run("serve ends with status 0", lambda: scenarios.equal("status", status, 0))
     report.run("no credential in the log", lambda: scenarios.absent("log", REAL, log))
     for test in lifecycle.LIFECYCLE + kubernetes.KUBERNETES + presets.PRESET_TESTS + tenants.TESTS + keys.TESTS:
+        report.run(test.__name__.replace("_", " "), test)
+    for test in websockets.WEBSOCKETS:
         report.run(test.__name__.replace("_", " "), test)
     print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
     return 1 if report.failed or not report.passed else 0

@@ -15,6 +15,11 @@ static void provider_send(struct egress_provider *p, struct span bytes)
     buf_consume(out, buf_len(out));
 }
 
+void egress_provider_send(struct egress_provider *p, struct span bytes)
+{
+    provider_send(p, bytes);
+}
+
 void egress_provider_write(struct egress_provider *p, const char *text)
 {
     provider_send(p, span_str(text));

@@ -259,7 +259,9 @@ static struct spec *stage_spec(const struct egress_stage *t)
         upstream(make_route(spec, "plain", "http://plain.example.com:80", "GET POST", "/v1/**"), t->port);
     make_bearer(r, "key");
     r->insecure = true;
-    upstream(make_route(spec, "open", "http://open.example.com:80", "GET POST PUT HEAD", ""), t->port);
+    r->websocket = true;
+    r = upstream(make_route(spec, "open", "http://open.example.com:80", "GET POST PUT HEAD", ""), t->port);
+    r->websocket = true;
     r = upstream(make_route(spec, "tls", "https://" TLS_HOST ":443", "GET POST", "/v1/**"), t->tls_port);
     make_bearer(r, "key");
     r->upstream_ca = make_or_die(strndup((const char *)buf_span(&t->ca_pem).ptr, buf_len(&t->ca_pem)));
@@ -471,7 +473,7 @@ void egress_stream_reset(struct egress_stream *st)
 
 void egress_send(struct egress_stream *st, const struct egress_ask *ask)
 {
-    struct http_field list[3] = {{SPAN_LIT("User-Agent"), SPAN_LIT("agent/1")}};
+    struct http_field list[6] = {{SPAN_LIT("User-Agent"), SPAN_LIT("agent/1")}};
     size_t count = 1;
     struct buf fields;
     buf_init(&fields, IPC_FIELDS_MAX);
@@ -480,6 +482,12 @@ void egress_send(struct egress_stream *st, const struct egress_ask *ask)
     }
     if (ask->extra_name != NULL) {
         list[count++] = (struct http_field){span_str(ask->extra_name), span_str(ask->extra_value)};
+    }
+    if (ask->socket_key != NULL) {
+        list[count++] = (struct http_field){SPAN_LIT("Sec-WebSocket-Key"), span_str(ask->socket_key)};
+        list[count++] = (struct http_field){SPAN_LIT("Sec-WebSocket-Version"), SPAN_LIT("13")};
+        list[count++] =
+            (struct http_field){SPAN_LIT("Sec-WebSocket-Extensions"), SPAN_LIT("permessage-deflate")};
     }
     CHECK_EQ_INT(http_fields_encode(list, count, &fields), 0);
     struct ipc_request m = {.scheme = ask->scheme,
@@ -492,14 +500,20 @@ void egress_send(struct egress_stream *st, const struct egress_ask *ask)
                             .fields = buf_span(&fields),
                             .framing = ask->framing,
                             .content_length = ask->content_length,
-                            .expect_continue = ask->expect_continue};
+                            .expect_continue = ask->expect_continue,
+                            .websocket = ask->socket_key != NULL};
     CHECK_EQ_INT(ipc_send_request(st->chan, 0, &m), 0);
     buf_deinit(&fields);
 }
 
+void egress_send_bytes(struct egress_stream *st, struct span bytes)
+{
+    CHECK_EQ_INT(ipc_send_request_body(st->chan, 0, &(struct ipc_request_body){.data = bytes}), 0);
+}
+
 void egress_send_body(struct egress_stream *st, const char *text)
 {
-    CHECK_EQ_INT(ipc_send_request_body(st->chan, 0, &(struct ipc_request_body){.data = span_str(text)}), 0);
+    egress_send_bytes(st, span_str(text));
 }
 
 void egress_send_end(struct egress_stream *st, uint64_t total)

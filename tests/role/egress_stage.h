@@ -152,6 +152,8 @@ struct egress_ask {
     uint8_t framing;
     uint64_t content_length;
     bool expect_continue;
+    const char
+        *socket_key; /* it asks for a WebSocket, with this Sec-WebSocket-Key and an extension; else NULL */
 };
 
 /* egress_stage.c */
@@ -181,6 +183,7 @@ void egress_providers_close(struct egress_stage *t);
 /* A certificate of the provider for that host, by a CA that the route trusts or by another one. */
 void egress_provider_leaf(struct egress_stage *t, const char *host, bool trusted);
 void egress_provider_write(struct egress_provider *p, const char *text);
+void egress_provider_send(struct egress_provider *p, struct span bytes);
 void egress_provider_close(struct egress_provider *p);
 bool egress_provider_got(const struct egress_provider *p, const char *text);
 
@@ -193,6 +196,7 @@ void egress_stream_close(struct egress_stream *st);
 void egress_stream_reset(struct egress_stream *st);
 /* REQUEST, without its end. */
 void egress_send(struct egress_stream *st, const struct egress_ask *ask);
+void egress_send_bytes(struct egress_stream *st, struct span bytes);
 void egress_send_body(struct egress_stream *st, const char *text);
 void egress_send_end(struct egress_stream *st, uint64_t total);
 /* Waits for the end of the answer and checks that it is the problem of that reason. */

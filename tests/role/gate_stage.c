@@ -191,6 +191,7 @@ static int read_request(struct stage_stream *st, struct span payload)
         q->framing = m.framing;
         q->content_length = m.content_length;
         q->expect_continue = m.expect_continue;
+        q->websocket = m.websocket;
         buf_reset(&st->body);
         st->begun++;
     }

@@ -64,6 +64,7 @@ struct stage_request {
     uint8_t framing;
     uint64_t content_length;
     bool expect_continue;
+    bool websocket;
 };
 
 struct stage_stream {
