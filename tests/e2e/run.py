@@ -20,6 +20,7 @@ import attack
 import lifecycle
 import policy
 import presets
+import reload
 import scenarios
 import tenants
 import tools
@@ -153,7 +154,7 @@ def main():
     report.run("no credential in the log", lambda: scenarios.absent("log", REAL, log))
     for test in lifecycle.LIFECYCLE + kubernetes.KUBERNETES + presets.PRESET_TESTS + tenants.TESTS + keys.TESTS:
         report.run(test.__name__.replace("_", " "), test)
-    for test in websockets.WEBSOCKETS + tools.TOOLS:
+    for test in reload.RELOADS + websockets.WEBSOCKETS + tools.TOOLS:
         report.run(test.__name__.replace("_", " "), test)
     print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
     return 1 if report.failed or not report.passed else 0
