@@ -35,7 +35,8 @@ struct net_conn {
     struct net_timer *linger;
     struct list link; /* in the loop's list while it lingers */
     int fd;
-    int error; /* why it is dead, or 0 */
+    int error;      /* why it is dead, or 0 */
+    int unwritable; /* the peer takes no more, for this reason, but what it has sent is still to be read; or 0 */
     bool is_local;
     bool reading;
     bool full;
@@ -134,7 +135,18 @@ static void conn_die(struct net_conn *c, int code)
     conn_set_reading(c, false);
 }
 
-/* The same from a place where nobody waits for a return value. */
+/* A write has failed. When the peer is gone, what it said before may still be unread: reading goes on, and finds the end. */
+static void conn_write_failed(struct net_conn *c, int code)
+{
+    if (code == -EPIPE || code == -ECONNRESET) {
+        c->unwritable = code;
+        buf_reset(&c->queue);
+    } else {
+        conn_die(c, code);
+    }
+}
+
+/* As conn_die(), from a place where nobody waits for a return value. */
 static void conn_fail(struct net_conn *c, int code)
 {
     if (c->closing || c->error != 0) {
@@ -247,7 +259,12 @@ static void conn_has_written(uv_write_t *req, int status)
     }
     buf_deinit(&c->flight);
     if (status != 0) {
-        conn_fail(c, net_uv_error(status));
+        int code = net_uv_error(status);
+        if (c->reading && (code == -EPIPE || code == -ECONNRESET)) {
+            conn_write_failed(c, code);
+        } else {
+            conn_fail(c, code);
+        }
         return;
     }
     if (c->error != 0) {
@@ -276,8 +293,8 @@ int net_conn_write(struct net_conn *c, struct span data)
     if (c->closing) {
         return CB_ESTATE;
     }
-    if (c->error != 0) {
-        return c->error;
+    if (c->error != 0 || c->unwritable != 0) {
+        return c->error != 0 ? c->error : c->unwritable;
     }
     if (c->shut_wanted) {
         return CB_ESTATE;
@@ -296,8 +313,8 @@ int net_conn_write(struct net_conn *c, struct span data)
         uv_buf_t piece = uv_buf_init(base.out, (unsigned)data.len);
         int n = uv_try_write(&c->uv.stream, &piece, 1);
         if (n < 0 && n != UV_EAGAIN) {
-            conn_die(c, net_uv_error(n));
-            return c->error;
+            conn_write_failed(c, net_uv_error(n));
+            return net_uv_error(n);
         }
         if (n > 0) {
             data = span_sub(data, (size_t)n, SIZE_MAX);
@@ -356,7 +373,7 @@ void net_conn_close_gently(struct net_conn *c, uint64_t linger_ms)
         return;
     }
     c->handler = NULL;
-    if (c->error == 0 && linger_ms != 0 && c->linger == NULL) {
+    if (c->error == 0 && c->unwritable == 0 && linger_ms != 0 && c->linger == NULL) {
         c->linger = net_timer_new(c->loop, conn_lingered, c);
     }
     if (c->linger == NULL) {

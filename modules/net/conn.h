@@ -35,7 +35,8 @@ CB_MUST_USE int net_conn_open(struct net_loop *loop, int fd, const struct net_co
 void net_conn_set_handler(struct net_conn *c, const struct net_conn_handler *handler, void *arg);
 void net_conn_read(struct net_conn *c, bool on);
 /* 0 or an error: CB_ESTATE after net_conn_shutdown(), CB_ELIMIT past 64 MiB in the queue, CB_ENOMEM, or what the kernel said. After an error
- * other than CB_ESTATE the connection is dead, and on_error is not called as well. */
+ * other than CB_ESTATE nothing more can be written. When the peer is gone (EPIPE, ECONNRESET) what it has sent before is still
+ * read, and on_end or on_error tells the end; after any other error the connection is dead, and on_error is not called as well. */
 CB_MUST_USE int net_conn_write(struct net_conn *c, struct span data);
 /* Bytes that wait in the queue. */
 size_t net_conn_queued(const struct net_conn *c);

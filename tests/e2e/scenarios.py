@@ -224,6 +224,18 @@ def expect_100_continue(world):
     agent.close()
 
 
+def an_answer_before_the_body_was_read(world):
+    """The provider answers, closes and resets while the body is still on its way. Which write fails is a race: so more than once."""
+    body = b"x" * (1 << 20)
+    for _ in range(20):
+        agent = world.tunnel()
+        agent.send(b"POST /v1/early HTTP/1.1\r\nHost: api.openai.com\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        response = agent.response()
+        assert response is not None, "no answer"
+        assert response.status in (413, 502), f"status is {response.status}"  # a reset may destroy the answer on its way
+        agent.close()
+
+
 def client_half_close(world):
     agent = world.agent()
     target = f"http://plain.example.com:{world.plain.port}/files/a"
@@ -470,6 +482,7 @@ TESTS = [
     nothing_that_looks_like_the_credential_comes_back,
     an_answer_that_cannot_be_searched_is_refused,
     expect_100_continue,
+    an_answer_before_the_body_was_read,
     client_half_close,
     curl_works,
     the_openai_package_works,
