@@ -371,8 +371,8 @@ def repair(stage):
         stage.appliance.apply(stage.tenant(tenant, routes))
     for (tenant, name), value in SECRETS.items():
         stage.set(tenant, name, value)
+    stage.look()
     for tenant in ("alice", "bob"):
-        stage.environments[tenant] = stage.appliance.environment(tenant)
         stage.works(tenant)
 
 
@@ -476,12 +476,11 @@ def database_is_edited(stage):
     alices, bobs, keys = (row_of(stage, *which)[0] for which in (("alice", "openai"), ("bob", "openai"), ("bob", "keys")))
 
     def with_box(tenant, name, box):
-        stage.appliance.stop()
-        stage.listener.forget_all()
+        stage.stop()
         with contextlib.closing(sqlite3.connect(os.path.join(stage.appliance.state, "store", "clawbox.db"))) as db, db:
             db.execute("UPDATE credential SET box = ? WHERE name = ? AND tenant_id = (SELECT id FROM tenant WHERE name = ?)",
                        (box, name, tenant))
-        stage.appliance.start()
+        stage.start()
 
     os.environ["CLAWBOX_ATTACKER_SOCKET"] = stage.listener.path
     for tenant, name, box, host in [("alice", "openai", bobs, "api.openai.com"), ("bob", "openai", alices, "api.openai.com"),

@@ -113,7 +113,7 @@ def secrets(stage):
 
 
 def check_server(user):
-    stage = Stage(None, user, CLAWBOX)
+    stage = Stage(None, user, CLAWBOX, ("--idle", "500"))
     try:
         check(stage)
     except BaseException:
@@ -128,7 +128,7 @@ def check_server(user):
 def check(stage):
     stage.appliance.apply(stage.tenant("alice", OPENAI + GIT_ROUTE))
     stage.set("alice", "git", GIT)
-    stage.environments["alice"] = stage.appliance.environment("alice")
+    stage.look()
     wanted = secrets(stage)
 
     def expect(when, **where):
@@ -143,8 +143,8 @@ def check(stage):
 
     # The credentials have just been set, and sealed by the command: nobody here has seen them.
     expect("after credentials were set")
-    stage.appliance.stop()
-    stage.appliance.start()
+    stage.stop()
+    stage.start()
     expect("after the start")
 
     flights = [Flight(stage, "alice"), Flight(stage, "bob")]
@@ -161,6 +161,7 @@ def check(stage):
     equal("processes", sorted(processes), sorted(["monitor", "store", "vault", "api", "gate alice", "egress alice", "gate bob",
                                                   "egress bob"]))
 
+    held_open = [stage.tunnel("alice"), stage.tunnel("bob")]  # nobody goes to rest before all has been looked at
     use_in_every_way(stage)
     stage.set("alice", "openai", NEW)
     stage.provider.take()
@@ -173,3 +174,8 @@ def check(stage):
     stage.ask("alice")
     del held["openai_of_alice"]
     expect("after the rotation", new_openai_of_alice=["egress alice"], **held)
+
+    for agent in held_open:
+        agent.close()
+    wait_for("the tenants to rest", lambda: {role for role, _ in stage.appliance.roles()} == {"store", "vault", "api"})
+    expect("after the tenants went to rest")

@@ -87,7 +87,21 @@ class Stage:
             self.appliance.apply(self.tenant(tenant, routes))
         for (tenant, name), value in SECRETS.items():
             self.set(tenant, name, value)
+        self.look()
+
+    def look(self):
+        """What the agents are told; ports are other ones when somebody else has taken them meanwhile."""
         self.environments = {tenant: self.appliance.environment(tenant) for tenant in ("alice", "bob")}
+
+    def stop(self):
+        self.appliance.stop()
+        self.kills.clear()
+        if self.listener:
+            self.listener.forget_all()
+
+    def start(self):
+        self.appliance.start()
+        self.look()
 
     def tenant(self, name, routes):
         return (f"apiVersion: clawbox/v1\nkind: Tenant\nmetadata:\n  name: {name}\nspec:\n  routes:\n"
@@ -167,10 +181,8 @@ class Stage:
             return None  # it was on its way out
 
     def restart(self):
-        self.appliance.stop()
-        self.listener.forget_all()
-        self.kills.clear()
-        self.appliance.start()
+        self.stop()
+        self.start()
 
     def ended_by(self, inside):
         """The signal that ended a role, as the monitor wrote it down."""
