@@ -4,6 +4,7 @@
  *   cmd_attack.c      the command: stage, families, report, clean up
  *   attack_stage.c    two throw-away tenants on the same server: a mirror of the tenant's routes, and one with an echo
  *   attack_origin.c   the witness: a process on loopback that says who connected and what it was asked
+ *   attack_forms.c    how the origin says a credential back
  *   attack_agent.c    one connection of an attacker: raw bytes to a listener, and what came back
  *   attack_judge.c    what held and what did not; the report
  *   attack_policy.c, attack_host.c, attack_ssrf.c, attack_frame.c, attack_tenant.c, attack_echo.c, attack_audit.c
@@ -68,7 +69,9 @@ CB_MUST_USE int attack_origin_drain(struct attack_origin *o);
 /* Waits for a request; its head is in o->head. CB_ETIMEOUT. */
 CB_MUST_USE int attack_origin_wait(struct attack_origin *o);
 
-/* How the origin says the credential back, by the number in /attack/echo/N; NULL behind the last. */
+/* ---- attack_forms.c ---- */
+
+/* How the origin says the credential back, by the number in /attack/echo/N. */
 struct attack_echo {
     const char *title;
     const char *reference;
@@ -79,6 +82,9 @@ extern const struct attack_echo attack_echoes[];
 extern const size_t attack_echo_count;
 /* Appends the credential in that form. */
 CB_MUST_USE int attack_echo_write(const char *form, struct span credential, struct buf *out);
+/* Tells whether the text has the credential in the form of this echo, or as it is. */
+CB_MUST_USE int attack_echo_find(const struct attack_echo *echo, struct span credential, struct span text,
+                                 bool *found);
 
 /* ---- attack_agent.c ---- */
 

@@ -195,6 +195,60 @@ static void compare_injection(struct review_diff *diff, const struct spec_route 
     buf_deinit(&after);
 }
 
+/* ---- tokens ---- */
+
+static void add_part(char out[900], const char *label, const char *text)
+{
+    size_t len = strlen(out);
+    if (text != NULL) {
+        (void)snprintf(out + len, 900 - len, "%s%.120s", label, text);
+    }
+}
+
+static void tell_token(const struct spec_token *t, char out[900])
+{
+    static const char *const grants[SPEC_GRANT__COUNT] = {[SPEC_GRANT_NONE] =
+                                                              "nowhere: the credential itself goes in",
+                                                          [SPEC_GRANT_CLIENT] = "by client credentials",
+                                                          [SPEC_GRANT_REFRESH] = "by a refresh token",
+                                                          [SPEC_GRANT_JWT] = "by a signed assertion",
+                                                          [SPEC_GRANT_GCP] = "by Google's JSON"};
+    (void)snprintf(out, 900, "%s", grants[t->grant]);
+    if (t->grant == SPEC_GRANT_NONE) {
+        return;
+    }
+    size_t len = strlen(out);
+    (void)snprintf(out + len, 900 - len, " at https://%.100s:%u%.120s", t->host, (unsigned)t->port, t->path);
+    if (t->address != NULL) {
+        len = strlen(out);
+        (void)snprintf(out + len, 900 - len, " (%.64s:%u)", t->address, (unsigned)t->address_port);
+    }
+    add_part(out, ", client ", t->client_id);
+    add_part(out, ", scope ", t->scope);
+    add_part(out, ", audience ", t->audience);
+    add_part(out, ", subject ", t->subject);
+    add_part(out, t->client_in_body ? ", the client's secret in the body" : "", "");
+    add_part(out, t->answers ? ", the agent's own requests there answered" : "", "");
+}
+
+static void compare_token(struct review_diff *diff, const struct spec_route *o, const struct spec_route *n)
+{
+    char before[900];
+    char after[900];
+    tell_token(&o->token, before);
+    tell_token(&n->token, after);
+    if (strcmp(before, after) != 0) {
+        review_diff_add(diff, REVIEW_EFFECT_TRANSPORT, n->name,
+                        "the token for %s is fetched %.440s; before: %.440s", n->host, after, before);
+    }
+    if (!same_text(o->token.ca, n->token.ca)) {
+        review_diff_add(diff, REVIEW_EFFECT_TRANSPORT, n->name,
+                        "the certificate of the endpoint of tokens is checked against %s instead of %s",
+                        n->token.ca != NULL ? "a CA of its own" : "the system's roots",
+                        o->token.ca != NULL ? "another" : "the system's roots");
+    }
+}
+
 /* ---- Kubernetes ---- */
 
 static void tell_words(const struct spec_list *list, const char *none, char *out, size_t size)
@@ -291,7 +345,8 @@ static void compare_rest(struct review_diff *diff, const struct spec_route *o, c
     SAME(inject), SAME(headers), SAME(header_count), SAME(user), SAME(parameter), SAME(path_marks);
     SAME(credential), SAME(extras), SAME(extra_count);
     SAME(place_headers), SAME(place_query), SAME(pass_headers), SAME(pass_query);
-    SAME(kube_rules), SAME(kube_rule_count), SAME(placeholder_required), SAME(insecure), SAME(websocket);
+    SAME(token), SAME(kube_rules), SAME(kube_rule_count), SAME(placeholder_required), SAME(insecure),
+        SAME(websocket);
     SAME(upstream_address), SAME(upstream_port), SAME(upstream_ca);
     SAME(upstream_pins), SAME(upstream_credential);
 #undef SAME
@@ -312,6 +367,7 @@ void review_diff_routes(struct review_diff *diff, const struct spec_route *old, 
                         const struct spec_route *new)
 {
     compare_injection(diff, old, new);
+    compare_token(diff, old, new);
     compare_upstream(diff, old, new);
     if (old->placeholder_required != new->placeholder_required) {
         review_diff_add(

@@ -20,6 +20,26 @@ static bool next_line(struct span *text, struct span *line)
     return true;
 }
 
+/* What stands behind the blank of a line (spec.h). */
+static const char *words_of(struct span word)
+{
+    static const char *const words[][2] = {
+        {"clear", ", in the clear"},
+        {"token", ", as a token that is fetched with it"},
+        {"token-endpoint", ", which gives out tokens for it"},
+        {"rotates", " and may replace it"},
+    };
+    if (span_starts(word, SPAN_LIT("own-ca:"))) {
+        return ", checked against a CA of the route's own";
+    }
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (span_eq_str(word, words[i][0])) {
+            return words[i][1];
+        }
+    }
+    return NULL;
+}
+
 /* A line of a binding for people: what is said behind the blank, in words. */
 static void tell_line(struct span line, char *out, size_t size)
 {
@@ -33,10 +53,7 @@ static void tell_line(struct span line, char *out, size_t size)
         blank = memchr(how.ptr, ' ', how.len);
         struct span word = span_sub(how, 0, blank != NULL ? (size_t)(blank - how.ptr) : how.len);
         how = span_sub(how, word.len + 1, how.len);
-        const char *text = span_eq_str(word, "clear") ? ", in the clear"
-                           : span_starts(word, SPAN_LIT("own-ca:"))
-                               ? ", checked against a CA of the route's own"
-                               : NULL;
+        const char *text = words_of(word);
         n = text != NULL ? snprintf(out + used, size - used, "%s", text)
                          : snprintf(out + used, size - used, " %.*s", SPAN_ARG(word));
         used += n > 0 && (size_t)n < size - used ? (size_t)n : 0;

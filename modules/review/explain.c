@@ -261,11 +261,13 @@ static int show_target(const struct spec_route *route, const struct inject_reque
 
 int review_injected(const struct spec_route *route, struct buf *out)
 {
+    /* Where a grant is named, what goes in is a token that was fetched with the credential. */
+    const char *what = route->token.grant != SPEC_GRANT_NONE ? "{token}" : INJECT_SHOWN;
     int r = 0;
     for (size_t i = 0; r == 0 && route->inject != SPEC_INJECT_NONE && i < route->header_count; i++) {
         const struct spec_field *header = &route->headers[i];
         if (route->inject != SPEC_INJECT_BASIC) {
-            r = buf_appendf(out, "header %s: %s" INJECT_SHOWN "\n", header->name, header->value);
+            r = buf_appendf(out, "header %s: %s%s\n", header->name, header->value, what);
         } else if (route->user != NULL) {
             r = buf_appendf(out, "header %s: Basic base64(%s:" INJECT_SHOWN ")\n", header->name, route->user);
         } else {
@@ -314,7 +316,9 @@ static enum policy_reason check_sending(const struct review_policy *policy, stru
             return POLICY_REASON_CREDENTIAL_NOT_SET;
         }
         e->bound = spec_binding_allows_route(span_str(e->credential->binding), route,
-                                             span_of(e->host.text, e->host.len), digest_sha256_of);
+                                             span_of(e->host.text, e->host.len), digest_sha256_of) &&
+                   (route->token.grant == SPEC_GRANT_NONE ||
+                    spec_binding_allows_token(span_str(e->credential->binding), route, digest_sha256_of));
         if (!e->bound) {
             return POLICY_REASON_BINDING;
         }

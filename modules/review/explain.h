@@ -57,7 +57,8 @@ void review_explanation_deinit(struct review_explanation *e);
 /* The request as the inject module sees it, for inject_field_fate() on its fields. */
 struct inject_request review_inject_request(const struct review_explanation *e,
                                             const struct review_request *request);
-/* How a credential goes in on this route, for people: "Authorization: Bearer {credential}" and so on. Appends one line
+/* How a credential goes in on this route, for people: "header Authorization: Bearer {credential}", or "{token}" where one is
+ * fetched with it, and so on. Appends one line
  * for each place, and one for each header that is the same in every request. Names and fixed texts only. */
 CB_MUST_USE int review_injected(const struct spec_route *route, struct buf *out);
 

@@ -173,6 +173,16 @@ TEST(settings_and_limits)
     CHECK_DIFF("routes: [" A "]",
                "routes: [{name: a, host: a.example, methods: [GET], paths: [/v1/**], websocket: true}]",
                "allows a: WebSockets to a.example\n");
+    /* Where a token is fetched is said with the credential, and with the route. */
+#define OAUTH(url_)                                                                           \
+    "routes: [{name: o, host: a.example, credential: key, inject: {oauth2: {tokenUrl: '" url_ \
+    "', clientId: me}}}]"
+    CHECK_DIFF(
+        OAUTH("https://id.example/token"), OAUTH("https://evil.example/token"),
+        "credential -: credential \"key\" goes to evil.example:443, which gives out tokens for it\n"
+        "transport o: the token for a.example is fetched by client credentials at https://evil.example:443/token, client me; "
+        "before: by client credentials at https://id.example:443/token, client me\n"
+        "stricter -: credential \"key\" does not go any more to id.example:443, which gives out tokens for it\n");
     /* The routes are others, but they decide about the same requests. */
     CHECK_DIFF(
         "routes: [" KEY("a.example", ", placeholder: required") "]",
