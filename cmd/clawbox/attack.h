@@ -175,6 +175,8 @@ void attack_refused(struct attack *a, const struct attack_case *c, const char *w
                     const struct attack_listener *at, const struct attack_shot *shot);
 /* True for an answer that is a refusal by policy or by syntax, not a failed try. */
 bool attack_is_refusal(const struct attack_shot *shot, const struct attack_answer *answer);
+/* True when the part stands in the text. */
+bool attack_holds(struct span text, const char *part);
 /* What the mirror's policy says of a request, by clawbox explain's code: true when a route allows it. */
 bool attack_is_allowed(const struct review_policy *policy, const char *method, const char *url);
 /* Appends a template in which {h} is the host, {p} its parent, {o} the port of ORIGIN_INSIDE and {0} a NUL byte. */

@@ -129,7 +129,7 @@ static void judge(struct attack *a)
         }
         attack_add(a, &plain, is_clean(t) ? ATTACK_HELD : ATTACK_LEAKED, "%zu bytes", t.len);
         attack_add(a, &lines, whole && is_clean(j) ? ATTACK_HELD : ATTACK_LEAKED, "%zu bytes", j.len);
-        bool found = memmem(j.ptr, j.len, "attack-audit-0", 14) != NULL;
+        bool found = attack_holds(j, "attack-audit-0");
         attack_add(a, &there, found ? ATTACK_HELD : ATTACK_LEAKED, "%s",
                    found ? "with host, path and reason" : "the first of them is missing");
     }

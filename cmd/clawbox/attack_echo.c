@@ -31,7 +31,7 @@ static void try_echo(struct attack *a, size_t i)
     a->error = ask_echo(a, path, &answer);
     if (a->error == 0) {
         struct span text = buf_span(&answer.text);
-        bool arrived = memmem(text.ptr, text.len, ATTACK_MARK, sizeof(ATTACK_MARK) - 1) != NULL;
+        bool arrived = attack_holds(text, ATTACK_MARK);
         a->error = attack_echo_find(echo, span_str(a->credential), text, &found);
         attack_add(a, &c, found || !arrived ? ATTACK_LEAKED : ATTACK_HELD, "answered %u; %s", answer.status,
                    found     ? "the credential came back"
@@ -83,7 +83,7 @@ static bool control(struct attack *a)
     bool asked = answer.status == 200 && attack_origin_wait(&a->origin) == 0;
     (void)snprintf(value, sizeof(value), "Bearer %s", a->credential);
     struct span head = buf_span(&a->origin.head);
-    bool there = asked && memmem(head.ptr, head.len, value, strlen(value)) != NULL;
+    bool there = asked && attack_holds(head, value);
     attack_add(a, &c, there ? ATTACK_HELD : ATTACK_LEAKED, "answered %u %s", answer.status, answer.reason);
     attack_answer_deinit(&answer);
     return there;

@@ -73,8 +73,9 @@ int attack_echo_find(const struct attack_echo *echo, struct span credential, str
     int r = attack_echo_write(echo->form, credential, &said);
     /* What no neighbour changes: without some bytes at each end. */
     struct span core = span_sub(buf_span(&said), 6, buf_len(&said) > 18 ? buf_len(&said) - 12 : 0);
-    *found = r == 0 && (memmem(text.ptr, text.len, core.ptr, core.len) != NULL ||
-                        memmem(text.ptr, text.len, credential.ptr, credential.len) != NULL);
+    *found = r == 0 && text.len != 0 &&
+             (memmem(text.ptr, text.len, core.ptr, core.len) != NULL ||
+              memmem(text.ptr, text.len, credential.ptr, credential.len) != NULL);
     buf_deinit(&said);
     return r;
 }

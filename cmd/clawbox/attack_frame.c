@@ -209,8 +209,7 @@ static void upgrades(struct attack *a, const struct attack_listener *at, const c
         size_t late = 0;
         a->error = a->error == 0 ? attack_origin_settle(&a->origin, &late) : a->error;
         struct span head = buf_span(&a->origin.head);
-        bool asked = memmem(head.ptr, head.len, "\nUpgrade:", 9) != NULL ||
-                     memmem(head.ptr, head.len, "HTTP2-Settings", 14) != NULL;
+        bool asked = attack_holds(head, "\nUpgrade:") || attack_holds(head, "HTTP2-Settings");
         attack_add(a, tries[i].c, asked || late > 1 ? ATTACK_LEAKED : ATTACK_HELD, "answered %u %s; %s",
                    answer.status, answer.reason,
                    asked ? "the origin was asked to upgrade" : "the origin was not asked to");

@@ -61,6 +61,11 @@ bool attack_is_refusal(const struct attack_shot *shot, const struct attack_answe
     return says_no(status);
 }
 
+bool attack_holds(struct span text, const char *part)
+{
+    return text.len != 0 && memmem(text.ptr, text.len, part, strlen(part)) != NULL;
+}
+
 /* The first line of what the origin saw, for the report. */
 static struct span seen_line(const struct attack *a)
 {

@@ -174,6 +174,7 @@ static void serve(struct demo_wire *w, int events_fd, struct span credential, ui
 
 struct origin_process {
     int listeners[PORTS_MAX];
+    struct tls_key *key;                /* of all leaves */
     struct tls_leaf *leaves[PORTS_MAX]; /* NULL: clear text */
     uint16_t inside;
     size_t count;
@@ -266,10 +267,10 @@ static int prepare(const struct attack_route *routes, size_t count, struct origi
                    struct attack_origin *out)
 {
     struct tls_key *ca_key = tls_key_new();
-    struct tls_key *key = tls_key_new(); /* the leaves use it as long as this process lives */
+    p->key = tls_key_new();
     struct buf ca;
     buf_init(&ca, TLS_CERT_DER_MAX);
-    int r = ca_key != NULL && key != NULL ? 0 : CB_ECRYPTO;
+    int r = ca_key != NULL && p->key != NULL ? 0 : CB_ECRYPTO;
     r = r == 0 ? tls_ca_create(ca_key, "attack-origin", clock_wall_ms(), &ca) : r;
     r = r == 0 ? tls_cert_to_pem(buf_span(&ca), &out->ca_pem) : r;
     for (size_t i = 0; r == 0 && i < ORIGIN_ROUTES + count; i++) {
@@ -282,7 +283,7 @@ static int prepare(const struct attack_route *routes, size_t count, struct origi
         p->count = i + 1;
         r = p->listeners[i] < 0 ? p->listeners[i] : 0;
         if (r == 0 && host != NULL) {
-            r = issue(ca_key, buf_span(&ca), host, key, &p->leaves[i]);
+            r = issue(ca_key, buf_span(&ca), host, p->key, &p->leaves[i]);
         }
     }
     tls_key_free(ca_key);
@@ -315,7 +316,9 @@ int attack_origin_start(const struct attack_route *routes, size_t count, struct 
         if (p.listeners[i] >= 0) {
             (void)close(p.listeners[i]);
         }
+        tls_leaf_unref(p.leaves[i]);
     }
+    tls_key_free(p.key);
     if (events[1] >= 0) {
         (void)close(events[1]);
     }

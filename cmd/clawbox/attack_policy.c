@@ -426,7 +426,7 @@ static void unwanted_line(struct attack *a, const struct attack_case *c, const s
         shoot_at(a, r, buf_span(&text), &answer);
         bool arrived = answer.status == 200 && attack_origin_wait(&a->origin) == 0;
         struct span head = buf_span(&a->origin.head);
-        bool leaked = arrived && memmem(head.ptr, head.len, value, strlen(value)) != NULL;
+        bool leaked = arrived && attack_holds(head, value);
         bool said_no = attack_is_refusal(&(struct attack_shot){.quiet = true}, &answer);
         attack_add(a, c,
                    leaked               ? ATTACK_LEAKED
@@ -509,7 +509,7 @@ static void connection_lists_it(struct attack *a, const struct attack_route *r)
         bool arrived = answer.status == 200 && attack_origin_wait(&a->origin) == 0;
         (void)snprintf(name, sizeof(name), "\n%s: ", r->route->headers[0].name);
         struct span head = buf_span(&a->origin.head);
-        bool there = arrived && memmem(head.ptr, head.len, name, strlen(name)) != NULL;
+        bool there = arrived && attack_holds(head, name);
         bool said_no = attack_is_refusal(&(struct attack_shot){.quiet = true}, &answer);
         attack_add(a, &c, there || said_no ? ATTACK_HELD : ATTACK_LEAKED, "%s: %s", r->route->name,
                    there     ? "the credential arrived"

@@ -27,8 +27,9 @@ def attack_finds_that_all_of_it_holds(world):
     world.provider.take()
     world.plain.take()
     done = attack(world)
-    answer = json.loads(done.stdout or b"{}")
-    leaked = [c for c in answer.get("cases", []) if c["outcome"] == "leaked"]
+    assert done.stdout, done.stderr.decode()
+    answer = json.loads(done.stdout)
+    leaked = [c for c in answer["cases"] if c["outcome"] == "leaked"]
     equal("what leaked", leaked, [])
     equal("status", (done.returncode, done.stderr), (0, b""))
     equal("families", {c["family"] for c in answer["cases"]}, FAMILIES)
@@ -110,6 +111,7 @@ def attack_names_what_a_weak_proxy_leaks(world):
     finally:
         stand_in.close()
     equal("status", done.returncode, 1)
+    assert done.stdout, done.stderr.decode()
     answer = json.loads(done.stdout)
     leaks = {(c["family"], c["title"]) for c in answer["cases"] if c["outcome"] == "leaked" and "the origin was reached" in c["why"]}
     for wanted in (("host", "loopback"), ("host", "loopback as one decimal number"), ("host", "loopback, short"),
