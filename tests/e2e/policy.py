@@ -21,7 +21,7 @@ def decided_cases():
             for case in yaml.safe_load(text):
                 expect = case["expect"]
                 reason = expect.get("reason") or ("route" if case.get("provider", {}).get("requests") else None)
-                if "connect" in case and case.get("tls", True) and "sni" not in case and (reason in REASONS or reason == "route") \
+                if "connect" in case and "request" in case and case.get("tls", True) and "sni" not in case and (reason in REASONS or reason == "route") \
                         and case.get("tenant", "alice") == "alice" and expect.get("connect_status", 200) == 200 \
                         and case["request"]["target"].startswith("/") and not ("body" in case["request"] and reason in CARRIED):
                     yield case, reason
