@@ -1,4 +1,4 @@
-/* cmd_tenant.c - clawbox tenant: apply, ls, show, suspend, resume, rm. The other verbs are in tenant.h. */
+/* cmd_tenant.c - clawbox tenant: apply, ls, show, suspend, resume, rotate-ca, rm. The other verbs are in tenant.h. */
 #include "control.h"
 #include "credential.h"
 #include "table.h"
@@ -302,26 +302,51 @@ static int tenant_show(int argc, char **argv)
 
 /* ---- suspend, resume ---- */
 
+static int post(const char *state, const char *name, const char *verb, const char *done)
+{
+    char target[128];
+    (void)snprintf(target, sizeof(target), "/v1/tenants/%s:%s", name, verb);
+    struct control_request request = {.method = "POST", .target = target};
+    struct control_answer answer;
+    int r = control_ask(state, &request, &answer);
+    if (r != CMD_GO) {
+        return r;
+    }
+    control_answer_deinit(&answer);
+    (void)printf("tenant %s: %s\n", name, done);
+    return CMD_DONE;
+}
+
 static int tenant_post(int argc, char **argv, const char *line_text, const char *verb, const char *done)
 {
     const struct cmd_usage usage = {.command = "tenant", .line = line_text, .min = 1, .max = 1};
     struct cmd_line line;
     int r = cmd_line_parse(&usage, argc, argv, &line);
     r = r == CMD_GO ? cmd_check_name("tenant", line.args[0]) : r;
+    return r == CMD_GO ? post(line.state, line.args[0], verb, done) : r;
+}
+
+static int tenant_rotate_ca(int argc, char **argv)
+{
+    bool finish = false;
+    const struct cmd_option options[] = {{.name = "finish", .flag = &finish}};
+    const struct cmd_usage usage = {.command = "tenant",
+                                    .line = "tenant rotate-ca NAME [--finish]",
+                                    .min = 1,
+                                    .max = 1,
+                                    .options = options,
+                                    .option_count = 1};
+    struct cmd_line line;
+    int r = cmd_line_parse(&usage, argc, argv, &line);
+    r = r == CMD_GO ? cmd_check_name("tenant", line.args[0]) : r;
     if (r != CMD_GO) {
         return r;
     }
-    char target[128];
-    (void)snprintf(target, sizeof(target), "/v1/tenants/%s:%s", line.args[0], verb);
-    struct control_request request = {.method = "POST", .target = target};
-    struct control_answer answer;
-    r = control_ask(line.state, &request, &answer);
-    if (r != CMD_GO) {
-        return r;
-    }
-    control_answer_deinit(&answer);
-    (void)printf("tenant %s: %s\n", line.args[0], done);
-    return CMD_DONE;
+    return finish
+               ? post(line.state, line.args[0], "finish-ca", "the new CA signs from now on")
+               : post(
+                     line.state, line.args[0], "rotate-ca",
+                     "its CA has a successor, and `clawbox env` gives both; when every agent has them: --finish");
 }
 
 static int tenant_suspend(int argc, char **argv)
@@ -381,7 +406,8 @@ static int tenant_rm(int argc, char **argv)
 int cmd_tenant(int argc, char **argv)
 {
     static const struct cmd_verb verbs[] = {
-        {"apply", tenant_apply},   {"ls", tenant_ls}, {"show", tenant_show}, {"suspend", tenant_suspend},
-        {"resume", tenant_resume}, {"rm", tenant_rm}, {"test", tenant_test}, {"diff", tenant_diff}};
+        {"apply", tenant_apply},     {"ls", tenant_ls},         {"show", tenant_show},
+        {"suspend", tenant_suspend}, {"resume", tenant_resume}, {"rotate-ca", tenant_rotate_ca},
+        {"rm", tenant_rm},           {"test", tenant_test},     {"diff", tenant_diff}};
     return cmd_verb_run(verbs, sizeof(verbs) / sizeof(verbs[0]), argc, argv);
 }

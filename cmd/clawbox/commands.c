@@ -61,6 +61,7 @@ static const char help_tenant[] =
     "       clawbox tenant show NAME [--yaml | --json]\n"
     "       clawbox tenant suspend NAME\n"
     "       clawbox tenant resume NAME\n"
+    "       clawbox tenant rotate-ca NAME [--finish]\n"
     "       clawbox tenant rm NAME [--yes]\n"
     "       clawbox tenant test -f FILE -t TESTS [-t TESTS ...] [--json]\n"
     "       clawbox tenant diff -f FILE [TENANT] [--from OLD] [--json]\n"
@@ -73,6 +74,8 @@ static const char help_tenant[] =
     "  suspend answers every request of its agent with 403, cuts what is under way, and forgets its credentials\n"
     "          until it is resumed; a tripwire does the same for a tenant whose file says `tripwire: suspend`\n"
     "  resume  lets its requests go on\n"
+    "  rotate-ca makes a successor of its CA, which `clawbox env` gives to agents beside the present one; with --finish the\n"
+    "          successor signs. Ahead of a CA's end (a year) that is done without being asked: 30 and 7 days before\n"
     "  rm      removes one with its credentials; the audit keeps its records\n"
     "  test    asks the tenants of a file what they make of the requests in other files, without a server\n"
     "          (schema/policy-test.schema.json); exit code 1 when something is not as expected\n"
@@ -197,7 +200,8 @@ static const char help_help[] = "usage: clawbox help [COMMAND]\n"
 const struct command cmd_table[] = {
     {"serve", "runs the appliance", help_serve, cmd_serve},
     {"demo", "the whole story on this machine, without any key or network", help_demo, cmd_demo},
-    {"tenant", "tenants: apply, ls, show, suspend, resume, rm, test, diff", help_tenant, cmd_tenant},
+    {"tenant", "tenants: apply, ls, show, suspend, resume, rotate-ca, rm, test, diff", help_tenant,
+     cmd_tenant},
     {"credential", "credentials of a tenant: set, ls, rm", help_credential, cmd_credential},
     {"env", "what a tenant's agent needs in its environment", help_env, cmd_env},
     {"explain", "what would become of a request, and why; no traffic", help_explain, cmd_explain},

@@ -9,6 +9,8 @@ static const struct api_route routes[] = {
     {"GET", "/v1/tenants/{tenant}", api_tenant_show, false},
     {"POST", "/v1/tenants/{tenant}:suspend", api_tenant_suspend, false},
     {"POST", "/v1/tenants/{tenant}:resume", api_tenant_resume, false},
+    {"POST", "/v1/tenants/{tenant}:rotate-ca", api_tenant_rotate_ca, false},
+    {"POST", "/v1/tenants/{tenant}:finish-ca", api_tenant_finish_ca, false},
     {"DELETE", "/v1/tenants/{tenant}", api_tenant_delete, false},
     {"GET", "/v1/tenants/{tenant}/env", api_tenant_env, false},
     {"GET", "/v1/tenants/{tenant}/policy", api_tenant_policy, false},

@@ -162,6 +162,8 @@ api_handler_fn api_tenants_list;
 api_handler_fn api_tenant_show;
 api_handler_fn api_tenant_suspend;
 api_handler_fn api_tenant_resume;
+api_handler_fn api_tenant_rotate_ca;
+api_handler_fn api_tenant_finish_ca;
 api_handler_fn api_tenant_delete;
 api_handler_fn api_tenant_env;
 api_handler_fn api_tenant_policy;

@@ -273,6 +273,65 @@ void api_tenant_resume(struct api_request *q)
     tenant_suspend(q, false);
 }
 
+/* ---- the tenant's CA ---- */
+
+static int on_rotated(struct api_request *q, struct span payload)
+{
+    struct ipc_ca_cert m;
+    int r = ipc_get_ca_cert(payload, &m);
+    if (r != 0) {
+        return r;
+    }
+    if (ipc_result(m.code) == CB_ENOTFOUND) {
+        api_refuse(
+            q, 409,
+            "The CA of this tenant has no successor yet: make one first, and give agents time to learn of it.");
+    } else if (m.code != 0) {
+        api_refuse_answer(q, m.code, SPAN_EMPTY);
+    } else {
+        api_answer_nothing(q);
+    }
+    return 0;
+}
+
+static int rotate(struct api_request *q, struct span payload, bool finish)
+{
+    struct api_tenant tenant;
+    int r = api_tenant_read(q, payload, &tenant);
+    if (r != 0) {
+        return r > 0 ? 0 : r;
+    }
+    api_tenant_deinit(&tenant);
+    struct ipc_chan *vault = q->api->vault;
+    struct ipc_ca_rotate m = {.tenant_id = tenant.row.tenant_id, .finish = finish};
+    api_wait(q, vault, API_CALL(q, vault, ca_rotate, &m), IPC_MSG_CA_CERT, on_rotated);
+    return 0;
+}
+
+static int on_rotate(struct api_request *q, struct span payload)
+{
+    return rotate(q, payload, false);
+}
+
+static int on_finish(struct api_request *q, struct span payload)
+{
+    return rotate(q, payload, true);
+}
+
+void api_tenant_rotate_ca(struct api_request *q)
+{
+    if (api_query_read(q, NULL, 0)) {
+        api_tenant_get(q, on_rotate);
+    }
+}
+
+void api_tenant_finish_ca(struct api_request *q)
+{
+    if (api_query_read(q, NULL, 0)) {
+        api_tenant_get(q, on_finish);
+    }
+}
+
 /* ---- env ---- */
 
 static int on_env_ca(struct api_request *q, struct span payload)
@@ -287,8 +346,10 @@ static int on_env_ca(struct api_request *q, struct span payload)
         api_refuse_answer(q, m.code, SPAN_EMPTY);
         return 0;
     }
-    buf_init(&pem, (size_t)2 * IPC_CERT_MAX);
+    buf_init(&pem, (size_t)4 * IPC_CERT_MAX);
     r = tls_cert_to_pem(m.cert, &pem);
+    r = r == 0 && m.next.len != 0 ? tls_cert_to_pem(m.next, &pem)
+                                  : r; /* of its successor, to be known in time */
     if (r == 0) {
         json_text(&q->json, "ca_pem", buf_span(&pem));
         api_answer_json(q);

@@ -122,6 +122,7 @@ static int config_make(const struct egress *e, const struct ipc_spec *m, struct 
     config->refs = 1;
     config->generation = m->generation;
     config->suspended = m->suspended;
+    config->ca_ms = m->ca_ms;
     if (m->token_hash.len != sizeof(config->token_hash)) {
         free(config);
         return CB_EMALFORMED;
@@ -194,6 +195,7 @@ void config_send_to_gate(struct egress *e)
             e->gate, 0,
             &(struct ipc_gate_config){.generation = e->config->generation,
                                       .suspended = e->config->suspended,
+                                      .ca_ms = e->config->ca_ms,
                                       .token_hash = span_of(e->config->token_hash, IPC_HASH_LEN),
                                       .hosts = buf_span(&hosts)});
     }

@@ -58,6 +58,7 @@ struct egress_trust {
 struct egress_config {
     unsigned refs;
     uint64_t generation;
+    uint64_t ca_ms; /* when the tenant's CA was made; for the gate */
     bool suspended; /* every request is refused, and no credential is there */
     struct spec *spec;
     struct policy_table *table;

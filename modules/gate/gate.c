@@ -55,12 +55,13 @@ static int on_egress_message(void *arg, struct ipc_in *in)
     if (in->msg != IPC_MSG_GATE_CONFIG) {
         return CB_EPERM;
     }
+    uint64_t ca_ms = g->routes.ca_ms;
     int r = routes_take(&g->routes, in->payload);
     if (r != 0) {
         return r;
     }
     if (g->leaves != NULL) {
-        leaf_forget_denials(g->leaves);
+        leaf_drop_some(g->leaves, ca_ms != g->routes.ca_ms);
     }
     LIST_FOR_EACH (node, safe, &g->agents) {
         agent_wake(LIST_ENTRY(node, struct agent, link)); /* the first may have waited for this */

@@ -232,11 +232,11 @@ void leaf_cancel(struct leaf_cache *cache, void *arg)
     }
 }
 
-void leaf_forget_denials(struct leaf_cache *cache)
+void leaf_drop_some(struct leaf_cache *cache, bool all)
 {
     LIST_FOR_EACH (node, safe, &cache->ages) {
         struct leaf_entry *entry = LIST_ENTRY(node, struct leaf_entry, age);
-        if (entry->denial && !entry->asking) {
+        if ((all || entry->denial) && !entry->asking) {
             leaf_drop(entry);
         }
     }

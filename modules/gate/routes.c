@@ -50,6 +50,7 @@ int routes_take(struct gate_routes *routes, struct span payload)
     routes->count = count;
     routes->generation = m.generation;
     routes->suspended = m.suspended;
+    routes->ca_ms = m.ca_ms;
     routes->known = true;
     memcpy(routes->token_hash, m.token_hash.ptr, IPC_HASH_LEN);
     return 0;

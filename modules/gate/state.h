@@ -40,6 +40,7 @@ struct gate_route {
 struct gate_routes {
     bool known;     /* a configuration has come */
     bool suspended; /* every request is refused */
+    uint64_t ca_ms; /* when the tenant's CA was made */
     uint64_t generation;
     uint8_t token_hash[IPC_HASH_LEN];
     struct gate_route *routes;
@@ -67,8 +68,8 @@ bool leaf_get(struct leaf_cache *cache, struct span host, leaf_fn *on_leaf, void
 void leaf_cancel(struct leaf_cache *cache, void *arg);
 /* There is a new vault, and the one that was asked will not answer any more. */
 void leaf_ask_again(struct leaf_cache *cache);
-/* The routes changed: leaves that were denials may be proper ones now. */
-void leaf_forget_denials(struct leaf_cache *cache);
+/* The routes changed: leaves that were denials may be proper ones now. Or, with `all`, the CA did. */
+void leaf_drop_some(struct leaf_cache *cache, bool all);
 
 /* ---- the role ---- */
 

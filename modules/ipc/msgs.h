@@ -53,7 +53,7 @@ enum ipc_file_kind {
     IPC_FILE__COUNT
 };
 /* What is sealed. */
-enum ipc_sealed_kind { IPC_SEALED_CREDENTIAL, IPC_SEALED_CA, IPC_SEALED__COUNT };
+enum ipc_sealed_kind { IPC_SEALED_CREDENTIAL, IPC_SEALED_CA, IPC_SEALED_CA_NEXT, IPC_SEALED__COUNT };
 enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTROL, IPC_LISTENER__COUNT };
 
 #define IPC_NAME_MAX         40
@@ -104,6 +104,7 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     M(CA_GET,              ca_get,            IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
     M(CA_ROW,              ca_row,            IPC_STORE,              IPC_VAULT,              PEER,    ANSWER,  IPC_NO_FD, 16384) \
     M(CA_PUT,              ca_put,            IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16384) \
+    M(CA_FINISH,           ca_finish,         IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
     M(HOSTS_GET,           hosts_get,         IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
     M(HOSTS,               hosts,             IPC_STORE,              IPC_VAULT,              PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX) \
     M(FORGET,              forget,            IPC_STORE,              IPC_VAULT,              PEER,    EVENT,   IPC_NO_FD, 16) \
@@ -121,7 +122,8 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     M(SEAL_KEY_GET,        seal_key_get,      IPC_API,                IPC_VAULT,              PEER,    REQUEST, IPC_NO_FD, 16) \
     M(SEAL_KEY,            seal_key,          IPC_VAULT,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 64) \
     M(CA_CERT_GET,         ca_cert_get,       IPC_API,                IPC_VAULT,              PEER,    REQUEST, IPC_NO_FD, 16) \
-    M(CA_CERT,             ca_cert,           IPC_VAULT,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 8192) \
+    M(CA_CERT,             ca_cert,           IPC_VAULT,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 12288) \
+    M(CA_ROTATE,           ca_rotate,         IPC_API,                IPC_VAULT,              PEER,    REQUEST, IPC_NO_FD, 16) \
     /* ---- egress and store: routes and audit ---- */ \
     M(SPEC_GET,            spec_get,          IPC_EGRESS,             IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
     M(SPEC,                spec,              IPC_STORE,              IPC_EGRESS,             PEER,    ANSWER,  IPC_NO_FD, IPC_SPEC_MAX + IPC_PAGE_MAX) \
@@ -252,15 +254,20 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(BYTES, box, IPC_BOX_MAX)
 #define IPC_FIELDS_ca_get(F) F(U64, tenant_id, 0)
 /* code ENOTFOUND: no such tenant. An empty `cert`: the tenant has no CA yet. */
-#define IPC_FIELDS_ca_row(F)      \
-    F(U32, code, 0)               \
-    F(TEXT, tenant, IPC_NAME_MAX) \
-    F(BYTES, cert, IPC_CERT_MAX)  \
-    F(BYTES, sealed_key, IPC_CERT_MAX)
+#define IPC_FIELDS_ca_row(F)           \
+    F(U32, code, 0)                    \
+    F(TEXT, tenant, IPC_NAME_MAX)      \
+    F(BYTES, cert, IPC_CERT_MAX)       \
+    F(BYTES, sealed_key, IPC_CERT_MAX) \
+    F(BYTES, next_cert, IPC_CERT_MAX)
+/* Or, with `next`, its successor, of which there can be only one. Answered by DONE. */
 #define IPC_FIELDS_ca_put(F)     \
     F(U64, tenant_id, 0)         \
+    F(BOOL, next, 0)             \
     F(BYTES, cert, IPC_CERT_MAX) \
     F(BYTES, sealed_key, IPC_CERT_MAX)
+/* The successor takes its place. Answered by DONE. */
+#define IPC_FIELDS_ca_finish(F) F(U64, tenant_id, 0)
 #define IPC_FIELDS_hosts_get(F) F(U64, tenant_id, 0)
 /* Host patterns of the tenant's routes, one per line. */
 #define IPC_FIELDS_hosts(F) \
@@ -290,9 +297,15 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
 #define IPC_FIELDS_seal_key(F)     F(BYTES, public_key, 32)
 /* The tenant's CA certificate; made on the first call. */
 #define IPC_FIELDS_ca_cert_get(F) F(U64, tenant_id, 0)
-#define IPC_FIELDS_ca_cert(F) \
-    F(U32, code, 0)           \
-    F(BYTES, cert, IPC_CERT_MAX)
+/* `next`: its successor, if there is one; agents are to trust both. */
+#define IPC_FIELDS_ca_cert(F)    \
+    F(U32, code, 0)              \
+    F(BYTES, cert, IPC_CERT_MAX) \
+    F(BYTES, next, IPC_CERT_MAX)
+/* Makes a successor, unless there is one; or lets it take the place. Answered by CA_CERT. */
+#define IPC_FIELDS_ca_rotate(F) \
+    F(U64, tenant_id, 0)        \
+    F(BOOL, finish, 0)
 
 #define IPC_FIELDS_spec_get(F) F(U64, known_generation, 0)
 /* `spec` is spec_encode()'s. `credentials` is a list (ipc/list.h) of: text name, text placeholder, u64 version (0: not set). */
@@ -302,7 +315,8 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(BYTES, spec, IPC_SPEC_MAX)            \
     F(BYTES, credentials, IPC_PAGE_MAX / 2) \
     F(BYTES, token_hash, IPC_HASH_LEN)      \
-    F(BOOL, suspended, 0)
+    F(BOOL, suspended, 0)                   \
+    F(U64, ca_ms, 0) /* when its CA was made; 0: it has none */
 /* A placeholder where it does not belong, in the request of that decision: suspends the tenant whose channel this is. */
 #define IPC_FIELDS_tripwire(F)     F(BYTES, request_id, IPC_REQUEST_ID_LEN)
 #define IPC_FIELDS_spec_changed(F) F(U64, generation, 0)
@@ -415,6 +429,7 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
 #define IPC_FIELDS_gate_config(F)      \
     F(U64, generation, 0)              \
     F(BOOL, suspended, 0)              \
+    F(U64, ca_ms, 0)                   \
     F(BYTES, token_hash, IPC_HASH_LEN) \
     F(BYTES, hosts, IPC_PAGE_MAX - 128)
 #define IPC_FIELDS_connection(F) F(U64, serial, 0)

@@ -41,10 +41,16 @@ int store_rekey_next(struct store_db *db, enum ipc_sealed_kind kind, uint64_t te
         store_bind_text(stmt, 2, name);
         r = rekey_step(db, stmt, true, out);
     }
-    if (r == CB_ENOTFOUND) {
+    if (r == CB_ENOTFOUND && kind <= IPC_SEALED_CA) {
         sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_REKEY_CA);
         store_bind_u64(stmt, 1, kind == IPC_SEALED_CA ? tenant_id : 0);
         out->kind = IPC_SEALED_CA;
+        r = rekey_step(db, stmt, false, out);
+    }
+    if (r == CB_ENOTFOUND) {
+        sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_REKEY_CA_NEXT);
+        store_bind_u64(stmt, 1, kind == IPC_SEALED_CA_NEXT ? tenant_id : 0);
+        out->kind = IPC_SEALED_CA_NEXT;
         r = rekey_step(db, stmt, false, out);
     }
     if (r != 0) {
@@ -56,11 +62,15 @@ int store_rekey_next(struct store_db *db, enum ipc_sealed_kind kind, uint64_t te
 int store_rekey_put(struct store_db *db, enum ipc_sealed_kind kind, uint64_t tenant_id, struct span name,
                     struct span box)
 {
-    bool ca = kind == IPC_SEALED_CA;
-    sqlite3_stmt *stmt = store_stmt(db, ca ? STORE_STMT_REKEY_CA_PUT : STORE_STMT_REKEY_CREDENTIAL_PUT);
+    static const enum store_stmt which[IPC_SEALED__COUNT] = {
+        [IPC_SEALED_CREDENTIAL] = STORE_STMT_REKEY_CREDENTIAL_PUT,
+        [IPC_SEALED_CA] = STORE_STMT_REKEY_CA_PUT,
+        [IPC_SEALED_CA_NEXT] = STORE_STMT_REKEY_CA_NEXT_PUT,
+    };
+    sqlite3_stmt *stmt = store_stmt(db, which[kind]);
     store_bind_u64(stmt, 1, tenant_id);
     store_bind_blob(stmt, 2, box);
-    if (!ca) {
+    if (kind == IPC_SEALED_CREDENTIAL) {
         store_bind_text(stmt, 3, name);
     }
     int r = store_stmt_run(db, stmt);

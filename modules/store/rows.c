@@ -28,9 +28,10 @@ static int rows_spec(struct store_peer *p, const struct ipc_in *in)
     if (r == 0) {
         const struct span token = span_str(t.token);
         digest_sha256(&token, 1, hash);
-        r = store_credentials_for_egress(p->store->db, p->tenant_id, &credentials);
         m.generation = t.generation;
         m.suspended = t.suspended_ms != 0;
+        r = store_ca_made(p->store->db, p->tenant_id, &m.ca_ms);
+        r = r == 0 ? store_credentials_for_egress(p->store->db, p->tenant_id, &credentials) : r;
         m.spec = r == 0 ? buf_span(&t.spec) : SPAN_EMPTY;
         m.credentials = r == 0 ? buf_span(&credentials) : SPAN_EMPTY;
     }
@@ -152,21 +153,28 @@ static int rows_ca(struct store_peer *p, const struct ipc_in *in)
     struct store_tenant t;
     struct buf cert;
     struct buf sealed_key;
+    struct buf next_cert;
     buf_init(&cert, IPC_CERT_MAX);
     buf_init(&sealed_key, IPC_CERT_MAX);
+    buf_init(&next_cert, IPC_CERT_MAX);
     int code = store_tenant_get_by_id(p->store->db, get.tenant_id, &t);
     if (code == 0) {
         code = store_ca_get(p->store->db, get.tenant_id, &cert, &sealed_key);
         code = code == CB_ENOTFOUND ? 0 : code; /* no CA yet */
     }
+    if (code == 0) {
+        code = store_ca_next_get(p->store->db, get.tenant_id, &next_cert);
+    }
     struct ipc_ca_row m = {.code = ipc_code(code),
                            .tenant = code == 0 ? span_str(t.name) : SPAN_EMPTY,
                            .cert = code == 0 ? buf_span(&cert) : SPAN_EMPTY,
-                           .sealed_key = code == 0 ? buf_span(&sealed_key) : SPAN_EMPTY};
+                           .sealed_key = code == 0 ? buf_span(&sealed_key) : SPAN_EMPTY,
+                           .next_cert = code == 0 ? buf_span(&next_cert) : SPAN_EMPTY};
     r = ipc_send_ca_row(p->chan, in->call, &m);
     store_tenant_deinit(&t);
     buf_deinit(&cert);
     buf_deinit(&sealed_key);
+    buf_deinit(&next_cert);
     return r;
 }
 
@@ -177,8 +185,25 @@ static int rows_ca_put(struct store_peer *p, const struct ipc_in *in)
     if (r != 0) {
         return r;
     }
-    r = store_ca_put(p->store->db, put.tenant_id, put.cert, put.sealed_key, clock_wall_ms());
+    r = put.next ? store_ca_next_add(p->store->db, put.tenant_id, put.cert, put.sealed_key, clock_wall_ms())
+                 : store_ca_put(p->store->db, put.tenant_id, put.cert, put.sealed_key, clock_wall_ms());
     return rows_done(p, in->call, r);
+}
+
+static int rows_ca_finish(struct store_peer *p, const struct ipc_in *in)
+{
+    struct ipc_ca_finish m;
+    uint64_t generation = 0;
+    int r = ipc_get_ca_finish(in->payload, &m);
+    if (r != 0) {
+        return r;
+    }
+    int code = store_ca_finish(p->store->db, m.tenant_id, clock_wall_ms(), &generation);
+    if (code == 0) {
+        /* The gate has leaves of the one before. */
+        peer_tell_spec_changed(p->store, m.tenant_id, generation);
+    }
+    return rows_done(p, in->call, code);
 }
 
 /* The host patterns of the tenant's allow routes: for which the vault signs leaves. */
@@ -238,6 +263,8 @@ int rows_vault(struct store_peer *p, const struct ipc_in *in)
         return rows_ca(p, in);
     case IPC_MSG_CA_PUT:
         return rows_ca_put(p, in);
+    case IPC_MSG_CA_FINISH:
+        return rows_ca_finish(p, in);
     case IPC_MSG_HOSTS_GET:
         return rows_hosts(p, in);
     default:

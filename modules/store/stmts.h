@@ -24,8 +24,11 @@
       "UPDATE credential SET box = ?2 WHERE tenant_id = ?1 AND name = ?3 AND box IS NOT NULL") \
     S(REKEY_CA, "SELECT tenant_id, sealed_key FROM ca WHERE tenant_id > ?1 ORDER BY tenant_id LIMIT 1") \
     S(REKEY_CA_PUT, "UPDATE ca SET sealed_key = ?2 WHERE tenant_id = ?1") \
+    S(REKEY_CA_NEXT, "SELECT tenant_id, sealed_key FROM ca_next WHERE tenant_id > ?1 ORDER BY tenant_id LIMIT 1") \
+    S(REKEY_CA_NEXT_PUT, "UPDATE ca_next SET sealed_key = ?2 WHERE tenant_id = ?1") \
     S(REKEY_COUNT, \
-      "SELECT (SELECT count(*) FROM credential WHERE box IS NOT NULL) + (SELECT count(*) FROM ca)") \
+      "SELECT (SELECT count(*) FROM credential WHERE box IS NOT NULL) + (SELECT count(*) FROM ca)" \
+      " + (SELECT count(*) FROM ca_next)") \
     \
     S(TENANT_BY_NAME, "SELECT id, name, generation, port, token, yaml, spec, suspended_ms, suspended_by FROM tenant WHERE name = ?1") \
     S(TENANT_BY_ID, "SELECT id, name, generation, port, token, yaml, spec, suspended_ms, suspended_by FROM tenant WHERE id = ?1") \
@@ -67,6 +70,13 @@
       "UPDATE credential SET version = version + 1, binding = x'', box = NULL, set_ms = 0" \
       " WHERE tenant_id = ?1 AND name = ?2 AND box IS NOT NULL") \
     \
+    S(CA_MADE, "SELECT created_ms FROM ca WHERE tenant_id = ?1") \
+    S(CA_NEXT_GET, "SELECT cert FROM ca_next WHERE tenant_id = ?1") \
+    S(CA_NEXT_ADD, "INSERT INTO ca_next (tenant_id, cert, sealed_key, created_ms) VALUES (?1, ?2, ?3, ?4)") \
+    S(CA_FINISH, \
+      "UPDATE ca SET (cert, sealed_key, created_ms) = (SELECT cert, sealed_key, created_ms FROM ca_next" \
+      " WHERE tenant_id = ?1) WHERE tenant_id = ?1 AND EXISTS (SELECT 1 FROM ca_next WHERE tenant_id = ?1)") \
+    S(CA_NEXT_DELETE, "DELETE FROM ca_next WHERE tenant_id = ?1") \
     S(CA_GET, "SELECT cert, sealed_key FROM ca WHERE tenant_id = ?1") \
     S(CA_PUT, \
       "INSERT INTO ca (tenant_id, cert, sealed_key, created_ms) VALUES (?1, ?2, ?3, ?4)" \

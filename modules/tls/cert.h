@@ -38,6 +38,8 @@ CB_MUST_USE int tls_ca_create(const struct tls_key *key, const char *tenant, uin
 CB_MUST_USE int tls_ca_issue(const struct tls_key *ca_key, struct span ca_der, struct span host,
                              struct span public_key, uint64_t now_ms, uint32_t lifetime_s, struct buf *out,
                              uint64_t *not_after_ms);
+/* When a certificate ends. CB_ECERT when it is none. */
+CB_MUST_USE int tls_cert_not_after(struct span der, uint64_t *not_after_ms);
 /* DER to PEM ("CERTIFICATE"), appended. */
 CB_MUST_USE int tls_cert_to_pem(struct span der, struct buf *out);
 /* Checks that a PEM text holds at least one certificate and every one of them parses; the count in *count. */

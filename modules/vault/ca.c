@@ -83,8 +83,11 @@ static int ca_unseal(struct vault_tenant *t, const struct ipc_ca_row *row)
     if (seal_credential_read(secret_span(opened), &c) != 0 || c.tenant_id != t->id ||
         !span_eq(c.name, CA_NAME)) {
         r = CB_EAUTHENTIC;
-    } else if ((r = tls_key_parse(c.value, &t->making.key)) == 0) {
-        r = buf_append_span(&t->making.cert, row->cert);
+    } else if ((r = tls_key_parse(c.value, &t->making.key)) == 0 &&
+               (r = buf_append_span(&t->making.cert, row->cert)) == 0 &&
+               (r = tls_cert_not_after(row->cert, &t->making.not_after_ms)) == 0) {
+        buf_reset(&t->next_cert);
+        r = buf_append_span(&t->next_cert, row->next_cert);
     }
     secret_free(opened);
     return r;
@@ -102,28 +105,36 @@ static int on_ca_stored(void *arg, int code, const struct ipc_in *in)
     return bad;
 }
 
-/* A new CA is used only once the store has it: what it signed would else be worthless after a restart. */
-static int ca_make(struct vault_tenant *t, const struct ipc_ca_row *row)
+int ca_create(struct vault_tenant *t, struct span tenant, struct tls_key *key, struct buf *cert,
+              struct buf *sealed)
 {
-    char tenant[IPC_NAME_MAX + 1];
-    (void)snprintf(tenant, sizeof(tenant), "%.*s", SPAN_ARG(row->tenant));
+    char name[IPC_NAME_MAX + 1];
+    (void)snprintf(name, sizeof(name), "%.*s", SPAN_ARG(tenant));
     struct secret *der = NULL;
-    struct buf sealed;
-    buf_init(&sealed, IPC_CERT_MAX);
-    int r = (t->making.key = tls_key_new()) != NULL ? 0 : CB_ECRYPTO;
-    if (r == 0 && (r = tls_ca_create(t->making.key, tenant, clock_wall_ms(), &t->making.cert)) == 0 &&
-        (r = tls_key_export(t->making.key, &der)) == 0) {
+    int r = tls_ca_create(key, name, clock_wall_ms(), cert);
+    if (r == 0 && (r = tls_key_export(key, &der)) == 0) {
         struct seal_credential c = {.tenant_id = t->id,
-                                    .tenant = row->tenant,
+                                    .tenant = tenant,
                                     .name = CA_NAME,
                                     .binding = SPAN_EMPTY,
                                     .value = secret_span(der)};
-        r = seal_credential(t->vault->pair.public_key, &c, &sealed);
+        r = seal_credential(t->vault->pair.public_key, &c, sealed);
     }
     secret_free(der);
-    if (r == 0) {
+    return r;
+}
+
+/* A new CA is used only once the store has it: what it signed would else be worthless after a restart. */
+static int ca_make(struct vault_tenant *t, const struct ipc_ca_row *row)
+{
+    struct buf sealed;
+    buf_init(&sealed, IPC_CERT_MAX);
+    int r = (t->making.key = tls_key_new()) != NULL ? 0 : CB_ECRYPTO;
+    if (r == 0 && (r = ca_create(t, row->tenant, t->making.key, &t->making.cert, &sealed)) == 0 &&
+        (r = tls_cert_not_after(buf_span(&t->making.cert), &t->making.not_after_ms)) == 0) {
         struct ipc_ca_put put = {
             .tenant_id = t->id, .cert = buf_span(&t->making.cert), .sealed_key = buf_span(&sealed)};
+        buf_reset(&t->next_cert);
         r = ipc_call_ca_put(t->vault->store, &put, on_ca_stored, t, NULL);
     }
     buf_deinit(&sealed);
@@ -139,6 +150,9 @@ static int on_ca_row(void *arg, int code, const struct ipc_in *in)
     struct ipc_ca_row m;
     int bad = in->msg == IPC_MSG_CA_ROW ? ipc_get_ca_row(in->payload, &m) : CB_EMALFORMED;
     int r = bad != 0 ? bad : ipc_result(m.code);
+    if (r == 0) {
+        (void)snprintf(t->name, sizeof(t->name), "%.*s", SPAN_ARG(m.tenant));
+    }
     if (r == 0 && m.cert.len == 0 && t->ca_epoch == t->epoch) {
         r = ca_make(t, &m);
         if (r == 0) {

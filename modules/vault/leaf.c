@@ -73,8 +73,14 @@ static void wait_answer(struct vault_tenant *t, struct vault_wait *w)
     int r = 0;
     if (w->kind == VAULT_WAIT_LEAF) {
         r = leaf_issue(t, w);
-    } else {
-        struct ipc_ca_cert m = {.code = 0, .cert = buf_span(&t->ca.cert)};
+    } else if (w->kind == VAULT_WAIT_ROTATE) {
+        r = rotate_advance(t, w);
+    }
+    if (r > 0) {
+        return; /* it waits for something else now */
+    }
+    if (r == 0 && w->kind != VAULT_WAIT_LEAF) {
+        struct ipc_ca_cert m = {.code = 0, .cert = buf_span(&t->ca.cert), .next = buf_span(&t->next_cert)};
         peer_sent(w->peer, ipc_send_ca_cert(w->peer->chan, w->call, &m));
     }
     if (r != 0) {
@@ -161,6 +167,7 @@ void leaf_advance(struct vault_tenant *t)
         return;
     }
     ca_touch(t);
+    rotate_care(t);
     LIST_FOR_EACH (node, safe, &t->waits) {
         struct vault_wait *w = LIST_ENTRY(node, struct vault_wait, of_tenant);
         if (w->kind != VAULT_WAIT_LEAF || t->hosts_known) {

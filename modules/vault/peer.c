@@ -43,19 +43,23 @@ struct vault_tenant *tenant_get(struct vault *v, uint64_t id)
     buf_init(&t->hosts, IPC_PAGE_MAX);
     buf_init(&t->ca.cert, IPC_CERT_MAX);
     buf_init(&t->making.cert, IPC_CERT_MAX);
+    buf_init(&t->next_cert, IPC_CERT_MAX);
+    buf_init(&t->next_making, IPC_CERT_MAX);
     list_push_back(tenant_bucket(v, id), &t->link);
     return t;
 }
 
 void tenant_settle(struct vault_tenant *t)
 {
-    if (!list_empty(&t->peers) || !list_empty(&t->waits) || t->hosts_asked || t->ca_asked ||
+    if (!list_empty(&t->peers) || !list_empty(&t->waits) || t->hosts_asked || t->ca_asked || t->rotating ||
         t->ca.key != NULL) {
         return;
     }
     list_remove(&t->link);
     ca_drop(t);
     buf_deinit(&t->hosts);
+    buf_deinit(&t->next_cert);
+    buf_deinit(&t->next_making);
     free(t);
 }
 
@@ -115,6 +119,7 @@ void wait_fail(struct vault_wait *w, int r)
         leaf_refuse(w->peer, w->call, r);
         break;
     case VAULT_WAIT_CA_CERT:
+    case VAULT_WAIT_ROTATE:
         leaf_refuse_ca_cert(w->peer, w->call, r);
         break;
     }
@@ -134,7 +139,7 @@ static void peers_fail_waits(struct vault_tenant *t)
 /* No answer to what was asked will come any more. */
 static void tenant_unask(struct vault_tenant *t)
 {
-    t->hosts_asked = t->ca_asked = false;
+    t->hosts_asked = t->ca_asked = t->rotating = false;
     tls_key_free(t->making.key);
     t->making.key = NULL;
     buf_deinit(&t->making.cert);
@@ -210,6 +215,9 @@ static int on_message(void *arg, struct ipc_in *in)
         break;
     case IPC_MSG_LEAF_SIGN:
         r = leaf_sign(p, in);
+        break;
+    case IPC_MSG_CA_ROTATE:
+        r = rotate_ask(p, in);
         break;
     case IPC_MSG_CA_CERT_GET:
         r = leaf_ca_cert(p, in);

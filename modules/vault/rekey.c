@@ -87,7 +87,7 @@ static int rekey_row(struct vault *v, const struct ipc_rekey_box *row)
     buf_init(&sealed, IPC_BOX_MAX);
     int r = seal_open(v->pair.public_key, v->pair.secret_key, row->box, &opened);
     if (r == 0) {
-        struct span name = row->kind == IPC_SEALED_CA ? CA_NAME : row->name;
+        struct span name = row->kind != IPC_SEALED_CREDENTIAL ? CA_NAME : row->name;
         bool right = seal_credential_read(secret_span(opened), &c) == 0 && c.tenant_id == row->tenant_id &&
                      span_eq(c.name, name);
         r = right ? seal_box(v->rekey.pair.public_key, secret_span(opened), &sealed) : CB_EAUTHENTIC;
@@ -96,7 +96,7 @@ static int rekey_row(struct vault *v, const struct ipc_rekey_box *row)
     if (r != 0) {
         log_error("tenant %" PRIu64
                   ": %s%.*s does not open with the present key: remove what was damaged or moved there",
-                  row->tenant_id, row->kind == IPC_SEALED_CA ? "its CA " : "credential ",
+                  row->tenant_id, row->kind != IPC_SEALED_CREDENTIAL ? "its CA " : "credential ",
                   SPAN_ARG(row->name));
         buf_deinit(&sealed);
         return r;

@@ -8,6 +8,7 @@
  *   credential.c   UNSEAL
  *   ca.c           a tenant's CA: loaded, or made once; the few that are kept unsealed
  *   limit.c        how often one channel may ask
+ *   rotate.c       CA_ROTATE, and what is done ahead of a CA's end
  *   leaf.c         LEAF_SIGN and CA_CERT_GET: what waits for hosts and CA, and the answers
  *
  * Requests are answered in the call that brings them or wait for the store. What waits is a struct vault_wait that
@@ -30,6 +31,7 @@
 struct vault_ca {
     struct tls_key *key; /* NULL: not there */
     struct buf cert;     /* DER */
+    uint64_t not_after_ms;
 };
 
 /* What may still be asked for: a bucket that fills with time. */
@@ -45,9 +47,10 @@ struct vault_tenant {
     struct list link; /* in its bucket of vault.tenants */
     struct vault *vault;
     uint64_t id;
-    struct list peers; /* struct vault_peer */
-    struct list waits; /* struct vault_wait: for hosts or CA */
-    uint32_t epoch;    /* counts FORGETs, so that an answer from before one is not kept */
+    char name[IPC_NAME_MAX + 1]; /* as the store says it; empty until the CA was asked for */
+    struct list peers;           /* struct vault_peer */
+    struct list waits;           /* struct vault_wait: for hosts or CA */
+    uint32_t epoch;              /* counts FORGETs, so that an answer from before one is not kept */
 
     struct buf hosts; /* patterns, one per line */
     bool hosts_known;
@@ -57,6 +60,10 @@ struct vault_tenant {
     struct vault_ca ca;
     struct list ca_age;     /* in vault.cas while there is a key */
     struct vault_ca making; /* until the store has it */
+    struct buf next_cert;   /* of the CA's successor; empty: none */
+    struct buf next_making;
+    bool rotating;            /* the store is asked to keep a successor, or to let it take the place */
+    uint64_t rotate_again_ms; /* when it failed: not before that time is it tried of our own accord */
     bool ca_asked;
     uint32_t ca_epoch;
 
@@ -75,12 +82,12 @@ struct vault_peer {
     bool doomed;               /* could not be answered: freed at the end of the turn */
 };
 
-enum vault_wait_kind { VAULT_WAIT_UNSEAL, VAULT_WAIT_LEAF, VAULT_WAIT_CA_CERT };
+enum vault_wait_kind { VAULT_WAIT_UNSEAL, VAULT_WAIT_LEAF, VAULT_WAIT_CA_CERT, VAULT_WAIT_ROTATE };
 
 /* A request that waits for the store. */
 struct vault_wait {
     struct list of_peer;
-    struct list of_tenant; /* linked for LEAF and CA_CERT */
+    struct list of_tenant; /* linked for all but UNSEAL */
     struct vault_peer *peer;
     enum vault_wait_kind kind;
     uint32_t call;       /* of the peer's request */
@@ -180,10 +187,22 @@ void credential_refuse(struct vault_peer *p, uint32_t call, int r);
 /* Asks the store for the tenant's CA, and makes one when there is none; leaf_advance() is called at the end, or
  * leaf_fail(). */
 CB_MUST_USE int ca_fetch(struct vault_tenant *t);
+/* A certificate for the key, and the key sealed; both appended. */
+CB_MUST_USE int ca_create(struct vault_tenant *t, struct span tenant, struct tls_key *key, struct buf *cert,
+                          struct buf *sealed);
 /* Marks the tenant's CA as just used. */
 void ca_touch(struct vault_tenant *t);
 /* Wipes the unsealed key, and what was being made. */
 void ca_drop(struct vault_tenant *t);
+
+/* ---- rotate.c ---- */
+
+/* CA_ROTATE. The result is for the channel. */
+CB_MUST_USE int rotate_ask(struct vault_peer *p, const struct ipc_in *in);
+/* The CA is there: goes on with a CA_ROTATE that waits. 0 when it can be answered, 1 when it has to wait, or an error. */
+CB_MUST_USE int rotate_advance(struct vault_tenant *t, struct vault_wait *w);
+/* Makes a successor, or lets it take the place, when the CA's end is near. */
+void rotate_care(struct vault_tenant *t);
 
 /* ---- leaf.c ---- */
 

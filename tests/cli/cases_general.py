@@ -50,7 +50,7 @@ def wrong_options_say_what_would_be_right(world):
             (["tenant", "ls", "surplus"], ["too many arguments", "clawbox tenant ls"]),
             (["tenant", "show"], ["an argument is missing", "clawbox tenant show NAME"]),
             (["tenant", "aply"], ['did you mean "tenant apply"']),
-            (["tenant"], ["apply, ls, show, suspend, resume, rm, test or diff"]),
+            (["tenant"], ["apply, ls, show, suspend, resume, rotate-ca, rm, test or diff"]),
             (["credential", "--json"], ["set, ls or rm"]),
             (["tenant", "show", "Alice"], ["name of a tenant", "a-z"]),
             (["tenant", "show", "a/../b"], ["name of a tenant"]),

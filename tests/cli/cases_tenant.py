@@ -155,6 +155,14 @@ def suspend_and_resume(world):
 
 
 @case
+def rotate_ca_in_two_steps(world):
+    server = world.serve(lambda request: Answer(204))
+    contains("the first", world.ok("tenant", "rotate-ca", "alice").out, "its CA has a successor", "--finish")
+    equal("the second", world.ok("tenant", "rotate-ca", "alice", "--finish").out, "tenant alice: the new CA signs from now on\n")
+    equal("the requests", [r.target for r in server.requests], ["/v1/tenants/alice:rotate-ca", "/v1/tenants/alice:finish-ca"])
+
+
+@case
 def show_says_that_it_is_suspended(world):
     world.serve(lambda request: Answer(200, {**TENANT, "suspended": "2026-11-24T03:15:00.042Z", "suspended_by": "tripwire"}))
     contains("the output", world.ok("tenant", "show", "alice").out,

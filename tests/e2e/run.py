@@ -17,6 +17,7 @@ import bodies
 import keys
 import kubernetes
 import attack
+import cas
 import lifecycle
 import policy
 import presets
@@ -152,7 +153,7 @@ def main():
             print(log)
     report.run("serve ends with status 0", lambda: scenarios.equal("status", status, 0))
     report.run("no credential in the log", lambda: scenarios.absent("log", REAL, log))
-    for test in lifecycle.LIFECYCLE + kubernetes.KUBERNETES + presets.PRESET_TESTS + tenants.TESTS + keys.TESTS:
+    for test in lifecycle.LIFECYCLE + kubernetes.KUBERNETES + presets.PRESET_TESTS + tenants.TESTS + keys.TESTS + cas.TESTS:
         report.run(test.__name__.replace("_", " "), test)
     for test in reload.RELOADS + websockets.WEBSOCKETS + tools.TOOLS:
         report.run(test.__name__.replace("_", " "), test)

@@ -352,6 +352,7 @@ void egress_configure(struct stage *s, uint64_t generation, const char *hosts)
     digest_sha256(&token, 1, hash);
     struct ipc_gate_config m = {.generation = generation,
                                 .suspended = s->suspended,
+                                .ca_ms = s->ca_ms,
                                 .token_hash = span_of(hash, sizeof(hash)),
                                 .hosts = buf_span(&list)};
     CHECK_EQ_INT(ipc_send_gate_config(s->egress.chan, 0, &m), 0);

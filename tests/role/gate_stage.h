@@ -102,6 +102,7 @@ struct stage {
     bool life_closed;
     bool ready;
     bool suspended; /* what egress_configure() says */
+    uint64_t ca_ms;
     uint32_t layers;
     pid_t pid;
     uint16_t port;

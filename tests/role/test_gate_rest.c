@@ -75,3 +75,23 @@ TEST(a_gate_without_an_idle_time_stays)
     client_free(c);
     stage_end(s);
 }
+
+TEST(leaves_of_a_ca_that_was_replaced_are_not_shown_any_more)
+{
+    struct stage *s = stage_serve();
+    struct client *c = client_https(s);
+    unsigned asked = s->vault.asked;
+    client_free(c);
+    c = client_https(s);
+    CHECK_EQ_UINT(s->vault.asked, asked); /* from the cache */
+    client_free(c);
+    s->ca_ms = 1;
+    egress_configure(s, 2, "api.example.com:443");
+    /* The configuration and the connection come by different sockets, so either may be first. */
+    do {
+        c = client_https(s);
+        client_free(c);
+    } while (s->vault.asked == asked && !s->overdue);
+    CHECK_EQ_UINT(s->vault.asked, asked + 1);
+    stage_end(s);
+}

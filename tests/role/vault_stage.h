@@ -75,6 +75,8 @@ struct stage_store {
     struct buf ca_cert[STAGE_TENANTS];
     struct buf ca_key[STAGE_TENANTS];
     uint32_t ca_put_code;
+    struct buf next_cert; /* of the successor of ALICE's CA */
+    struct buf next_key;
 
     /* of a rekey: the rows are the credentials "a", "b", ... of ALICE, with the boxes here, and what came back */
     struct buf rows[STAGE_ROWS];
@@ -159,6 +161,7 @@ static inline void stage_store_answer(struct stage *s, const struct stage_held *
         if (row) {
             m.cert = buf_span(&store->ca_cert[h->tenant_id]);
             m.sealed_key = buf_span(&store->ca_key[h->tenant_id]);
+            m.next_cert = buf_span(&store->next_cert);
         }
         r = ipc_send_ca_row(store->chan, h->call, &m);
         break;
@@ -207,6 +210,7 @@ static inline int stage_store_read(struct stage_store *store, const struct ipc_i
     struct ipc_rekey_next rekey_next;
     struct ipc_rekey_put rekey_put;
     struct ipc_rekey_commit commit;
+    struct ipc_ca_finish finish;
     int r;
     switch (in->msg) {
     case IPC_MSG_REKEY_NEXT:
@@ -226,6 +230,17 @@ static inline int stage_store_read(struct stage_store *store, const struct ipc_i
             memcpy(store->key, commit.public_key.ptr, SEAL_PUBLIC_LEN);
             store->kdf_len = commit.kdf.len;
             memcpy(store->kdf, commit.kdf.ptr, commit.kdf.len);
+        }
+        return r;
+    case IPC_MSG_CA_FINISH:
+        r = ipc_get_ca_finish(in->payload, &finish);
+        if (r == 0 && store->ca_put_code == 0) {
+            buf_deinit(&store->ca_cert[finish.tenant_id]);
+            buf_deinit(&store->ca_key[finish.tenant_id]);
+            store->ca_cert[finish.tenant_id] = store->next_cert;
+            store->ca_key[finish.tenant_id] = store->next_key;
+            buf_init(&store->next_cert, IPC_CERT_MAX);
+            buf_init(&store->next_key, IPC_CERT_MAX);
         }
         return r;
     case IPC_MSG_VAULT_KEY_GET:
@@ -257,7 +272,12 @@ static inline int stage_store_read(struct stage_store *store, const struct ipc_i
         return r;
     case IPC_MSG_CA_PUT:
         r = ipc_get_ca_put(in->payload, &ca_put);
-        if (r == 0 && CHECK(ca_put.tenant_id < STAGE_TENANTS) && store->ca_put_code == 0) {
+        if (r == 0 && ca_put.next && store->ca_put_code == 0) {
+            buf_reset(&store->next_cert);
+            buf_reset(&store->next_key);
+            CHECK_EQ_INT(buf_append_span(&store->next_cert, ca_put.cert), 0);
+            CHECK_EQ_INT(buf_append_span(&store->next_key, ca_put.sealed_key), 0);
+        } else if (r == 0 && CHECK(ca_put.tenant_id < STAGE_TENANTS) && store->ca_put_code == 0) {
             struct buf *cert = &store->ca_cert[ca_put.tenant_id];
             struct buf *key = &store->ca_key[ca_put.tenant_id];
             buf_reset(cert);
@@ -447,6 +467,8 @@ static inline struct stage *stage_new(void)
     s->log_fd = -1;
     s->store.hosts = "";
     buf_init(&s->store.box, IPC_BOX_MAX);
+    buf_init(&s->store.next_cert, IPC_CERT_MAX);
+    buf_init(&s->store.next_key, IPC_CERT_MAX);
     for (size_t i = 0; i < STAGE_ROWS; i++) {
         buf_init(&s->store.rows[i], IPC_BOX_MAX);
     }
@@ -482,6 +504,8 @@ static inline int stage_stop(struct stage *s)
 static inline void stage_free(struct stage *s)
 {
     buf_deinit(&s->store.box);
+    buf_deinit(&s->store.next_cert);
+    buf_deinit(&s->store.next_key);
     for (size_t i = 0; i < STAGE_ROWS; i++) {
         buf_deinit(&s->store.rows[i]);
     }
@@ -558,6 +582,7 @@ static inline int stage_read_answer(struct stage_answer *a, const struct ipc_in 
     } else if (in->msg == IPC_MSG_CA_CERT && (r = ipc_get_ca_cert(in->payload, &ca_cert)) == 0) {
         code = ca_cert.code;
         first = ca_cert.cert;
+        second = ca_cert.next;
     } else if (in->msg == IPC_MSG_SEAL_KEY && (r = ipc_get_seal_key(in->payload, &key)) == 0) {
         first = key.public_key;
     }

@@ -279,4 +279,50 @@ TEST(certificate_authorities)
     store_db_free(db);
 }
 
+TEST(a_ca_and_its_successor)
+{
+    struct store_db *db = test_open_new("successor.db");
+    struct store_applied a;
+    struct buf cert;
+    struct buf key;
+    uint64_t made_ms = 1;
+    uint64_t generation = 0;
+    buf_init(&cert, IPC_CERT_MAX);
+    buf_init(&key, IPC_CERT_MAX);
+    CHECK_EQ_INT(test_apply_one(db, "alice", "v1", "https://a.example:443", "key", TEST_NOW_MS, &a), 0);
+    CHECK_EQ_INT(store_ca_made(db, 1, &made_ms), 0);
+    CHECK_EQ_UINT(made_ms, 0);
+    CHECK_EQ_INT(store_ca_next_add(db, 1, SPAN_LIT("next"), SPAN_LIT("k"), TEST_NOW_MS), CB_ENOTFOUND);
+    CHECK_EQ_INT(store_ca_put(db, 1, SPAN_LIT("first"), SPAN_LIT("first key"), TEST_NOW_MS), 0);
+    CHECK_EQ_INT(store_ca_finish(db, 1, TEST_NOW_MS, &generation), CB_ENOTFOUND);
+    CHECK_EQ_INT(store_ca_next_get(db, 1, &cert), 0);
+    CHECK_EQ_UINT(buf_len(&cert), 0);
+    CHECK_EQ_INT(store_ca_next_add(db, 1, SPAN_LIT("next"), SPAN_LIT("next key"), TEST_NOW_MS + 5), 0);
+    CHECK_EQ_INT(store_ca_next_add(db, 1, SPAN_LIT("other"), SPAN_LIT("k"), TEST_NOW_MS), CB_EEXIST);
+    CHECK_EQ_INT(store_ca_next_get(db, 1, &cert), 0);
+    CHECK(span_eq_str(buf_span(&cert), "next"));
+    buf_reset(&cert);
+    CHECK_EQ_INT(store_ca_get(db, 1, &cert, &key), 0);
+    CHECK(span_eq_str(buf_span(&cert), "first"));
+    CHECK_EQ_INT(store_ca_finish(db, 1, TEST_NOW_MS + 9, &generation), 0);
+    CHECK_EQ_UINT(generation, 2);
+    buf_reset(&cert);
+    buf_reset(&key);
+    CHECK_EQ_INT(store_ca_get(db, 1, &cert, &key), 0);
+    CHECK(span_eq_str(buf_span(&cert), "next") && span_eq_str(buf_span(&key), "next key"));
+    CHECK_EQ_INT(store_ca_made(db, 1, &made_ms), 0);
+    CHECK_EQ_UINT(made_ms, TEST_NOW_MS + 5);
+    CHECK_EQ_INT(store_ca_finish(db, 1, TEST_NOW_MS, &generation), CB_ENOTFOUND);
+    /* It goes with its tenant. */
+    CHECK_EQ_INT(store_ca_next_add(db, 1, SPAN_LIT("third"), SPAN_LIT("k"), TEST_NOW_MS), 0);
+    uint64_t id;
+    CHECK_EQ_INT(store_tenant_delete(db, SPAN_LIT("alice"), &id), 0);
+    buf_reset(&cert);
+    CHECK_EQ_INT(store_ca_next_get(db, 1, &cert), 0);
+    CHECK_EQ_UINT(buf_len(&cert), 0);
+    buf_deinit(&cert);
+    buf_deinit(&key);
+    store_db_free(db);
+}
+
 TEST_MAIN()
