@@ -71,7 +71,7 @@ class Request:
 
 
 class Provider:
-    def __init__(self, certificate=None, key=None):
+    def __init__(self, certificate=None, key=None, address="127.0.0.1"):
         self.requests = []
         self.connections = 0
         self.lock = threading.Lock()
@@ -82,7 +82,7 @@ class Provider:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(certificate, key)
             self.context.set_alpn_protocols(["http/1.1"])
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.socket = socket.create_server((address, 0), backlog=256)
         self.port = self.socket.getsockname()[1]
         self.accepting = threading.Thread(target=self._accept, daemon=True)
         self.accepting.start()

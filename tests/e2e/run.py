@@ -25,6 +25,7 @@ import reload
 import scenarios
 import tenants
 import tools
+import upstream
 import websockets
 from appliance import Agent, Appliance, make_certificates
 from provider import Provider
@@ -155,7 +156,7 @@ def main():
     report.run("no credential in the log", lambda: scenarios.absent("log", REAL, log))
     for test in lifecycle.LIFECYCLE + kubernetes.KUBERNETES + presets.PRESET_TESTS + tenants.TESTS + keys.TESTS + cas.TESTS:
         report.run(test.__name__.replace("_", " "), test)
-    for test in reload.RELOADS + websockets.WEBSOCKETS + tools.TOOLS:
+    for test in reload.RELOADS + websockets.WEBSOCKETS + tools.TOOLS + upstream.TESTS:
         report.run(test.__name__.replace("_", " "), test)
     print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
     return 1 if report.failed or not report.passed else 0
