@@ -4,6 +4,7 @@
 #include "roles.h"
 
 #include "base/strnum.h"
+#include "policy/host.h"
 #include "priv/confine.h"
 
 #include <arpa/inet.h>
@@ -19,6 +20,8 @@ struct serve_options {
     struct key_options key;
     const char *roots;
     const char *dns;
+    const char *parent;
+    const char *parent_login;
     const char *listen;
     const char *uid_base;
     const char *idle;
@@ -66,6 +69,20 @@ static int serve_read(const struct serve_options *given, struct monitor_options 
         return cmd_wrong_usage("serve", "--dns: too many servers");
     }
     o->dns_servers = given->dns != NULL ? given->dns : "";
+    struct policy_host parent;
+    uint16_t port;
+    if (given->parent != NULL && policy_authority_parse(span_str(given->parent), 0, &parent, &port) != 0) {
+        return cmd_wrong_usage("serve", "--parent-proxy %s: it is HOST:PORT; a login goes into a file",
+                               given->parent);
+    }
+    if (given->parent_login != NULL && given->parent == NULL) {
+        return cmd_wrong_usage("serve", "--parent-proxy-login is for a --parent-proxy");
+    }
+    if (given->parent_login != NULL && access(given->parent_login, R_OK) != 0) {
+        return cmd_fail_r(-errno, "--parent-proxy-login %s", given->parent_login);
+    }
+    o->parent = given->parent;
+    o->parent_login_path = given->parent_login;
     uint8_t address[sizeof(struct in6_addr)];
     o->listen_address = given->listen != NULL ? given->listen : "127.0.0.1";
     if (inet_pton(AF_INET, o->listen_address, address) != 1 &&
@@ -99,6 +116,8 @@ int cmd_serve(int argc, char **argv)
         {.name = "passphrase", .flag = &given.key.ask},
         {.name = "roots", .value = &given.roots},
         {.name = "dns", .value = &given.dns},
+        {.name = "parent-proxy", .value = &given.parent},
+        {.name = "parent-proxy-login", .value = &given.parent_login},
         {.name = "listen", .value = &given.listen},
         {.name = "uid-base", .value = &given.uid_base},
         {.name = "idle", .value = &given.idle},

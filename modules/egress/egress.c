@@ -207,12 +207,19 @@ static int on_file(void *arg, enum ipc_file_kind what, int fd)
 {
     struct egress *e = arg;
     struct buf text;
+    bool mine = what == IPC_FILE_ROOTS || what == IPC_FILE_RESOLV_CONF || what == IPC_FILE_PARENT_LOGIN;
     buf_init(&text, what == IPC_FILE_ROOTS ? EGRESS_ROOTS_MAX : EGRESS_RESOLV_CONF_MAX);
-    int r = what == IPC_FILE_ROOTS || what == IPC_FILE_RESOLV_CONF ? read_file(fd, &text) : CB_EPERM;
+    buf_set_sensitive(&text);
+    int r = mine ? read_file(fd, &text) : CB_EPERM;
     (void)close(fd);
     if (r == 0 && what == IPC_FILE_ROOTS) {
         size_t skipped = 0;
         r = tls_roots_new(buf_span(&text), &e->system_roots, &skipped);
+    } else if (r == 0 && what == IPC_FILE_PARENT_LOGIN) {
+        r = parent_login(&e->parent, buf_span(&text));
+        if (r != 0) {
+            log_error_r(r, "the file with the parent proxy's login should have one line, user:password");
+        }
     } else if (r == 0) {
         net_resolvconf_read(buf_span(&text), e->name_servers);
     }
@@ -225,6 +232,10 @@ static int on_go(void *arg, uint32_t waived)
     struct egress *e = arg;
     e->loop = ipc_role()->loop;
     pool_init(e);
+    int r = parent_set(&e->parent, span_str(ipc_role()->parent));
+    if (r != 0) {
+        return r;
+    }
     const char *servers = ipc_role()->dns_servers;
     if (servers[0] == '\0') {
         servers = e->name_servers;
@@ -232,7 +243,7 @@ static int on_go(void *arg, uint32_t waived)
     struct net_dialer_options options = {.servers = servers[0] != '\0' ? servers : NULL,
                                          .resolve_timeout_ms = EGRESS_RESOLVE_MS,
                                          .connect_timeout_ms = EGRESS_CONNECT_MS};
-    int r = net_dialer_new(e->loop, &options, &e->dialer);
+    r = net_dialer_new(e->loop, &options, &e->dialer);
     if (r != 0) {
         return r;
     }

@@ -9,6 +9,7 @@
  *   websocket.c   an exchange that has become a WebSocket
  *   trust.c       whom a route's connections trust, and what they show of themselves
  *   upstream.c    one connection to a provider: dialling, TLS, HTTP
+ *   parent.c      the parent proxy of a corporate network: what it is asked and what it answers
  *   pool.c        idle connections to providers
  *   record.c      decision and outcome records
  *   limits.c      request rate and concurrency
@@ -27,6 +28,7 @@
 #include "ipc/chan.h"
 #include "net/dial.h"
 #include "net/resolvconf.h"
+#include "policy/host.h"
 #include "policy/table.h"
 #include "tls/session.h"
 
@@ -119,12 +121,21 @@ struct kept_outcome {
     char detail[IPC_AUDIT_DETAIL_MAX + 1];
 };
 
+/* A proxy behind which the providers are. */
+struct parent {
+    bool used;
+    struct policy_host host;
+    uint16_t port;
+    struct secret *login; /* "Basic ...", or NULL */
+};
+
 struct egress {
     struct net_loop *loop;
     struct ipc_chan *store;
     struct ipc_chan *vault;
     struct ipc_chan *gate;
     struct net_dialer *dialer;
+    struct parent parent;
     struct tls_client *tls;
     struct tls_roots *system_roots;
     char name_servers[NET_RESOLVCONF_TEXT]; /* the system's; "": none were said */
@@ -322,6 +333,7 @@ struct upstream {
     struct net_conn *conn;
     struct tls_session *tls;
     struct http_parser *parser;
+    struct http_parser *tunnel; /* while the parent proxy has not answered */
     struct net_task flush;
     struct buf plain_out; /* plain http only */
     char peer[64];
@@ -354,6 +366,23 @@ bool upstream_is_full(const struct upstream *u);
 void upstream_pause(struct upstream *u, bool paused);
 /* Ends it; no callback after this. NULL is fine. */
 void upstream_close(struct upstream *u);
+
+/* ---- parent.c ---- */
+
+/* Takes over "host:port"; an empty text is no parent. 0 or CB_EINVAL. */
+CB_MUST_USE int parent_set(struct parent *parent, struct span authority);
+/* Takes over "user:password", of which one line break at the end is left out. 0, CB_EINVAL or CB_ENOMEM. */
+CB_MUST_USE int parent_login(struct parent *parent, struct span text);
+/* Dials it, whatever kind of address it has: it is the administrator's. */
+CB_MUST_USE int parent_dial(const struct parent *parent, struct net_dialer *dialer, net_dial_fn *on_done,
+                            void *arg, struct net_dial **out);
+/* Appends the request for a tunnel to "address:port". */
+CB_MUST_USE int parent_ask(const struct parent *parent, const char *target, struct buf *out);
+/*
+ * Reads its answer with a parser for responses. 0 when the tunnel is there; CB_EAGAIN when more is needed; else an error, with `why` for the
+ * audit. Nothing may come behind the head: the other end waits for us to begin.
+ */
+CB_MUST_USE int parent_read(struct http_parser *parser, struct span bytes, char *why, size_t why_size);
 
 /* ---- pool.c ---- */
 

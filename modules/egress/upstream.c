@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define UPSTREAM_PLAIN_MAX ((size_t)16 * 1024 * 1024)
 
@@ -18,6 +19,7 @@ static void upstream_release(struct upstream *u)
     net_conn_close(u->conn);
     tls_session_free(u->tls);
     http_parser_free(u->parser);
+    http_parser_free(u->tunnel);
     buf_deinit(&u->plain_out);
     config_unref(u->config);
     free(u->host);
@@ -201,11 +203,15 @@ static void upstream_decrypt(struct upstream *u)
     }
 }
 
+static void upstream_tunnel(struct upstream *u, struct span data);
+
 static void on_data(void *arg, struct span data)
 {
     struct upstream *u = arg;
     u->depth++;
-    if (u->tls == NULL) {
+    if (u->tunnel != NULL) {
+        upstream_tunnel(u, data);
+    } else if (u->tls == NULL) {
         upstream_parse(u, data);
     } else if (tls_session_feed(u->tls, data) != 0) {
         upstream_fail(u, POLICY_REASON_UPSTREAM_TLS);
@@ -227,6 +233,12 @@ static void on_end(void *arg)
 {
     struct upstream *u = arg;
     u->depth++;
+    if (u->tunnel != NULL) {
+        upstream_say(u, "the parent proxy closed before it answered");
+        upstream_fail(u, POLICY_REASON_CONNECT);
+        upstream_leave(u);
+        return;
+    }
     upstream_say(u, "closed %s", u->ready ? "without a sign of its end" : "during the TLS handshake");
     /* Without a close_notify an answer that ends with the connection may have been cut by somebody on the way. */
     if (u->tls != NULL) {
@@ -252,8 +264,10 @@ static void on_error(void *arg, int code)
     struct upstream *u = arg;
     u->depth++;
     log_debug_r(code, "connection to %s", u->peer);
-    upstream_say(u, "%s", cb_strerror(code));
-    upstream_fail(u, u->ready ? POLICY_REASON_UPSTREAM_CLOSED : POLICY_REASON_UPSTREAM_TLS);
+    upstream_say(u, "%s%s", u->tunnel != NULL ? "the parent proxy: " : "", cb_strerror(code));
+    upstream_fail(u, u->tunnel != NULL ? POLICY_REASON_CONNECT
+                     : u->ready        ? POLICY_REASON_UPSTREAM_CLOSED
+                                       : POLICY_REASON_UPSTREAM_TLS);
     upstream_leave(u);
 }
 
@@ -305,38 +319,118 @@ static int upstream_start_tls(struct upstream *u)
     return tls_session_new_client(u->egress->tls, u->key.roots, name, &u->tls);
 }
 
-static void on_dialled(void *arg, int code, enum net_dial_stage stage, int fd, const struct net_peer *peer)
+/* There are bytes between the provider and us: TLS begins, or plain http is ready. */
+static void upstream_connected(struct upstream *u)
 {
-    struct upstream *u = arg;
-    u->dial = NULL;
-    u->depth++;
-    if (code != 0) {
-        log_info("connecting to %s:%u: %s", u->host, u->key.port, cb_strerror(code));
-        say_dial_failure(u, code, stage);
-        upstream_fail(u, dial_reason(code, stage));
-        upstream_leave(u);
-        return;
-    }
-    (void)snprintf(u->peer, sizeof(u->peer), "%s", peer->text);
-    u->detail[0] = '\0'; /* other addresses may have been refused */
     int r = u->key.scheme == SPEC_SCHEME_HTTPS ? upstream_start_tls(u) : 0;
-    if (r == 0) {
-        r = net_conn_open(u->egress->loop, fd, &conn_handler, u, &u->conn);
-    }
     if (r == CB_ECERT) {
         upstream_say(u, "there are no root certificates");
         upstream_fail(u, POLICY_REASON_UPSTREAM_CERTIFICATE);
     } else if (r != 0) {
         log_error_r(r, "setting up the connection to %s", u->peer);
         upstream_fail(u, POLICY_REASON_INTERNAL);
+    } else if (u->tls != NULL) {
+        upstream_handshake(u);
+    } else {
+        u->ready = true;
+        u->handler->on_ready(u->arg);
+    }
+}
+
+/* The parent proxy has said something. */
+static void upstream_tunnel(struct upstream *u, struct span data)
+{
+    int r = parent_read(u->tunnel, data, u->detail, sizeof(u->detail));
+    if (r == CB_EAGAIN) {
+        return;
+    }
+    if (r != 0) {
+        log_info("%s: %s", u->host, u->detail);
+        upstream_fail(u, POLICY_REASON_CONNECT);
+        return;
+    }
+    http_parser_free(u->tunnel);
+    u->tunnel = NULL;
+    upstream_connected(u);
+}
+
+static int upstream_ask_parent(struct upstream *u)
+{
+    struct buf head;
+    u->tunnel = http_parser_new_response();
+    if (u->tunnel == NULL) {
+        return CB_ENOMEM;
+    }
+    http_parser_set_head_request(u->tunnel, true); /* what follows a tunnel's head is no body */
+    buf_init(&head, 4096);
+    buf_set_sensitive(&head);
+    int r = parent_ask(&u->egress->parent, u->peer, &head);
+    if (r == 0) {
+        r = net_conn_write(u->conn, buf_span(&head));
+    }
+    buf_deinit(&head);
+    return r;
+}
+
+static bool upstream_has_parent(const struct upstream *u)
+{
+    return u->egress->parent.used && u->key.address == NULL;
+}
+
+static void upstream_not_dialled(struct upstream *u, int code, enum net_dial_stage stage)
+{
+    log_info("connecting to %s:%u: %s", u->host, u->key.port, cb_strerror(code));
+    say_dial_failure(u, code, stage);
+    upstream_fail(u, dial_reason(code, stage));
+}
+
+static void on_dialled(void *arg, int code, enum net_dial_stage stage, int fd, const struct net_peer *peer)
+{
+    struct upstream *u = arg;
+    u->dial = NULL;
+    u->depth++;
+    if (code != 0) {
+        upstream_not_dialled(u, code, stage);
+        upstream_leave(u);
+        return;
+    }
+    if (!upstream_has_parent(u)) {
+        (void)snprintf(u->peer, sizeof(u->peer), "%s", peer->text);
+    }
+    u->detail[0] = '\0'; /* other addresses may have been refused */
+    int r = net_conn_open(u->egress->loop, fd, &conn_handler, u, &u->conn);
+    if (r != 0) {
+        (void)close(fd);
+    }
+    if (r == 0 && upstream_has_parent(u)) {
+        r = upstream_ask_parent(u);
+    }
+    if (r != 0) {
+        log_error_r(r, "setting up the connection to %s", u->peer);
+        upstream_fail(u, POLICY_REASON_INTERNAL);
     } else {
         net_conn_read(u->conn, true);
-        if (u->tls != NULL) {
-            upstream_handshake(u);
-        } else {
-            u->ready = true;
-            u->handler->on_ready(u->arg);
+        if (u->tunnel == NULL) {
+            upstream_connected(u);
         }
+    }
+    upstream_leave(u);
+}
+
+/* The address is known and checked; now the parent proxy, which will connect to it. */
+static void on_resolved(void *arg, int code, enum net_dial_stage stage, int fd, const struct net_peer *peer)
+{
+    struct upstream *u = arg;
+    (void)fd;
+    u->dial = NULL;
+    u->depth++;
+    if (code == 0) {
+        (void)snprintf(u->peer, sizeof(u->peer), "%s", peer->text);
+        code = parent_dial(&u->egress->parent, u->egress->dialer, on_dialled, u, &u->dial);
+        stage = NET_DIAL_CONNECTING;
+    }
+    if (code != 0) {
+        upstream_not_dialled(u, code, stage);
     }
     upstream_leave(u);
 }
@@ -362,6 +456,9 @@ static int upstream_dial(struct upstream *u)
         char address[64];
         without_brackets(u->key.address, address, sizeof(address));
         return net_dial_address(dialer, address, u->key.address_port, on_dialled, u, &u->dial);
+    }
+    if (upstream_has_parent(u)) {
+        return net_dial_resolve(dialer, u->host, u->key.port, address_allowed, on_resolved, u, &u->dial);
     }
     return net_dial_name(dialer, u->host, u->key.port, address_allowed, on_dialled, u, &u->dial);
 }

@@ -50,6 +50,7 @@ enum ipc_file_kind {
     IPC_FILE_PASSPHRASE_NEXT,
     IPC_FILE_ROOTS,
     IPC_FILE_RESOLV_CONF,
+    IPC_FILE_PARENT_LOGIN, /* "user:password" for the parent proxy */
     IPC_FILE__COUNT
 };
 /* What is sealed. */
@@ -171,13 +172,14 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
  */
 
 /* The first message to every role. Tenant fields are for gate and egress (0 and "" otherwise). */
-#define IPC_FIELDS_start(F)                                                                     \
-    F(U64, tenant_id, 0)                                                                        \
-    F(TEXT, tenant, IPC_NAME_MAX)                                                               \
-    F(U8, log_level, 0)                                                                         \
-    F(BOOL, rekey, 0)                                                                           \
-    F(U32, idle_ms, 0)        /* gate: how long without a connection until it ends; 0: never */ \
-    F(TEXT, dns_servers, 512) /* egress */
+#define IPC_FIELDS_start(F)                                                                             \
+    F(U64, tenant_id, 0)                                                                                \
+    F(TEXT, tenant, IPC_NAME_MAX)                                                                       \
+    F(U8, log_level, 0)                                                                                 \
+    F(BOOL, rekey, 0)                                                                                   \
+    F(U32, idle_ms, 0)                /* gate: how long without a connection until it ends; 0: never */ \
+    F(TEXT, dns_servers, 512)         /* egress */                                                      \
+    F(TEXT, parent, IPC_HOST_MAX + 8) /* egress: "host:port" of the parent proxy, or empty */
 
 #define IPC_FIELDS_file(F)     F(ENUM, what, IPC_FILE__COUNT)
 #define IPC_FIELDS_listener(F) F(ENUM, kind, IPC_LISTENER__COUNT)

@@ -38,6 +38,7 @@ struct ipc_role_info {
     uint32_t idle_ms;
     bool rekey; /* started by `clawbox rekey` */
     char dns_servers[513];
+    char parent[IPC_HOST_MAX + 8 + 1];
     struct net_loop *loop;
     struct ipc_chan *life;
 };

@@ -43,12 +43,14 @@ struct monitor_options {
     struct monitor_key key;
     bool rekey; /* everything is sealed for `next_key`, and then it ends; needs the roles store and vault */
     struct monitor_key next_key;
-    const char *roots_path;     /* PEM of the system's roots, or NULL */
-    const char *dns_servers;    /* or "" */
-    const char *listen_address; /* of the tenants' TCP listeners */
-    uint32_t waived;            /* confinement layers that are not put on */
-    uint32_t idle_ms;           /* without a connection for so long, a tenant's processes end; 0: never */
-    uint32_t uid_base;          /* first uid of roles, when started as root */
+    const char *roots_path;        /* PEM of the system's roots, or NULL */
+    const char *dns_servers;       /* or "" */
+    const char *parent;            /* "host:port" of a proxy behind which the providers are, or NULL */
+    const char *parent_login_path; /* a file with "user:password" for it, or NULL */
+    const char *listen_address;    /* of the tenants' TCP listeners */
+    uint32_t waived;               /* confinement layers that are not put on */
+    uint32_t idle_ms;              /* without a connection for so long, a tenant's processes end; 0: never */
+    uint32_t uid_base;             /* first uid of roles, when started as root */
     enum log_level log_level;
     const struct monitor_role *roles;
     size_t role_count;

@@ -124,6 +124,11 @@ static int send_roots(struct process *p, int fd)
     return ipc_send_file(p->life, 0, &(struct ipc_file){.what = IPC_FILE_ROOTS}, fd);
 }
 
+static int send_parent_login(struct process *p, int fd)
+{
+    return ipc_send_file(p->life, 0, &(struct ipc_file){.what = IPC_FILE_PARENT_LOGIN}, fd);
+}
+
 static int send_control(struct process *p, int fd)
 {
     return ipc_send_listener(p->life, 0, &(struct ipc_listener){.kind = IPC_LISTENER_CONTROL}, fd);
@@ -170,6 +175,9 @@ static int send_descriptors(struct process *p)
     if (r == 0 && p->role->gets_roots && m->options->roots_path != NULL) {
         r = hand_over(p, open_roots(m->options->roots_path), send_roots);
     }
+    if (r == 0 && p->role->gets_roots && m->options->parent_login_path != NULL) {
+        r = hand_over(p, open_roots(m->options->parent_login_path), send_parent_login);
+    }
     if (r == 0 && p->role->gets_resolv_conf && m->options->dns_servers[0] == '\0') {
         int fd = open(PROCESS_RESOLV_CONF, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         r = fd >= 0 ? send_resolv_conf(p, fd)
@@ -195,7 +203,8 @@ static int send_start(struct process *p)
                               .log_level = (uint8_t)o->log_level,
                               .rekey = o->rekey,
                               .idle_ms = p->tenant != NULL ? o->idle_ms : 0,
-                              .dns_servers = span_str(o->dns_servers)};
+                              .dns_servers = span_str(o->dns_servers),
+                              .parent = span_str(o->parent)};
     return ipc_send_start(p->life, 0, &start);
 }
 

@@ -53,6 +53,7 @@ struct net_dial {
     uint16_t port;
     enum net_dial_stage stage;
     struct net_lookup lookup;
+    bool resolve_only;
     bool looking_up; /* more addresses may come */
     bool head_start; /* the last attempt has its time for itself: `next` runs */
     size_t seen;     /* addresses of the lookup that were checked */
@@ -338,9 +339,25 @@ static void dial_try_next(struct net_dial *dial)
     }
 }
 
+/* The end of a dial that does not connect. */
+static void dial_tell_address(struct net_dial *dial)
+{
+    net_dial_fn *on_done = dial->on_done;
+    void *arg = dial->arg;
+    struct net_peer peer;
+    dial->last_len = 16; /* so that IPv4 is next */
+    dial_name_peer(&peer, &dial_pick(dial)->address, dial->port);
+    dial_free(dial);
+    on_done(arg, 0, NET_DIAL_RESOLVING, -1, &peer);
+}
+
 static void dial_begin(void *arg)
 {
     struct net_dial *dial = arg;
+    if (dial->resolve_only) {
+        dial_tell_address(dial);
+        return;
+    }
     dial->stage = NET_DIAL_CONNECTING;
     net_timer_start(dial->deadline, dial->dialer->connect_timeout_ms, 0);
     dial_try_next(dial);
@@ -389,9 +406,9 @@ static void dial_addresses(void *arg, const struct net_address *addresses, size_
         if (complete) {
             dial_finish(dial, dial->seen != 0 ? CB_EADDRESS : dial->lookup.failed ? CB_EDNS : CB_ENOTFOUND);
         }
-    } else if (complete || dial_knows_v6(dial)) {
+    } else if (complete || (dial_knows_v6(dial) && !dial->resolve_only)) {
         dial_begin(dial);
-    } else {
+    } else if (!dial->resolve_only) {
         net_timer_start(dial->next, DIAL_RESOLUTION_DELAY_MS, 0);
     }
 }
@@ -461,8 +478,8 @@ static struct net_dial *dial_new(struct net_dialer *d, uint16_t port, net_dial_f
     return dial;
 }
 
-int net_dial_name(struct net_dialer *d, const char *host, uint16_t port, net_address_check_fn *check,
-                  net_dial_fn *on_done, void *arg, struct net_dial **out)
+static int dial_lookup(struct net_dialer *d, const char *host, uint16_t port, bool resolve_only,
+                       net_address_check_fn *check, net_dial_fn *on_done, void *arg, struct net_dial **out)
 {
     struct net_dial *dial = dial_new(d, port, on_done, arg);
     if (dial == NULL) {
@@ -471,6 +488,7 @@ int net_dial_name(struct net_dialer *d, const char *host, uint16_t port, net_add
     dial->check = check;
     dial->stage = NET_DIAL_RESOLVING;
     dial->looking_up = true;
+    dial->resolve_only = resolve_only;
     int r = net_resolver_lookup(d->resolver, host, dial_addresses, dial, &dial->lookup);
     if (r != 0) {
         dial_free(dial);
@@ -479,6 +497,18 @@ int net_dial_name(struct net_dialer *d, const char *host, uint16_t port, net_add
     net_timer_start(dial->deadline, d->resolve_timeout_ms, 0);
     *out = dial;
     return 0;
+}
+
+int net_dial_name(struct net_dialer *d, const char *host, uint16_t port, net_address_check_fn *check,
+                  net_dial_fn *on_done, void *arg, struct net_dial **out)
+{
+    return dial_lookup(d, host, port, false, check, on_done, arg, out);
+}
+
+int net_dial_resolve(struct net_dialer *d, const char *host, uint16_t port, net_address_check_fn *check,
+                     net_dial_fn *on_done, void *arg, struct net_dial **out)
+{
+    return dial_lookup(d, host, port, true, check, on_done, arg, out);
 }
 
 int net_dial_address(struct net_dialer *d, const char *address, uint16_t port, net_dial_fn *on_done,

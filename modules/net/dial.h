@@ -47,6 +47,11 @@ void net_dialer_free(struct net_dialer *d);
 CB_MUST_USE int net_dial_name(struct net_dialer *d, const char *host, uint16_t port,
                               net_address_check_fn *check, net_dial_fn *on_done, void *arg,
                               struct net_dial **out);
+/* Resolves as net_dial_name() does and connects to nothing: `peer` names an address that passed, an IPv4 one if there is, with the port;
+ * `fd` is -1. For whoever connects through somebody else. */
+CB_MUST_USE int net_dial_resolve(struct net_dialer *d, const char *host, uint16_t port,
+                                 net_address_check_fn *check, net_dial_fn *on_done, void *arg,
+                                 struct net_dial **out);
 /* Connects to a literal address (no brackets), without a check: for addresses that an administrator wrote. */
 CB_MUST_USE int net_dial_address(struct net_dialer *d, const char *address, uint16_t port,
                                  net_dial_fn *on_done, void *arg, struct net_dial **out);

@@ -240,6 +240,99 @@ def a_provider_that_requires_a_client_certificate(w):
     assert done.returncode == 1 and b"not bound to all the hosts" in done.stderr, done.stderr
 
 
+# ---- a parent proxy ----
+
+
+class Parent:
+    """A proxy that is asked for tunnels. `answer` says what it does: None for a tunnel, or the bytes of its answer."""
+
+    def __init__(self, answer=None, behind=b""):
+        self.answer, self.behind = answer, behind
+        self.heads = []
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            connection, _ = self.socket.accept()
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += connection.recv(1)
+        self.heads.append(head.decode())
+        if self.answer is not None:
+            connection.sendall(self.answer)
+            connection.close()
+            return
+        host, port = head.split(b" ")[1].decode().rsplit(":", 1)
+        provider = socket.create_connection((host, int(port)))
+        connection.sendall(b"HTTP/1.0 200 Connection established\r\n\r\n" + self.behind)
+        for a, b in ((connection, provider), (provider, connection)):
+            threading.Thread(target=self._copy, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def _copy(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+def through(w, parent, *options):
+    """The same world behind the parent."""
+    w.appliance.stop()
+    w.appliance.options += ["--parent-proxy", f"127.0.0.1:{parent.port}", *options]
+    w.appliance.start()
+    w.names.records[HOST] = [[("A", PUBLIC)]]
+    w.apply(w.route())
+
+
+def a_parent_proxy_is_asked_for_checked_addresses(w):
+    login = os.path.join(w.appliance.home, "login")
+    with open(login, "w") as file:
+        file.write("proxy-user:proxy-password\n")
+    parent = Parent()
+    through(w, parent, "--parent-proxy-login", login)
+    equal("status", w.ask().status, 200)
+    target = f"{PUBLIC}:{w.provider.port}"
+    equal("what it was asked", parent.heads, [
+        f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"
+        "Proxy-Authorization: Basic cHJveHktdXNlcjpwcm94eS1wYXNzd29yZA==\r\n\r\n"])
+    equal("peer in the audit", w.outcome()["peer"], target)
+    # The checks hold: of the address, and of the certificate.
+    w.names.records["inside.example.com"] = [[("A", "10.1.2.3")]]
+    w.names.records["other.example.com"] = [[("A", PUBLIC)]]
+    w.apply(w.route(host='"*.example.com"'))
+    w.refused("special_address", "10.1.2.3 is in 10.0.0.0/8 (private)", host="inside.example.com", status=403)
+    equal("tunnels", len(parent.heads), 1)
+    w.refused("upstream_certificate", "name other.example.com not in certificate", host="other.example.com", status=502)
+    absent("the log", "proxy-password", w.appliance.log())
+
+
+def a_parent_proxy_that_refuses(w):
+    through(w, Parent(answer=b"HTTP/1.1 502 Not today\r\nContent-Length: 3\r\n\r\nno\n"))
+    w.refused("connect_failed", "the parent proxy refuses: 502 Not today", status=502)
+
+
+def a_parent_proxy_that_answers_garbage(w):
+    parent = Parent(answer=b"SSH-2.0-OpenSSH_9.2\r\n")
+    through(w, parent)
+    equal("reason", w.ask().problem().get("reason"), "connect_failed")
+    assert w.outcome()["detail"].startswith("the parent proxy answers with malformed HTTP: "), w.outcome()
+    parent.answer = b""
+    w.refused("connect_failed", "the parent proxy closed before it answered", status=502)
+
+
+def a_parent_proxy_that_speaks_before_the_provider(w):
+    through(w, Parent(behind=b"\x15\x03\x03"))
+    w.refused("connect_failed", "the parent proxy sends bytes before the tunnel is used", status=502)
+
+
 # ---- the runner ----
 
 INSIDE = [
@@ -250,6 +343,10 @@ INSIDE = [
     pins_of_a_route,
     another_ca_for_a_route_needs_the_secret_again,
     a_provider_that_requires_a_client_certificate,
+    a_parent_proxy_is_asked_for_checked_addresses,
+    a_parent_proxy_that_refuses,
+    a_parent_proxy_that_answers_garbage,
+    a_parent_proxy_that_speaks_before_the_provider,
 ]
 
 

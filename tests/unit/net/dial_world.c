@@ -9,13 +9,16 @@ void on_done(void *arg, int code, enum net_dial_stage stage, int fd, const struc
     r->stage = stage;
     r->fd = fd;
     r->dial = NULL;
-    if (code == 0) {
+    if (code == 0 && stage == NET_DIAL_CONNECTING) {
         CHECK(net_test_is_private(fd));
         CHECK(net_test_is_nonblocking(fd));
+    } else {
+        CHECK_EQ_INT(fd, -1);
+    }
+    if (code == 0) {
         (void)snprintf(r->peer, sizeof(r->peer), "%s", peer->text);
     } else {
         CHECK(peer == NULL);
-        CHECK_EQ_INT(fd, -1);
     }
     if (r->left == NULL || --*r->left == 0) {
         net_loop_stop(r->world->loop);

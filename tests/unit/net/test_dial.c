@@ -353,6 +353,45 @@ static void dial_again_start(struct world *w, struct result *r)
     CHECK_EQ_INT(net_dial_name(w->dialer, "x.example.com", w->port, allow_all, dial_again, r, &r->dial), 0);
 }
 
+static struct result resolve(struct world *w, net_address_check_fn *check)
+{
+    struct result r = {.world = w, .fd = -1};
+    if (CHECK_EQ_INT(net_dial_resolve(w->dialer, "both.example.com", 443, check, on_done, &r, &r.dial), 0)) {
+        CHECK_EQ_INT(r.calls, 0);
+        net_test_run(w->loop);
+    }
+    CHECK_EQ_INT(r.calls, 1);
+    CHECK_EQ_INT(r.stage, NET_DIAL_RESOLVING);
+    CHECK_EQ_INT(r.fd, -1);
+    return r;
+}
+
+/* For whoever connects through somebody else: an address that passed, and no connection. */
+TEST(a_name_can_be_resolved_alone)
+{
+    static const char *const addresses[] = {"::1", "127.0.0.2", "127.0.0.1", NULL};
+    struct world w;
+    struct script s = {.addresses = addresses, .ttl = 60};
+    if (!world_open(&w, answer_script, &s)) {
+        return;
+    }
+    struct result r = resolve(&w, allow_all);
+    CHECK_EQ_INT(r.code, 0);
+    CHECK_EQ_STR(r.peer, "127.0.0.2:443");
+    CHECK_EQ_INT(r.checks, 3);
+    r = resolve(&w, allow_one); /* again, of the answer that is kept */
+    CHECK_EQ_INT(r.code, 0);
+    CHECK_EQ_STR(r.peer, "127.0.0.1:443");
+    r = resolve(&w, refuse_all);
+    CHECK_EQ_INT(r.code, CB_EADDRESS);
+    world_close(&w);
+    if (world_open(&w, answer_nxdomain, NULL)) {
+        r = resolve(&w, allow_all);
+        CHECK_EQ_INT(r.code, CB_ENOTFOUND);
+    }
+    world_close(&w);
+}
+
 TEST(a_dial_may_start_the_next_from_its_callback)
 {
     struct world w;
