@@ -3,8 +3,10 @@
 
 #include "base/encode.h"
 #include "base/log.h"
+#include "policy/spec_check.h"
 #include "tls/cert.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define LIST_LIMIT_DEFAULT 100
@@ -358,6 +360,19 @@ static int on_env_ca(struct api_request *q, struct span payload)
     return r;
 }
 
+/* The same value in each variable of the credential: an AWS SDK wants a key id, which is the placeholder, and a secret, which
+ * may be anything. */
+static void write_variables_of(struct json *j, const struct spec_credential *used, struct span placeholder)
+{
+    struct span list = span_str(used->env);
+    struct span name;
+    while (spec_env_next(&list, &name)) {
+        char text[SPEC_ENV_MAX + 1];
+        (void)snprintf(text, sizeof(text), "%.*s", SPAN_ARG(name));
+        json_text(j, text, placeholder);
+    }
+}
+
 /* Which variable holds which placeholder. Credentials that no route uses any more have no variable. */
 static int write_variables(struct json *j, const struct api_tenant *tenant)
 {
@@ -368,7 +383,7 @@ static int write_variables(struct json *j, const struct api_tenant *tenant)
         struct api_credential credential = api_credential_read(&r);
         const struct spec_credential *used = spec_find_credential(tenant->spec, credential.name);
         if (r.error == 0 && used != NULL && used->env != NULL) {
-            json_text(j, used->env, credential.placeholder);
+            write_variables_of(j, used, credential.placeholder);
         }
     }
     json_object_end(j);

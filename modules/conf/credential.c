@@ -8,14 +8,6 @@
 
 #define DEFAULT_SHAPE "cbx_{40}"
 
-static bool env_is_valid(const char *env)
-{
-    static const char first[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
-    static const char rest[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
-    size_t len = strlen(env);
-    return len > 0 && len <= SPEC_ENV_MAX && strchr(first, env[0]) != NULL && strspn(env, rest) == len;
-}
-
 /* CLAWBOX_ and the name in capitals, '-' written as '_'. */
 static void default_env(const char *name, char *out, size_t size)
 {
@@ -32,10 +24,11 @@ static void read_env(struct conf_report *report, const struct conf_node *node, c
     if (node == NULL || !conf_read_text(report, node, &text)) {
         return;
     }
-    if (!env_is_valid(text)) {
+    if (!spec_env_is_valid(span_str(text))) {
         conf_report_node(
             report, node,
-            "not a name for an environment variable: letters, digits and \"_\", no digit in front");
+            "not a name for an environment variable: letters, digits and \"_\", no digit in front; several "
+            "are joined by commas");
         return;
     }
     *out = text;

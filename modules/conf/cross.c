@@ -48,18 +48,34 @@ static void check_client_certificates(const struct conf_draft *draft)
     }
 }
 
+/* A variable that is in both lists; empty when there is none. */
+static struct span common_variable(struct span a, struct span b)
+{
+    struct span left;
+    while (spec_env_next(&a, &left)) {
+        struct span rest = b;
+        struct span right;
+        while (spec_env_next(&rest, &right)) {
+            if (span_eq(left, right)) {
+                return left;
+            }
+        }
+    }
+    return SPAN_EMPTY;
+}
+
 /* Two placeholders cannot stand in one variable. */
 static void check_envs(const struct conf_draft *draft)
 {
     const struct spec *spec = draft->spec;
     for (size_t i = 1; i < spec->credential_count; i++) {
         for (size_t j = 0; j < i; j++) {
-            const char *a = spec->credentials[i].env;
-            const char *b = spec->credentials[j].env;
-            if (a != NULL && b != NULL && strcmp(a, b) == 0) {
+            struct span common =
+                common_variable(span_str(spec->credentials[i].env), span_str(spec->credentials[j].env));
+            if (common.len != 0) {
                 conf_report_node(draft->report, draft->credential_nodes[i],
-                                 "its variable %s is the one of credential \"%s\" too: write another env",
-                                 spec->credentials[i].env, spec->credentials[j].name);
+                                 "its variable %.*s is the one of credential \"%s\" too: write another env",
+                                 SPAN_ARG(common), spec->credentials[j].name);
                 break;
             }
         }

@@ -5,6 +5,7 @@
  *   route_match.c      methods and paths
  *   route_inject.c     the credential and how it goes in
  *   route_body.c       the credential in the body
+ *   route_aws.c        requests that are signed for AWS
  *   route_token.c      tokens that are fetched with the credential, and the route of the agent to their endpoint
  *   route_fields.c     headers that every request gets, places, what passes
  *   route_kubernetes.c what is allowed of a Kubernetes API
@@ -52,6 +53,10 @@ CB_MUST_USE int conf_entry_read_kubernetes(struct conf_entry *entry);
 CB_MUST_USE int conf_entry_read_upstream(struct conf_entry *entry);
 /* Reads {body: NAME}, beside which a header may stand. route_body.c. */
 CB_MUST_USE int conf_entry_read_body(struct conf_entry *entry, const struct conf_node *map);
+/* Reads {aws: {service: NAME, region: NAME}}; the region may be the host's. route_aws.c. */
+CB_MUST_USE int conf_entry_read_aws(struct conf_entry *entry, const struct conf_node *map);
+/* True for a name such as "eu-central-1". */
+bool conf_aws_region_is_valid(struct span text);
 /* Reads {oauth2: {...}} or {gcp: ...}: a token goes in as the map's header and prefix say, or as Bearer. route_token.c. */
 CB_MUST_USE int conf_entry_read_token(struct conf_entry *entry, const struct conf_node *map);
 /* When the route at this index answers the agent's requests for tokens: adds the route that lets them come, once for each

@@ -32,6 +32,7 @@ static bool preset_read(const struct conf_node *node, struct conf_preset *out)
     *out = (struct conf_preset){
         .name = node->key,
         .host = text_of(node, "host"),
+        .prefix = text_of(node, "prefix"),
         .suffix = text_of(node, "suffix"),
         .methods = conf_node_get(node, "methods"),
         .paths = conf_node_get(node, "paths"),
@@ -49,7 +50,7 @@ static bool preset_read(const struct conf_node *node, struct conf_preset *out)
     if (required) {
         out->host = NULL;
     }
-    return whole && (!required || out->suffix != NULL);
+    return whole && (!required || out->suffix != NULL) && (out->prefix == NULL || out->suffix != NULL);
 }
 
 int conf_presets_load(struct conf_presets *out)

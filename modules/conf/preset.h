@@ -13,7 +13,9 @@ struct conf_presets {
 /* Texts live as long as the presets that they came from. */
 struct conf_preset {
     const char *name;
-    const char *host;   /* NULL when the route has to name it */
+    const char *host; /* NULL when the route has to name it */
+    const char *
+        prefix; /* which the route's host then begins with; one label stands between it and the suffix; or NULL */
     const char *suffix; /* which the route's host then ends with, ".openai.azure.com"; else NULL */
     const struct conf_node *methods; /* lists of texts */
     const struct conf_node *paths;

@@ -82,12 +82,27 @@ static void read_host(struct conf_entry *entry, const struct conf_node *node)
     }
 }
 
+/* Between a prefix and the suffix stands a region, and nothing else: other names there are customers' own. */
+static bool is_host_of_preset(const struct conf_preset *preset, struct span host)
+{
+    struct span suffix = span_str(preset->suffix);
+    struct span prefix = span_str(preset->prefix);
+    if (host.ptr[0] == '*' || !span_ends(host, suffix)) {
+        return false;
+    }
+    return prefix.len == 0 ||
+           (host.len > prefix.len + suffix.len && span_starts(host, prefix) &&
+            conf_aws_region_is_valid(span_sub(host, prefix.len, host.len - prefix.len - suffix.len)));
+}
+
 /* A provider whose hosts belong to its customers: the route names one of them, and no wildcard, below which others have
  * theirs. */
 static void read_host_of_preset(struct conf_entry *entry, const struct conf_node *host)
 {
     struct conf_report *report = entry->draft->report;
     const char *suffix = entry->preset.suffix;
+    const char *prefix = entry->preset.prefix != NULL ? entry->preset.prefix : "";
+    const char *between = entry->preset.prefix != NULL ? "REGION" : "NAME";
     if (suffix == NULL) {
         if (host != NULL) {
             conf_report_key(report, host, "the provider has its own hosts: remove host, or provider");
@@ -98,15 +113,14 @@ static void read_host_of_preset(struct conf_entry *entry, const struct conf_node
         return;
     }
     if (host == NULL) {
-        conf_report_node(report, entry->node, "provider %s needs your host: write host: NAME%s",
-                         entry->preset.name, suffix);
+        conf_report_node(report, entry->node, "provider %s needs your host: write host: %s%s%s",
+                         entry->preset.name, prefix, between, suffix);
         return;
     }
     read_host(entry, host);
-    if (entry->host != NULL &&
-        (entry->host[0] == '*' || !span_ends(span_str(entry->host), span_str(suffix)))) {
-        conf_report_node(report, host, "is not a host of provider %s: write NAME%s", entry->preset.name,
-                         suffix);
+    if (entry->host != NULL && !is_host_of_preset(&entry->preset, span_str(entry->host))) {
+        conf_report_node(report, host, "is not a host of provider %s: write %s%s%s", entry->preset.name,
+                         prefix, between, suffix);
         entry->host = NULL;
     }
 }

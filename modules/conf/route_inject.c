@@ -155,6 +155,7 @@ static int read_kind(struct conf_entry *entry, enum spec_inject inject, const st
         (void)read_yes(entry, node); /* where it goes, the paths say */
         return 0;
     case SPEC_INJECT_BODY: /* route_body.c */
+    case SPEC_INJECT_AWS:  /* route_aws.c */
     case SPEC_INJECT_NONE:
     case SPEC_INJECT__COUNT:
         break;
@@ -164,8 +165,8 @@ static int read_kind(struct conf_entry *entry, enum spec_inject inject, const st
 
 int conf_entry_read_inject(struct conf_entry *entry, const struct conf_node *node)
 {
-    static const char *const keys[] = {"bearer", "header", "prefix", "headers", "basic", "user",
-                                       "query",  "path",   "body",   "oauth2",  "gcp",   NULL};
+    static const char *const keys[] = {"bearer", "header", "prefix", "headers", "basic", "user", "query",
+                                       "path",   "body",   "aws",    "oauth2",  "gcp",   NULL};
     /* Each kind by its key, and the key that may stand beside it. */
     static const struct {
         const char *key;
@@ -176,6 +177,9 @@ int conf_entry_read_inject(struct conf_entry *entry, const struct conf_node *nod
                  {"query", NULL, SPEC_INJECT_QUERY},    {"path", NULL, SPEC_INJECT_PATH}};
     if (conf_node_get(node, "body") != NULL) {
         return conf_entry_read_body(entry, node);
+    }
+    if (conf_node_get(node, "aws") != NULL) {
+        return conf_entry_read_aws(entry, node);
     }
     if (conf_node_get(node, "oauth2") != NULL || conf_node_get(node, "gcp") != NULL) {
         return conf_entry_read_token(entry, node);
@@ -201,7 +205,7 @@ int conf_entry_read_inject(struct conf_entry *entry, const struct conf_node *nod
         entry->draft->report, node,
         "should be {bearer: true}, {header: NAME, prefix: TEXT}, {headers: [{name: NAME, prefix: "
         "TEXT}]}, {basic: true, user: NAME}, {query: NAME}, {path: true}, {body: NAME, "
-        "bearer: true}, {oauth2: {...}} or {gcp: true}");
+        "bearer: true}, {aws: {service: NAME, region: NAME}}, {oauth2: {...}} or {gcp: true}");
     return 0;
 }
 

@@ -52,6 +52,13 @@ struct span config_value(struct egress_config *config, const struct spec_route *
     return c != NULL && c->value != NULL ? secret_span(c->value) : SPAN_EMPTY;
 }
 
+/* What answers are searched for: of what signs requests to AWS, the secret alone. */
+static struct span scanned_part(const struct egress_credential *credential, struct span value)
+{
+    struct inject_aws_credential parts;
+    return credential->signs && inject_aws_credential(value, &parts) ? parts.secret : value;
+}
+
 int config_take_credential(struct egress_credential *credential, const struct ipc_in *in)
 {
     struct ipc_credential m;
@@ -65,7 +72,8 @@ int config_take_credential(struct egress_credential *credential, const struct ip
     struct secret *value = m.value.len != 0 ? secret_from(m.value) : NULL;
     char *binding = strndup((const char *)m.binding.ptr, m.binding.len);
     struct inject_scan *scan = NULL;
-    r = value != NULL && binding != NULL ? inject_scan_new(m.value, &scan) : CB_ENOMEM;
+    r = value != NULL && binding != NULL ? inject_scan_new(scanned_part(credential, m.value), &scan)
+                                         : CB_ENOMEM;
     if (r == CB_ELIMIT) {
         log_warn("credential \"%s\" is too short to be looked for in answers", credential->name);
         r = 0;
@@ -135,6 +143,14 @@ static int config_make(const struct egress *e, const struct ipc_spec *m, struct 
     }
     if (r == 0) {
         r = config_read_credentials(config, m->credentials);
+    }
+    for (size_t i = 0; r == 0 && i < config->spec->route_count; i++) {
+        const struct spec_route *route = &config->spec->routes[i];
+        struct egress_credential *c =
+            route->inject == SPEC_INJECT_AWS ? config_credential(config, route->credential) : NULL;
+        if (c != NULL) {
+            c->signs = true;
+        }
     }
     if (r == 0) {
         r = trust_make(e->system_roots, config);

@@ -93,13 +93,21 @@ static void on_timeout(void *arg)
 
 /* ---- the request ---- */
 
+void exchange_host(const struct ipc_request *q, char out[EXCHANGE_HOST_MAX])
+{
+    bool usual = q->port == (q->scheme == SPEC_SCHEME_HTTPS ? 443 : 80);
+    char port[8] = "";
+    if (!usual) {
+        (void)snprintf(port, sizeof(port), ":%u", q->port);
+    }
+    (void)snprintf(out, EXCHANGE_HOST_MAX, "%.*s%s", SPAN_ARG(q->host), port);
+}
+
 static int write_host(const struct ipc_request *q, struct buf *out)
 {
-    uint16_t usual = q->scheme == SPEC_SCHEME_HTTPS ? 443 : 80;
-    if (q->port == usual) {
-        return http_write_field(out, SPAN_LIT("Host"), q->host);
-    }
-    return http_write_fieldf(out, "Host", "%.*s:%u", SPAN_ARG(q->host), q->port);
+    char host[EXCHANGE_HOST_MAX];
+    exchange_host(q, host);
+    return http_write_field(out, SPAN_LIT("Host"), span_str(host));
 }
 
 static bool is_coding_wish(const struct stream *s, const struct http_field *field)
@@ -147,7 +155,7 @@ static int write_head(struct stream *s, struct buf *out)
         (r = http_write_field(out, SPAN_LIT("Accept-Encoding"), SPAN_LIT("identity"))) != 0) {
         goto out;
     }
-    if ((r = inject_write(route, credential, out)) != 0 ||
+    if ((r = body_write_fields(s, &request, credential, out)) != 0 ||
         (s->asks_websocket && (r = websocket_write_wish(s, out)) != 0)) {
         goto out;
     }
@@ -293,16 +301,26 @@ void exchange_begin(struct stream *s)
     }
 }
 
+/* What the body holds ends the request. */
+static void exchange_refuse_body(struct stream *s, enum policy_reason reason)
+{
+    exchange_fail(s, reason);
+    if (reason == POLICY_REASON_PLACEHOLDER_MISPLACED) {
+        log_warn("tripwire: a placeholder where it does not belong, in the body of request %s",
+                 s->record.id_text);
+        record_tripwire(s->egress, &s->record);
+    }
+}
+
 /* All of the body is there: now its length is known, and the request can be sent. */
 static void exchange_held(struct stream *s)
 {
     enum policy_reason reason = body_end(s, &s->body.held);
     if (reason != POLICY_REASON_ROUTE) {
-        exchange_fail(s, reason);
+        exchange_refuse_body(s, reason);
         return;
     }
-    s->request.framing = HTTP_FRAMING_LENGTH;
-    s->request.content_length = buf_len(&s->body.held);
+    body_complete(s);
     exchange_connect(s, false);
 }
 
@@ -323,16 +341,16 @@ static int write_body(struct stream *s, struct span data)
     return r;
 }
 
-/* A piece of the body, or its end when `data` is NULL, that is looked through while it is sent. */
-static int exchange_search(struct stream *s, const struct span *data)
+/* A piece of the body, or its end when `data` is NULL, that is looked through or signed while it is sent. */
+static int exchange_change(struct stream *s, const struct span *data)
 {
     struct buf out;
-    buf_init(&out, IPC_BODY_MAX + INJECT_BODY_GROWTH(IPC_SECRET_MAX));
+    buf_init(&out, IPC_BODY_MAX + INJECT_AWS_CHUNK_MAX + INJECT_BODY_GROWTH(IPC_SECRET_MAX));
     buf_set_sensitive(&out);
     enum policy_reason reason = data != NULL ? body_take(s, *data, &out) : body_end(s, &out);
     int r = 0;
     if (reason != POLICY_REASON_ROUTE) {
-        exchange_fail(s, reason);
+        exchange_refuse_body(s, reason);
         r = CB_EPERM;
     } else if (write_body(s, buf_span(&out)) != 0) {
         log_debug("the provider took no more of the body of request %s", s->record.id_text);
@@ -360,11 +378,11 @@ int exchange_body(struct stream *s, struct span data)
     if (s->state == STREAM_HOLDING) {
         enum policy_reason reason = body_take(s, data, &s->body.held);
         if (reason != POLICY_REASON_ROUTE) {
-            exchange_fail(s, reason);
+            exchange_refuse_body(s, reason);
         }
         return 0;
     }
-    int r = s->body.search == NULL ? write_body(s, data) : exchange_search(s, &data);
+    int r = body_is_changed(s) ? exchange_change(s, &data) : write_body(s, data);
     if (r == CB_EPERM) {
         return 0; /* refused, and answered */
     }
@@ -404,7 +422,7 @@ int exchange_request_end(struct stream *s)
         exchange_held(s);
         return 0;
     }
-    if (s->body.search != NULL && exchange_search(s, NULL) != 0) {
+    if (body_is_changed(s) && exchange_change(s, NULL) != 0) {
         return 0;
     }
     if (!s->answered) {

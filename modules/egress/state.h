@@ -5,7 +5,7 @@
  *   config.c      the tenant's routes, placeholders and unsealed credentials; reloads
  *   stream.c      one agent connection: fields in, decision, answer out
  *   exchange.c    the half of a stream that talks to the provider
- *   body.c        a request's body: as it is, looked through, or held
+ *   body.c        a request's body: as it is, looked through, signed or held
  *   websocket.c   an exchange that has become a WebSocket
  *   trust.c       whom a route's connections trust, and what they show of themselves
  *   upstream.c    one connection to a provider: dialling, TLS, HTTP
@@ -21,6 +21,7 @@
 #include "base/secret.h"
 #include "http/parser.h"
 #include "http/websocket.h"
+#include "inject/aws.h"
 #include "inject/body.h"
 #include "inject/frames.h"
 #include "inject/inject.h"
@@ -45,6 +46,7 @@ struct egress_credential {
     char *name;
     char *placeholder;
     uint64_t version;         /* 0: not set */
+    bool signs;               /* a route to AWS uses it */
     struct secret *value;     /* NULL until it is first needed */
     struct inject_scan *scan; /* with `value`: looks for it in answers; NULL when it is too short for that */
     char *binding;            /* as the vault opened it */
@@ -200,7 +202,13 @@ enum stream_state {
 
 /* body.c: what is done with the body of the request under way. */
 struct stream_body {
-    struct inject_body *search; /* NULL: nothing is looked for */
+    struct inject_body *search;       /* NULL: nothing is looked for */
+    struct inject_aws_chunks *chunks; /* NULL: nothing is signed in it */
+    enum inject_aws_payload payload;
+    struct span
+        signed_payload;   /* what the head's signature covers: a literal, or of the request, or `hash` */
+    struct digest digest; /* of what is held */
+    char hash[INJECT_AWS_HEX + 1];
     struct buf held;
     size_t room; /* for `held`; 0: the body is sent while it comes */
     struct net_task pump;
@@ -264,6 +272,10 @@ void exchange_resume(struct stream *s);
 /* Lets go of the connection to the provider; it may serve again when `reusable`. */
 void exchange_release(struct stream *s, bool reusable);
 
+/* The Host field of the request as it is sent. */
+#define EXCHANGE_HOST_MAX (IPC_HOST_MAX + 8)
+void exchange_host(const struct ipc_request *q, char out[EXCHANGE_HOST_MAX]);
+
 /* ---- body.c ---- */
 
 void body_init(struct stream *s);
@@ -271,8 +283,15 @@ void body_init(struct stream *s);
 enum policy_reason body_screen(const struct stream *s);
 /* After it: prepares for the body. ROUTE, or why there is none to be taken. */
 enum policy_reason body_begin(struct stream *s);
+/* Appends what the route writes into the head: the fields with the credential, or the signature with it, and its own extras. */
+CB_MUST_USE int body_write_fields(struct stream *s, const struct inject_request *request,
+                                  struct span credential, struct buf *out);
+/* All of the body is held: what its head has to say of it is settled. */
+void body_complete(struct stream *s);
 /* True when all of the body is taken into `held` before the request is sent. */
 bool body_is_held(const struct stream *s);
+/* True when what is sent of the body is what body_take() makes of it. */
+bool body_is_changed(const struct stream *s);
 /* Appends to `out`, which is sensitive, what becomes of a piece of the body, or of its end. ROUTE, or why the request ends here. */
 enum policy_reason body_take(struct stream *s, struct span data, struct buf *out);
 enum policy_reason body_end(struct stream *s, struct buf *out);

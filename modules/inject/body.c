@@ -539,7 +539,8 @@ static enum policy_reason feed(struct inject_body *b, struct span credential, st
             held = false;
         }
         if (held && buf_append_byte(&b->held, c) != 0) {
-            return not_ours(b); /* no placeholder is as long as that, however it is written */
+            reason = not_ours(b); /* no placeholder is as long as that, however it is written */
+            break;
         }
         if (reason == POLICY_REASON_ROUTE) {
             reason = body_byte(b, c);
@@ -552,7 +553,9 @@ static enum policy_reason feed(struct inject_body *b, struct span credential, st
         buf_append_span(out, span_sub(in, from, SIZE_MAX)) != 0) {
         reason = POLICY_REASON_INTERNAL;
     }
-    return reason == POLICY_REASON_ROUTE ? window_search(b) : reason;
+    /* Also before another refusal: what is said must not depend on how the body was cut. */
+    enum policy_reason found = window_search(b);
+    return found != POLICY_REASON_ROUTE ? found : reason;
 }
 
 enum policy_reason inject_body_feed(struct inject_body *b, struct span credential, struct span in,

@@ -19,7 +19,8 @@ static bool route_writes(const struct spec_route *route, struct span name)
             return true;
         }
     }
-    return inject_header_find(route, name) != SIZE_MAX;
+    return inject_header_find(route, name) != SIZE_MAX ||
+           (route->inject == SPEC_INJECT_AWS && inject_aws_writes(name));
 }
 
 /* "Impersonate-User" and its like would make the route's credential act as somebody else (Kubernetes). */
@@ -76,7 +77,7 @@ int inject_write(const struct spec_route *route, struct span credential, struct 
     int r = 0;
     if (route->inject == SPEC_INJECT_BASIC) {
         r = inject_basic_write(route, credential, out);
-    } else if (route->header_count != 0) {
+    } else if (route->header_count != 0 && route->inject != SPEC_INJECT_AWS) {
         r = inject_header_write(route, credential, out);
     }
     for (size_t i = 0; r == 0 && i < route->extra_count; i++) {

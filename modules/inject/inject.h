@@ -7,6 +7,7 @@
  *   query.c   a parameter, set or replaced
  *   path.c    a part of a segment: the route's patterns say which
  *   body.c    a field of a form or a key of a JSON object, as the body streams (body.h)
+ *   aws.c, aws_chunks.c  no secret, but a signature with it (aws.h)
  *   screen.c  finds credentials and placeholders in all places (places.h) and judges them
  *   decide.c  the decision about a request: which route, and whether what it carries may be there
  *   text.c    percent-escapes
@@ -90,7 +91,8 @@ static inline bool inject_field_passes(const struct spec_route *route, const str
 bool inject_answer_field_passes(const struct spec_route *route, const struct http_field *fields, size_t count,
                                 const struct http_field *field);
 
-/* Appends the header fields that the route writes: those with the credential, then the same for every request.
+/* Appends the header fields that the route writes: those with the credential, then the same for every request. (For AWS,
+ * inject_aws_write() writes the former, and calls this.)
  * `out` must be a sensitive buffer. CB_EINVAL when the credential is not one that can stand there. */
 CB_MUST_USE int inject_write(const struct spec_route *route, struct span credential, struct buf *out);
 /* Appends the request's target, with the credential in it when that is its place. `out` must be a sensitive buffer.

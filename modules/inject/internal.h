@@ -64,6 +64,20 @@ struct inject_place {
 bool inject_path_find(const struct spec_route *route, struct span path, struct inject_place *out);
 CB_MUST_USE int inject_path_write(const struct inject_place *place, struct span credential, struct buf *out);
 
+/* ---- aws.c ---- */
+
+struct inject_aws;
+
+/* True for an Authorization whose signature was made with the placeholder as key id. */
+bool inject_aws_holds(struct span value, struct span placeholder);
+/* True for the X-Amz-* fields that belong to the signature: ours stand in their place. */
+bool inject_aws_writes(struct span name);
+/* True for the one among the X-Amz-* fields that carries a credential. */
+bool inject_aws_is_place(struct span name);
+/* Signs the lines under time and scope; the signature is in `signing`. At most 5 lines. */
+void inject_aws_sign(struct inject_aws *signing, const char *algorithm, const struct span *lines,
+                     size_t count);
+
 /* ---- screen.c ---- */
 
 /* True when the field stands in a credential's place: of places.h, or one that the route adds, and none that it passes. */

@@ -40,4 +40,12 @@
     P("api_key")               \
     P("token")
 
+/* and on routes to AWS: what makes a URL presigned, in both versions of signatures */
+#define INJECT_AWS_QUERY_PLACES(P) \
+    P("x-amz-credential")          \
+    P("x-amz-signature")           \
+    P("x-amz-security-token")      \
+    P("awsaccesskeyid")            \
+    P("signature")
+
 #endif

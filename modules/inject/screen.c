@@ -63,6 +63,11 @@ bool inject_is_place(const struct spec_route *route, const struct http_field *fi
         place =
             name_matches(field->name, by_value[i].name) && contains_nocase(field->value, by_value[i].word);
     }
+    /* There the others are the request's own words, and part of what is signed. */
+    if (place && route->inject == SPEC_INJECT_AWS &&
+        span_eq_nocase(span_sub(field->name, 0, 6), SPAN_LIT("x-amz-"))) {
+        place = inject_aws_is_place(field->name) || is_listed(&route->place_headers, field->name);
+    }
     return place && !is_listed(&route->pass_headers, field->name);
 }
 
@@ -71,8 +76,13 @@ bool inject_is_query_place(const struct spec_route *route, struct span name)
     static const char *const places[] = {INJECT_QUERY_PLACES(INJECT_ITEM)};
     bool place = is_listed(&route->place_query, name) ||
                  (route->parameter != NULL && span_eq_nocase(name, span_str(route->parameter)));
+    static const char *const presigned[] = {INJECT_AWS_QUERY_PLACES(INJECT_ITEM)};
     for (size_t i = 0; !place && i < sizeof(places) / sizeof(places[0]); i++) {
         place = span_eq_nocase(name, span_str(places[i]));
+    }
+    for (size_t i = 0;
+         !place && route->inject == SPEC_INJECT_AWS && i < sizeof(presigned) / sizeof(presigned[0]); i++) {
+        place = span_eq_nocase(name, span_str(presigned[i]));
     }
     return place && !is_listed(&route->pass_query, name);
 }
@@ -160,16 +170,25 @@ static void screen_query(struct screening *s, struct span query)
     s->own += own;
 }
 
+static bool holds_own(const struct screening *s, const struct spec_field *header, struct span value)
+{
+    switch (s->route->inject) {
+    case SPEC_INJECT_BASIC:
+        return inject_basic_holds(value, s->placeholder);
+    case SPEC_INJECT_AWS:
+        return inject_aws_holds(value, s->placeholder);
+    default:
+        return inject_header_holds(header, value, s->placeholder);
+    }
+}
+
 static void screen_field(struct screening *s, const struct http_field *field)
 {
     const struct spec_route *route = s->route;
     size_t index = inject_header_find(route, field->name);
     if (index == SIZE_MAX) {
         judge(s, field->value, route->inject != SPEC_INJECT_NONE && inject_is_place(route, field));
-    } else if (s->placeholder.len != 0 &&
-               (route->inject == SPEC_INJECT_BASIC
-                    ? inject_basic_holds(field->value, s->placeholder)
-                    : inject_header_holds(&route->headers[index], field->value, s->placeholder))) {
+    } else if (s->placeholder.len != 0 && holds_own(s, &route->headers[index], field->value)) {
         s->foreign = s->foreign || (s->own_headers & 1U << index) != 0;
         s->own_headers |= 1U << index;
         s->own++;

@@ -50,6 +50,8 @@ static void route_deinit(struct spec_route *route)
     free(route->user);
     free(route->parameter);
     free(route->path_marks);
+    free(route->service);
+    free(route->region);
     free(route->credential);
     token_deinit(&route->token);
     free_fields(route->extras, route->extra_count);
@@ -160,6 +162,17 @@ int spec_add_kube_rule(struct spec_route *route, struct spec_kube_rule **out)
     *out = &route->kube_rules[route->kube_rule_count++];
     **out = (struct spec_kube_rule){0};
     return 0;
+}
+
+bool spec_env_next(struct span *list, struct span *name)
+{
+    if (list->len == 0) {
+        return false;
+    }
+    const uint8_t *comma = memchr(list->ptr, ',', list->len);
+    *name = span_sub(*list, 0, comma != NULL ? (size_t)(comma - list->ptr) : list->len);
+    *list = span_sub(*list, name->len + 1, SIZE_MAX);
+    return true;
 }
 
 const struct spec_credential *spec_find_credential(const struct spec *spec, struct span name)

@@ -38,6 +38,7 @@ enum spec_inject {
     SPEC_INJECT_QUERY,  /* a parameter of the query */
     SPEC_INJECT_PATH,   /* in place of one "*" of each path pattern */
     SPEC_INJECT_BODY, /* in place of the placeholder in one field of a JSON or form body, and in headers if there are any */
+    SPEC_INJECT_AWS, /* no credential, but a signature with it: Authorization, and X-Amz-* fields */
     SPEC_INJECT__COUNT
 };
 
@@ -98,11 +99,13 @@ struct spec_route {
     size_t path_count;
     enum spec_inject inject;
     struct spec_field *
-        headers; /* BEARER, HEADER, BASIC, BODY: names as they are sent, and as values the prefixes: "Bearer " */
+        headers; /* BEARER, HEADER, BASIC, BODY, AWS: names as they are sent, and as values the prefixes: "Bearer " */
     size_t header_count;
     char *user;           /* BASIC: the user; NULL when the credential is "user:password" */
     char *parameter;      /* QUERY, BODY: its name */
     uint16_t *path_marks; /* PATH: for each path the offset of the "*" in whose place the credential stands */
+    char *service;        /* AWS: what the signature is for, "bedrock" */
+    char *region;         /* AWS: "eu-central-1" */
     char *credential;     /* name of the credential, or NULL */
     struct spec_token
         token; /* BEARER, HEADER: what goes in is fetched; else its grant is NONE and the rest empty */
@@ -130,7 +133,7 @@ struct spec_route {
 /* One per credential name that the routes use. */
 struct spec_credential {
     char *name;
-    char *env; /* the environment variable that the agent's SDK reads */
+    char *env; /* the environment variable that the agent's SDK reads; more than one are joined by commas */
     char *
         shape; /* placeholder shape: a literal with {N} for N random letters and digits, e.g. "sk-proj-{48}" */
 };
@@ -163,6 +166,8 @@ CB_MUST_USE int spec_add_field(struct spec_field **fields, size_t *count, size_t
                                const char *value);
 /* Appends a zeroed rule to the route. CB_ELIMIT or CB_ENOMEM. */
 CB_MUST_USE int spec_add_kube_rule(struct spec_route *route, struct spec_kube_rule **out);
+/* Takes the first variable off the credential's list. False at the end. */
+bool spec_env_next(struct span *list, struct span *name);
 /* The credential of that name, or NULL. */
 const struct spec_credential *spec_find_credential(const struct spec *spec, struct span name);
 

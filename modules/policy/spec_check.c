@@ -59,10 +59,9 @@ static bool method_is_valid(const char *method)
     return true;
 }
 
-static bool env_is_valid(const char *env)
+static bool variable_is_valid(struct span s)
 {
-    struct span s = span_str(env);
-    if (s.len == 0 || s.len > SPEC_ENV_MAX || is_digit(s.ptr[0])) {
+    if (s.len == 0 || is_digit(s.ptr[0])) {
         return false;
     }
     for (size_t i = 0; i < s.len; i++) {
@@ -72,6 +71,27 @@ static bool env_is_valid(const char *env)
         }
     }
     return true;
+}
+
+bool spec_env_is_valid(struct span names)
+{
+    struct span name;
+    bool valid = names.len != 0 && names.len <= SPEC_ENV_MAX && names.ptr[names.len - 1] != ',';
+    while (valid && spec_env_next(&names, &name)) {
+        valid = variable_is_valid(name);
+    }
+    return valid;
+}
+
+bool spec_aws_name_is_valid(struct span name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.ptr[i];
+        if (!(c >= 'a' && c <= 'z') && !is_digit(c) && c != '-') {
+            return false;
+        }
+    }
+    return name.len != 0 && name.len <= SPEC_AWS_NAME_MAX;
 }
 
 /* In the canonical form of an authority, as policy_host_parse() gives it. */
@@ -244,7 +264,7 @@ static bool token_is_valid(const struct spec_route *route)
 static bool injection_is_valid(const struct spec_route *route)
 {
     bool headers = route->inject == SPEC_INJECT_BEARER || route->inject == SPEC_INJECT_HEADER ||
-                   route->inject == SPEC_INJECT_BASIC;
+                   route->inject == SPEC_INJECT_BASIC || route->inject == SPEC_INJECT_AWS;
     bool several = route->inject == SPEC_INJECT_HEADER || route->inject == SPEC_INJECT_BODY;
     size_t headers_max = several ? SPEC_HEADERS_MAX : headers ? 1 : 0;
     if (route->header_count > headers_max || (headers && route->header_count == 0) ||
@@ -258,6 +278,12 @@ static bool injection_is_valid(const struct spec_route *route)
     bool parameter = route->inject == SPEC_INJECT_QUERY || route->inject == SPEC_INJECT_BODY;
     if ((route->parameter != NULL) != parameter ||
         (route->parameter != NULL && !spec_parameter_is_valid(span_str(route->parameter)))) {
+        return false;
+    }
+    bool aws = route->inject == SPEC_INJECT_AWS;
+    if ((route->service != NULL) != aws || (route->region != NULL) != aws ||
+        (aws && (!spec_aws_name_is_valid(span_str(route->service)) ||
+                 !spec_aws_name_is_valid(span_str(route->region))))) {
         return false;
     }
     if ((route->path_marks != NULL) != (route->inject == SPEC_INJECT_PATH)) {
@@ -440,7 +466,8 @@ static bool route_is_valid(const struct spec *spec, const struct spec_route *rou
 static bool credential_is_valid(const struct spec_credential *credential)
 {
     char why[256];
-    return name_is_valid(credential->name) && (credential->env == NULL || env_is_valid(credential->env)) &&
+    return name_is_valid(credential->name) &&
+           (credential->env == NULL || spec_env_is_valid(span_str(credential->env))) &&
            (credential->shape == NULL ||
             placeholder_shape_check(span_str(credential->shape), why, sizeof(why)) == 0);
 }

@@ -11,7 +11,8 @@
 #define SPEC_VALUE_MAX     1024 /* of a header that every request gets */
 #define SPEC_USER_MAX      64
 #define SPEC_PARAMETER_MAX 64
-#define SPEC_ENV_MAX       128
+#define SPEC_ENV_MAX       128 /* all names of a credential, with the commas between them */
+#define SPEC_AWS_NAME_MAX  32
 #define SPEC_METHOD_MAX    32
 #define SPEC_SHAPE_MAX     255
 #define SPEC_CLAIM_MAX     512  /* a client id, an audience, a subject */
@@ -34,6 +35,10 @@ bool spec_header_is_valid(struct span name);
 /* What may stand in front of a credential or as an extra header's value: printable ASCII without a blank in front. */
 bool spec_value_is_valid(struct span value, size_t max);
 bool spec_user_is_valid(struct span user);
+/* A service or a region of AWS: 1 to SPEC_AWS_NAME_MAX of a-z, 0-9 and "-". */
+bool spec_aws_name_is_valid(struct span name);
+/* Names of environment variables, joined by commas. */
+bool spec_env_is_valid(struct span names);
 /* A parameter's name: letters, digits, "-", ".", "_", "~"; so it has one spelling only. */
 bool spec_parameter_is_valid(struct span name);
 /* A name in a list of places or of what passes, in lower case. A header's may end in "*". */

@@ -5,7 +5,8 @@
  *   u16 count and then credentials: bytes name, opt env, opt shape
  *   u16 count and then routes: bytes name, opt provider, u8 action, u8 scheme, bytes host, u16 port,
  *       u8 count and methods, u8 count and paths, u8 inject, u8 count and headers (bytes name, bytes prefix),
- *       opt user, opt parameter, for a path injector a u16 for each path, opt credential,
+ *       opt user, opt parameter, for a path injector a u16 for each path, opt service, opt region,
+ *       opt credential,
  *       u8 grant, and unless that is 0: bytes host, u16 port, bytes path, opt client id, opt scope, opt audience, opt subject,
  *       bool client in body, bool answers, opt address, u16 address port, opt CA;
  *       u8 count and extra headers (bytes name, bytes value), and four times u8 count and names: headers that are places,
@@ -94,6 +95,8 @@ static void put_injection(struct writer *w, const struct spec_route *route)
     for (size_t i = 0; route->inject == SPEC_INJECT_PATH && i < route->path_count; i++) {
         writer_u16(w, route->path_marks[i]);
     }
+    put_optional(w, route->service, SPEC_AWS_NAME_MAX);
+    put_optional(w, route->region, SPEC_AWS_NAME_MAX);
     put_optional(w, route->credential, SPEC_NAME_MAX);
     put_token(w, &route->token);
     put_fields(w, route->extras, route->extra_count, SPEC_VALUE_MAX);
@@ -318,6 +321,8 @@ static void get_injection(struct reader *r, struct spec_route *route)
     get_optional(r, SPEC_USER_MAX, &route->user);
     get_optional(r, SPEC_PARAMETER_MAX, &route->parameter);
     get_marks(r, route);
+    get_optional(r, SPEC_AWS_NAME_MAX, &route->service);
+    get_optional(r, SPEC_AWS_NAME_MAX, &route->region);
     get_optional(r, SPEC_NAME_MAX, &route->credential);
     get_token(r, &route->token);
     get_fields(r, SPEC_EXTRAS_MAX, SPEC_VALUE_MAX, &route->extras, &route->extra_count);

@@ -99,8 +99,8 @@
     R(INTERNAL, FAILED, 500, "internal", "proxy_internal_error",                                                    \
       "The proxy could not carry out the request.")                                                                 \
     R(BODY_FORMAT, DENIED, 415, "body_format", "http_request_denied",                                               \
-      "The route's credential goes into the body, so only well-formed JSON and forms in UTF-8 may be sent there, "  \
-      "without a content coding. Multipart is not looked into.")                                                    \
+      "The route puts its credential into the body or signs it, and this body is not one of those that it can: "    \
+      "well-formed JSON or a form, in UTF-8 and without a coding, for the former; see the route's documentation.")  \
     R(BODY_BUFFER, LIMITED, 413, "body_buffer", "http_request_error",                                               \
       "The body has to be held until its end before it is sent, and it is too large for that.")                     \
     R(CLIENT_TIMEOUT, FAILED, 408, "client_timeout", "http_request_error",                                          \

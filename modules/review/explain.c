@@ -266,7 +266,11 @@ int review_injected(const struct spec_route *route, struct buf *out)
     int r = 0;
     for (size_t i = 0; r == 0 && route->inject != SPEC_INJECT_NONE && i < route->header_count; i++) {
         const struct spec_field *header = &route->headers[i];
-        if (route->inject != SPEC_INJECT_BASIC) {
+        if (route->inject == SPEC_INJECT_AWS) {
+            r = buf_appendf(out,
+                            "header %s: AWS4-HMAC-SHA256, a signature with " INJECT_SHOWN " for %s in %s\n",
+                            header->name, route->service, route->region);
+        } else if (route->inject != SPEC_INJECT_BASIC) {
             r = buf_appendf(out, "header %s: %s%s\n", header->name, header->value, what);
         } else if (route->user != NULL) {
             r = buf_appendf(out, "header %s: Basic base64(%s:" INJECT_SHOWN ")\n", header->name, route->user);

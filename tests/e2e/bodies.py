@@ -72,7 +72,7 @@ def expect_100_continue_with_a_held_body(world):
 
 
 def the_slack_package_works(world):
-    answer = node_client(world, "slack.mjs")
+    answer = node_client(world, "slack.mjs", oldest=20)
     equal("answer", answer, {"header": True, "body": True, "app": True, "foreign": 403})
     seen = world.provider.take()
     equal("targets", [r.target for r in seen], ["/api/auth.test", "/api/chat.postMessage", "/api/apps.connections.open"])

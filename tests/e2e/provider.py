@@ -77,6 +77,7 @@ class Provider:
         self.lock = threading.Lock()
         self.events = threading.Semaphore(0)
         self.said = []
+        self.extra = {}  # beginnings of paths, and functions that make (type, body) of a path
         self.context = None
         if certificate:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -252,6 +253,11 @@ class Provider:
         parts = path.split("/")
         kind = parts[2] if len(parts) > 2 else ""
         number = int(parts[3]) if len(parts) > 3 and parts[3].isdigit() else 0
+        for start, make in self.extra.items():
+            if path.startswith(start):
+                kind, body = make(path)
+                connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+                return True
         if parts[1] == "api":
             send(200, b'{"ok": true}')
         elif kind == "echo":

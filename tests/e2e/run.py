@@ -23,6 +23,7 @@ import policy
 import presets
 import reload
 import scenarios
+import signed
 import tenants
 import tools
 import upstream
@@ -33,7 +34,7 @@ from provider import Provider
 HERE = os.path.dirname(os.path.abspath(__file__))
 REAL = "sk-real-0123456789abcdef-e2e"
 HOSTS = ["api.openai.com", "api.anthropic.com", "plain.example.com", "api.telegram.org", "github.com", "keys.example.com",
-         "maps.example.com", "open.example.com", *bodies.HOSTS]
+         "maps.example.com", "open.example.com", *bodies.HOSTS, *signed.HOSTS]
 CREDENTIALS = ["openai", "telegram", "github", "keys", "maps", *bodies.CREDENTIALS]
 
 TENANT = """apiVersion: clawbox/v1
@@ -77,7 +78,7 @@ spec:
       methods: [GET]
       paths: [/files/**]
       upstream: {{address: "127.0.0.1:{plain_port}"}}
-""" + bodies.ROUTES
+""" + bodies.ROUTES + signed.ROUTES
 
 
 class World:
@@ -93,6 +94,8 @@ class World:
         self.appliance.apply(self.tenant())
         for credential in CREDENTIALS:
             self.appliance.run("credential", "set", "alice", credential, stdin=REAL.encode() + b"\n")
+        for credential, value in signed.CREDENTIALS.items():
+            self.appliance.run("credential", "set", "alice", credential, stdin=value.encode())
         self.environment = self.appliance.environment("alice")
 
     def tenant(self):
@@ -146,7 +149,7 @@ def main():
             with open(os.path.join(HERE, "cases", file)) as text:
                 for case in yaml.safe_load(text):
                     report.run(case["name"], scenarios.play, world, case)
-        for test in bodies.TESTS + policy.TESTS + attack.TESTS + scenarios.TESTS:
+        for test in bodies.TESTS + signed.TESTS + policy.TESTS + attack.TESTS + scenarios.TESTS:
             report.run(test.__name__.replace("_", " "), test, world)
     finally:
         status, log = world.close()

@@ -309,10 +309,13 @@ def curl_works(world):
     equal("length", json.loads(done.stdout)["length"], 2)
 
 
-def node_client(world, name):
+def node_client(world, name, oldest=18):
     modules = os.environ.get("CLAWBOX_NODE_MODULES", "")
     if not shutil.which("node") or not os.path.isdir(modules):
         raise Skip("node or the packages of tests/e2e/clients are not installed")
+    version = subprocess.run(["node", "--version"], capture_output=True).stdout.decode()
+    if int(version.strip("v\n").split(".")[0]) < oldest:
+        raise Skip(f"the package needs node {oldest}, and this is {version.strip()}")
     # Node looks for packages beside the script, so the scripts go to where the packages are.
     folder = os.path.dirname(modules)
     for script in ("proxy.mjs", name):

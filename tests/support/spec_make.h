@@ -127,7 +127,7 @@ static inline struct spec *make_full_spec(void)
 {
     struct spec *spec = make_spec("alice");
     spec->limits = (struct spec_limits){600, 64, UINT64_C(64) << 20, true};
-    make_credential(spec, "openai", "OPENAI_API_KEY", "sk-proj-{48}");
+    make_credential(spec, "openai", "OPENAI_API_KEY,OPENAI_KEY", "sk-proj-{48}");
     make_credential(spec, "docs", NULL, NULL);
     make_credential(spec, "client", NULL, NULL);
     struct spec_route *route =
@@ -193,6 +193,12 @@ static inline struct spec *make_full_spec(void)
     route->token.address = make_text("192.0.2.1");
     route->token.address_port = 8443;
     route->token.ca = make_text("-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n");
+    route = make_route(spec, "s3", "https://b.s3.eu-central-1.amazonaws.com:443", "GET PUT", "");
+    route->inject = SPEC_INJECT_AWS;
+    make_header(route, "Authorization", "AWS4-HMAC-SHA256 ");
+    route->service = make_text("s3");
+    route->region = make_text("eu-central-1");
+    route->credential = make_text("docs");
     return spec;
 }
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "conf_test.h"
-#include "inject/inject.h"
+#include "inject/aws.h"
 #include "policy/path.h"
 #include "policy/placeholder.h"
 #include "policy/table.h"
@@ -58,6 +58,16 @@ static void make_target(const char *example, const char *value, char *host, char
                    mark != NULL ? mark + strlen("{credential}") : "");
 }
 
+static int write_fields(const struct spec_route *route, const struct inject_request *request, struct buf *out)
+{
+    struct inject_aws signing;
+    struct inject_aws_call call = {
+        .method = SPAN_LIT("POST"), .host = SPAN_LIT("x"), .payload = SPAN_LIT("UNSIGNED-PAYLOAD")};
+    return route->inject == SPEC_INJECT_AWS
+               ? inject_aws_write(route, request, &call, SPAN_LIT("AKIAREAL1234567890:secret"), &signing, out)
+               : inject_write(route, SPAN_LIT(REAL), out);
+}
+
 /* Matches, screens and injects one request of the example. */
 static void send_example(const struct spec *spec, const char *example, const char *placeholder,
                          const char *sent, enum policy_reason want)
@@ -85,10 +95,11 @@ static void send_example(const struct spec *spec, const char *example, const cha
         struct inject_placeholder own = {span_str("k"), span_str(placeholder)};
         CHECK_EQ_INT(inject_screen(route, &request, &own, 1), want);
         CHECK_EQ_INT(inject_write_target(route, &request, SPAN_LIT(REAL), &out), 0);
-        CHECK_EQ_INT(inject_write(route, SPAN_LIT(REAL), &out), 0);
+        CHECK_EQ_INT(write_fields(route, &request, &out), 0);
         struct span written = buf_span(&out);
         bool basic = route->inject == SPEC_INJECT_BASIC;
-        const char *look_for = basic ? "Basic " : REAL;
+        bool aws = route->inject == SPEC_INJECT_AWS;
+        const char *look_for = aws ? "Credential=AKIAREAL1234567890/" : basic ? "Basic " : REAL;
         CHECK(memmem(written.ptr, written.len, look_for, strlen(look_for)) != NULL);
         CHECK(*sent == '\0' || memmem(written.ptr, written.len, sent, strlen(sent)) == NULL);
     } else {
@@ -113,7 +124,8 @@ static void walk(const struct conf_preset *preset)
                        ", kubernetes: [{namespaces: [alice-dev], verbs: [\"*\"], resources: [pods]}]");
     }
     if (preset->host == NULL) {
-        (void)snprintf(host, sizeof(host), ", host: myname%s", preset->suffix);
+        (void)snprintf(host, sizeof(host), ", host: %s%s%s", preset->prefix != NULL ? preset->prefix : "",
+                       preset->prefix != NULL ? "eu-central-1" : "myname", preset->suffix);
     }
     (void)snprintf(text, sizeof(text), HEAD "{provider: %s, credential: k%s}" TAIL, preset->name, host);
     buf_init(&encoded, SPEC_ENCODED_MAX);
@@ -150,7 +162,7 @@ TEST(every_preset_loads_encodes_matches_screens_and_injects)
             count++;
         }
     }
-    CHECK_EQ_UINT(count, 30);
+    CHECK_EQ_UINT(count, 31);
     conf_presets_deinit(&presets);
 }
 
@@ -200,6 +212,20 @@ TEST(a_preset_of_customers_hosts_needs_one)
                  "t.yaml:5:47: spec.routes[0].host: is not a host of provider azure-openai: write "
                  "NAME.openai.azure.com\n");
     CHECK_ERRORS(HEAD "{provider: azure-openai, credential: k, host: my.openai.azure.com}" TAIL, "");
+    static const char *const not_of_bedrock[] = {
+        "bedrock-runtime.s3.amazonaws.com", "bedrock-runtime.s3-us-west-2.amazonaws.com",
+        "bedrock-runtime.x.us-east-1.amazonaws.com", "bedrock.us-east-1.amazonaws.com",
+        "bedrock-runtime.amazonaws.com"};
+    for (size_t i = 0; i < sizeof(not_of_bedrock) / sizeof(not_of_bedrock[0]); i++) {
+        char text[512];
+        (void)snprintf(text, sizeof(text), HEAD "{provider: bedrock, credential: k, host: %s}" TAIL,
+                       not_of_bedrock[i]);
+        CHECK_ERRORS(text, "t.yaml:5:42: spec.routes[0].host: is not a host of provider bedrock: write "
+                           "bedrock-runtime.REGION.amazonaws.com\n");
+    }
+    CHECK_ERRORS(HEAD
+                 "{provider: bedrock, credential: k, host: bedrock-runtime.us-gov-west-1.amazonaws.com}" TAIL,
+                 "");
     CHECK_ERRORS(
         HEAD "{provider: xai, credential: k, host: api.x.ai}" TAIL,
         "t.yaml:5:32: spec.routes[0].host: the provider has its own hosts: remove host, or provider\n");

@@ -8,7 +8,7 @@
 #define AT(col_, rest_) "t.yaml:5:" #col_ ": spec.routes[0]" rest_ "\n"
 #define INJECT_FORMS                                                                                    \
     "should be {bearer: true}, {header: NAME, prefix: TEXT}, {headers: [{name: NAME, prefix: TEXT}]}, " \
-    "{basic: true, user: NAME}, {query: NAME}, {path: true}, {body: NAME, bearer: true}, {oauth2: {...}} or {gcp: true}"
+    "{basic: true, user: NAME}, {query: NAME}, {path: true}, {body: NAME, bearer: true}, {aws: {service: NAME, region: NAME}}, {oauth2: {...}} or {gcp: true}"
 #define BEARER "{host: a.example, credential: c, inject: {bearer: true}"
 
 TEST(targets)
@@ -26,7 +26,7 @@ TEST(targets)
     CHECK_ERRORS(
         ROUTE("{provider: acme, credential: c}"),
         AT(12,
-           ".provider: unknown provider; known are openai, anthropic, google, vertex, xai, openrouter, mistral, groq, deepseek, together, fireworks, cohere, perplexity, huggingface, huggingface-hub, nvidia, ollama-cloud, azure-openai, github, github-git, gitlab, slack, slack-app, discord, telegram, brave, tavily, npm, pypi, kubernetes-workspace: else write a host"));
+           ".provider: unknown provider; known are openai, anthropic, google, vertex, xai, openrouter, mistral, groq, deepseek, together, fireworks, cohere, perplexity, huggingface, huggingface-hub, nvidia, ollama-cloud, azure-openai, bedrock, github, github-git, gitlab, slack, slack-app, discord, telegram, brave, tavily, npm, pypi, kubernetes-workspace: else write a host"));
     CHECK_ERRORS(ROUTE("{host: a.example, name: A}"),
                  AT(25, ".name: not a name: 1 to 40 of a-z, 0-9 and \"-\", no \"-\" at an end"));
     CHECK_ERRORS(ROUTE("x"), AT(1, ": should be a map, not a single value"));
@@ -201,6 +201,21 @@ TEST(ways_of_injecting)
     CHECK_ERRORS(ROUTE("{host: a.example, credential: c, inject: {body: token}, placeholder: required}"),
                  AT(57, ".placeholder: the body is seen only while it is sent, too late to require something "
                         "of it: remove it"));
+#define AWS(host_, aws_) ROUTE("{host: " host_ ", credential: c, inject: {aws: {" aws_ "}}}")
+    CHECK_ERRORS(AWS("b.s3.eu-central-1.amazonaws.com", "service: s3"), "");
+    CHECK_ERRORS(AWS("b.s3.cn-north-1.amazonaws.com.cn", "service: s3"), "");
+    CHECK_ERRORS(AWS("minio.example", "service: s3, region: us-east-1"), "");
+    CHECK_ERRORS(AWS("s3.amazonaws.com", "service: s3"),
+                 AT(55, ".inject.aws: the host names no region: write region: NAME"));
+    CHECK_ERRORS(AWS("b.s3-us-west-2.amazonaws.com", "service: s3"),
+                 AT(67, ".inject.aws: the host names no region: write region: NAME"));
+    CHECK_ERRORS(AWS("minio.example", "region: us-east-1"),
+                 AT(52, ".inject.aws: names no service: write {service: s3, region: eu-central-1}"));
+    CHECK_ERRORS(AWS("minio.example", "service: S3, region: x"),
+                 AT(62, ".inject.aws.service: should be 1 to 32 of a-z, 0-9 and \"-\", such as bedrock or "
+                        "eu-central-1"));
+    CHECK_ERRORS(WITH("aws: true"), AT(48, ".inject.aws: should be a map, not a single value"));
+#undef AWS
     CHECK_ERRORS(WITH("path: true"),
                  AT(42, ".inject: needs paths that say where: write paths: [/bot{credential}/**]"));
 #undef WITH
@@ -392,7 +407,8 @@ TEST(credentials_of_several_routes)
 {
     CHECK_ERRORS(
         ROUTE(BEARER ", env: 1X}"),
-        AT(63, ".env: not a name for an environment variable: letters, digits and \"_\", no digit in front"));
+        AT(63,
+           ".env: not a name for an environment variable: letters, digits and \"_\", no digit in front; several are joined by commas"));
     CHECK_ERRORS(
         ROUTE(BEARER ", env: X},\n{host: b.example, credential: c, inject: {bearer: true}, env: Y}"),
         "t.yaml:6:63: spec.routes[1].env: another route says \"X\" for this credential: write the same, or leave it out\n");

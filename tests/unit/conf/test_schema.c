@@ -148,7 +148,7 @@ TEST(injections_are_the_same)
     if (!schema_ready()) {
         return;
     }
-    for (int i = 0; i < 9; i++) {
+    for (int i = 0; i < 10; i++) {
         char path[96];
         (void)snprintf(path, sizeof(path), "$defs/route/properties/inject/oneOf/%d/properties", i);
         const struct conf_node *map = at(path);
@@ -160,20 +160,20 @@ TEST(injections_are_the_same)
     join_sorted(words, count, got, sizeof(got));
     CHECK_EQ_STR(
         got,
-        "basic bearer bearer body gcp header header header header headers oauth2 path prefix prefix prefix prefix "
+        "aws basic bearer bearer body gcp header header header header headers oauth2 path prefix prefix prefix prefix "
         "query user ");
     CHECK_ERRORS(HEAD "{host: a.example, credential: c, inject: {zzz: 1}}" TAIL,
                  "t.yaml:5:43: spec.routes[0].inject.zzz: unknown key; known here: bearer, header, prefix, "
-                 "headers, basic, user, query, path, body, oauth2, gcp\n");
+                 "headers, basic, user, query, path, body, aws, oauth2, gcp\n");
     check_keys("$defs/names", START "spec: {routes: [{host: a.example, pass: {zzz: 1}}]}}");
     check_keys("$defs/names", START "spec: {routes: [{host: a.example, places: {zzz: 1}}]}}");
     check_keys("$defs/route/properties/inject/oneOf/2/properties/headers/items",
                START "spec: {routes: [{host: a.example, credential: c, inject: {headers: [{zzz: 1}]}}]}}");
-    check_keys("$defs/route/properties/inject/oneOf/7",
+    check_keys("$defs/route/properties/inject/oneOf/8",
                START "spec: {routes: [{host: a.example, credential: c, inject: {oauth2: {}, zzz: 1}}]}}");
-    check_keys("$defs/route/properties/inject/oneOf/7/properties/oauth2",
+    check_keys("$defs/route/properties/inject/oneOf/8/properties/oauth2",
                START "spec: {routes: [{host: a.example, credential: c, inject: {oauth2: {zzz: 1}}}]}}");
-    check_keys("$defs/route/properties/inject/oneOf/8/properties/gcp/oneOf/1",
+    check_keys("$defs/route/properties/inject/oneOf/9/properties/gcp/oneOf/1",
                START "spec: {routes: [{host: a.example, credential: c, inject: {gcp: {zzz: 1}}}]}}");
     check_keys("$defs/route/properties/tokenUpstream",
                START "spec: {routes: [{host: a.example, credential: c, inject: {gcp: true}, "

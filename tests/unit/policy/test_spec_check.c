@@ -69,6 +69,11 @@ TEST(tenant_and_credentials)
     EXPECT(false, set(&s->credentials[0].env, "A\nB"));
     EXPECT(false, set_long(&s->credentials[0].env, SPEC_ENV_MAX + 1));
     EXPECT(true, set(&s->credentials[0].env, "_a_1"));
+    EXPECT(true, set(&s->credentials[0].env, "A,B"));
+    EXPECT(false, set(&s->credentials[0].env, "A,"));
+    EXPECT(false, set(&s->credentials[0].env, ",A"));
+    EXPECT(false, set(&s->credentials[0].env, "A,,B"));
+    EXPECT(false, set(&s->credentials[0].env, "A, B"));
     EXPECT(false, set(&s->credentials[0].shape, "sk-{21}"));
     EXPECT(false, set(&s->credentials[0].shape, ""));
 }
@@ -113,7 +118,7 @@ TEST(methods_and_paths)
 }
 
 /* The routes of make_full_spec(). */
-enum { BEARER, HEADER, PLAIN, DENY, PATH, BASIC, QUERY, CLUSTER, BODY };
+enum { BEARER, HEADER, PLAIN, DENY, PATH, BASIC, QUERY, CLUSTER, BODY, TOKENS, AWS };
 
 TEST(injection)
 {
@@ -158,6 +163,14 @@ TEST(what_each_way_of_injecting_needs)
     EXPECT(false, set_long(&r[QUERY].parameter, SPEC_PARAMETER_MAX + 1));
     EXPECT(false, set(&r[BEARER].parameter, "key"));
     EXPECT(false, make_header(&r[QUERY], "X", ""));
+    EXPECT(false, set(&r[AWS].service, NULL));
+    EXPECT(false, set(&r[AWS].region, NULL));
+    EXPECT(false, set(&r[AWS].service, "S3"));
+    EXPECT(false, set(&r[AWS].region, "eu/central"));
+    EXPECT(false, set(&r[AWS].region, ""));
+    EXPECT(false, set_long(&r[AWS].service, SPEC_AWS_NAME_MAX + 1));
+    EXPECT(false, make_header(&r[AWS], "X", ""));
+    EXPECT(false, set(&r[BODY].service, "s3"));
     EXPECT(false, set(&r[BODY].parameter, NULL));
     EXPECT(false, set(&r[BODY].parameter, "a b"));
     EXPECT(true, make_header(&r[BODY], "X", ""));

@@ -42,6 +42,8 @@ static void same_route(const struct spec_route *a, const struct spec_route *b)
     same_fields(a->extras, a->extra_count, b->extras, b->extra_count);
     CHECK_EQ_STR(a->user, b->user);
     CHECK_EQ_STR(a->parameter, b->parameter);
+    CHECK_EQ_STR(a->service, b->service);
+    CHECK_EQ_STR(a->region, b->region);
     if (CHECK((a->path_marks != NULL) == (b->path_marks != NULL)) && a->path_marks != NULL) {
         CHECK_EQ_MEM(a->path_marks, b->path_marks, a->path_count * sizeof(*a->path_marks));
     }

@@ -530,7 +530,7 @@ TEST(a_row_of_the_list)
     CHECK(span_eq_str(ipc_read_text(&r, IPC_NAME_MAX), "alice"));
     CHECK_EQ_UINT(reader_u64(&r), 1);
     CHECK_EQ_UINT(reader_u16(&r), 65535);
-    CHECK_EQ_UINT(reader_u32(&r), 10); /* routes */
+    CHECK_EQ_UINT(reader_u32(&r), 11); /* routes */
     CHECK_EQ_UINT(reader_u32(&r), 3);  /* credentials used */
     CHECK_EQ_UINT(reader_u32(&r), 1);  /* credentials set */
     CHECK_EQ_UINT(reader_u64(&r), TEST_NOW_MS);
