@@ -169,7 +169,11 @@ static int receive(struct demo_wire *w, bool to_connect, struct attack_answer *a
 static int start_tls(struct demo_wire *w, struct tls_client *client, const struct attack_listener *at,
                      const char *host)
 {
-    int r = client != NULL ? tls_session_new_client(client, at->roots, host, &w->tls) : CB_ENOMEM;
+    char name[256];
+    size_t len = strlen(host);
+    bool bracketed = len > 2 && host[0] == '[';
+    (void)snprintf(name, sizeof(name), "%.*s", (int)(bracketed ? len - 2 : len), bracketed ? host + 1 : host);
+    int r = client != NULL ? tls_session_new_client(client, at->roots, name, &w->tls) : CB_ENOMEM;
     return r == 0 ? demo_wire_handshake(w) : r;
 }
 
