@@ -101,6 +101,7 @@ struct attack_shot {
     const char *host;    /* whose certificate is expected there */
     struct span request; /* the bytes that are sent then; empty: none */
     const char *login;   /* other than the listener's; "": none */
+    unsigned want;       /* the status that the refusal must have; 0: any that is one */
     bool quiet;          /* an end of the connection without an answer is a refusal too */
 };
 

@@ -58,7 +58,7 @@ bool attack_is_refusal(const struct attack_shot *shot, const struct attack_answe
     if (status == 0 || (answer->status == 0 && status == 200)) {
         return shot->quiet && answer->ended;
     }
-    return says_no(status);
+    return shot->want != 0 ? status == shot->want : says_no(status);
 }
 
 bool attack_holds(struct span text, const char *part)

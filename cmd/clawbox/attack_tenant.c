@@ -1,12 +1,13 @@
 /* attack_tenant.c - somebody else's listener: tokens and placeholders of one tenant, tried at another. */
 #include "attack.h"
 
+/* The token is asked for before anything else, so that no other refusal can stand in its place. */
 static void try_login(struct attack *a, const struct attack_case *c, const struct attack_listener *at,
                       const char *login, const char *authority)
 {
     struct buf request;
     buf_init(&request, 4096);
-    struct attack_shot tunnel = {.connect = span_str(authority), .login = login};
+    struct attack_shot tunnel = {.connect = span_str(authority), .login = login, .want = 407};
     a->error = attack_request(&request, "GET", "/", authority, "");
     tunnel.request = buf_span(&request);
     attack_refused(a, c, "CONNECT", at, &tunnel);
@@ -14,7 +15,7 @@ static void try_login(struct attack *a, const struct attack_case *c, const struc
     char target[300];
     (void)snprintf(target, sizeof(target), "http://%s/", authority);
     a->error = a->error == 0 ? attack_request(&request, "GET", target, authority, "") : a->error;
-    struct attack_shot absolute = {.request = buf_span(&request), .login = login};
+    struct attack_shot absolute = {.request = buf_span(&request), .login = login, .want = 407};
     attack_refused(a, c, "absolute form", at, &absolute);
     buf_deinit(&request);
 }
