@@ -4,23 +4,21 @@ Each first does what the role may do, which must succeed: so the channel was the
 tries more, and looks at what came back to it and at what reached the providers.
 """
 
-import base64
 import contextlib
 import os
-import shutil
 import sqlite3
 import struct
 import subprocess
-import tempfile
-import urllib.parse
 
 import messages
-from inside import Killed, Refused
+from inside import SCM_RIGHTS, SOL_SOCKET, Killed, Refused
+from look import ALICE, equal, nothing_in, row_of
+from mutate import SEED, Mutator, World
 from stage import KEYS, OPENAI, ROLES, SECRETS
 
-ALICE, BOB, BOBS_KEY = SECRETS[("alice", "openai")], SECRETS[("bob", "openai")], SECRETS[("bob", "keys")]
 SOCK_STREAM, AF_UNIX = 1, 1
 LIFE_FD = 3
+NOISY_ANSWERS = 100
 SIGKILL = 9
 ASKS = []
 
@@ -33,28 +31,6 @@ def ask(role, tries, gets):
         return function
 
     return add
-
-
-def equal(what, got, expected):
-    assert got == expected, f"{what} is {got!r}, expected {expected!r}"
-
-
-def forms(secret):
-    """How a credential looks in what an attacker might be given."""
-    raw = secret.encode()
-    for prefix in range(3):  # its place in the base64 of something longer
-        whole = base64.b64encode(bytes(prefix) + raw)
-        yield whole[4 if prefix else 0 : -4]
-    yield from (raw, raw.hex().encode(), raw.hex().upper().encode(), raw[::-1], raw.decode().encode("utf-16-le"),
-                urllib.parse.quote(secret, safe="").encode(), b"".join(b"\\u%04x" % c for c in raw))
-
-
-def has_secret(data):
-    return next((s for s in SECRETS.values() for f in forms(s) if f in data), None)
-
-
-def nothing_in(what, data):
-    assert has_secret(data) is None, f"{what} has {has_secret(data)}"
 
 
 def is_refused(me, peer, message, **fields):
@@ -325,19 +301,45 @@ def egress_lies_in_the_audit(stage):
     stage.appliance.run("audit", "verify")
 
 
+def take_stream(me):
+    """The descriptor of a stream that the gate announces to its egress."""
+    fd = me.channel("gate")
+
+    def header(arena):
+        control = arena.put(bytes(64))  # first, so that it is found again
+        vector = arena.put(struct.pack("=QQ", arena.put(bytes(4096)), 4096))
+        return arena.put(struct.pack("=QI4xQQQQi4x", 0, 0, vector, 1, control, 64, 0))
+
+    while True:
+        assert me.until_it_can(lambda: me.call("recvmsg", fd, header, 0)) > 0, "the gate closed the channel"
+        length, level, kind, stream = struct.unpack("=Qiii", me.memory.get(me.scratch, 20))
+        if (length, level, kind) == (20, SOL_SOCKET, SCM_RIGHTS):
+            return stream
+
+
+@ask("egress", "answers the agents with random and mutated messages", "the gate ends those connections and serves the next")
+def egress_answers_with_noise(stage):
+    me = fresh(stage, "egress")
+    me.must("getpid")  # held: what comes is taken by us
+    gate = stage.pid("gate")
+    mutator = Mutator("egress", "gate", True, SEED, World(stage))
+    for _ in range(NOISY_ANSWERS):
+        agent = stage.tunnel()
+        agent.send(b"GET /v1/models HTTP/1.1\r\nHost: api.openai.com\r\n\r\n")
+        fd = take_stream(me)
+        with contextlib.suppress(Refused):
+            for _ in range(4):
+                me.write(fd, mutator.frame([0]))
+        me.must("close", fd)
+        with contextlib.suppress(OSError, ValueError, IndexError):  # whatever this answer is
+            agent.response()
+        agent.close()
+    me.release()
+    equal("the gate", stage.pid("gate"), gate)
+    stage.works("alice")
+
+
 # ---- api ----
-
-
-def row_of(stage, tenant, name):
-    """The sealed box, its binding, its tenant's number and routes, as somebody who has a copy of the files or has seen them go by."""
-    folder = os.path.join(stage.appliance.state, "store")
-    with tempfile.TemporaryDirectory() as copy:
-        for file in os.listdir(folder):
-            if file.startswith("clawbox.db") and not file.endswith("-shm"):
-                shutil.copy(os.path.join(folder, file), copy)
-        with contextlib.closing(sqlite3.connect(os.path.join(copy, "clawbox.db"))) as db:
-            return db.execute("SELECT box, binding, t.id, t.spec FROM credential c JOIN tenant t ON t.id = c.tenant_id WHERE t.name = ?"
-                              " AND c.name = ?", (tenant, name)).fetchone()
 
 
 @ask("api", "reads credentials back: the sealed row, the vault's opening, everything it may ask the store", "no answer has one")

@@ -34,8 +34,8 @@
     C(getdents64) C(getpid) C(io_uring_setup) C(kill) C(listen) C(memfd_create) C(mmap) C(mount) C(mprotect) \
     C(name_to_handle_at) C(openat) C(perf_event_open) C(personality) C(pidfd_getfd) C(pidfd_open) \
     C(pidfd_send_signal) C(prctl) C(prlimit64) C(process_vm_readv) C(process_vm_writev) C(ptrace) C(read) \
-    C(sendmsg) C(sendto) C(setns) C(setuid) C(socket) C(socketpair) C(tgkill) C(unshare) C(userfaultfd) \
-    C(write)
+    C(recvmsg) C(sendmsg) C(sendto) C(setns) C(setuid) C(socket) C(socketpair) C(tgkill) C(unshare) \
+    C(userfaultfd) C(write)
 /* clang-format on */
 
 static const struct {

@@ -9,7 +9,6 @@ import array
 import contextlib
 import fcntl
 import os
-import random
 import select
 import socket
 import struct
@@ -18,7 +17,8 @@ import termios
 import time
 
 import messages
-from asks import ALICE, equal, has_secret, row_of
+from look import ALICE, equal, has_secret
+from mutate import SEED, Mutator, World
 
 CLAWBOX = os.environ.get("CLAWBOX_BIN", os.path.join(os.path.dirname(__file__), "..", "..", "build", "clawbox"))
 MESSAGES = int(os.environ.get("CLAWBOX_FLOOD", "10000"))  # per channel; a million is what a long run takes
@@ -35,7 +35,7 @@ def edges():
     for name, row in zip(messages.NAMES, messages.ROWS):
         if row[4] != "LIFE":
             found |= {(a, b, row[4] == "STREAM") for a in messages.senders(name) for b in messages.receivers(name)}
-    # A gate makes streams when agents come; what an egress may say there, tests/role/test_gate*.c say to it.
+    # A gate makes streams when agents come: asks.py is the egress that answers these with noise.
     return sorted(found - {("egress", "gate", True)})
 
 
@@ -156,7 +156,7 @@ class Role:
         for message, call, fields in channel.frames(channel.receive()):
             if message == "READY":
                 self.ready = True
-            answer = self.world.answer(message, fields, channel)
+            answer = honest_answer(self.world, message)
             if answer:
                 channel.send(messages.frame(answer[0], call, answer[1]))
 
@@ -191,76 +191,28 @@ class Role:
         os.rmdir(self.directory)
 
 
-class World:
-    """What the honest peers know: alice's routes and credential."""
-
-    def __init__(self, stage):
-        self.binding = row_of(stage, "alice", "openai")[1]
-        self.spec = row_of(stage, "alice", "openai")[3]
-        text = lambda t: struct.pack(">I", len(t)) + t
-        self.credentials = struct.pack(">I", 1) + text(b"openai") + text(b"sk-placeholder-0123456789abcdef") + struct.pack(">Q", 1)
-
-    def answer(self, message, fields, channel):
-        if message == "AUDIT_DECISION":
-            return "AUDIT_STORED", {"code": 0, "seq": 1}
-        return {
-            "VAULT_KEY_GET": ("VAULT_KEY", {}),
-            "VAULT_KEY_PUT": ("DONE", {}),
-            "SEALED_GET": ("SEALED", {"code": ENOTFOUND}),
-            "CA_GET": ("CA_ROW", {"tenant": "alice"}),
-            "CA_PUT": ("DONE", {}),
-            "HOSTS_GET": ("HOSTS", {"hosts": b"api.openai.com"}),
-            "UNSEAL": ("CREDENTIAL", {"binding": self.binding, "value": ALICE}),
-            "SPEC_GET": ("SPEC", {"generation": 1, "spec": self.spec, "credentials": self.credentials, "token_hash": bytes(32)}),
-            "LEAF_SIGN": ("LEAF", {"code": ENOTFOUND}),
-        }.get(message)
-
-
-class Mutator:
-    """Frames that begin as what may be said there, and end as anything."""
-
-    def __init__(self, sender, receiver, by_stream, seed, world):
-        self.random = random.Random(f"{seed} {sender} {receiver} {by_stream}")
-        kind = "STREAM" if by_stream else "PEER"
-        self.names = [n for n, row in zip(messages.NAMES, messages.ROWS)
-                      if row[4] == kind and sender in messages.senders(n) and receiver in messages.receivers(n) and "IPC_FD" != row[6]]
-        self.world = world
-
-    def value(self, kind):
-        r = self.random
-        if kind in messages.NUMBERS:
-            size = struct.calcsize(messages.NUMBERS[kind])
-            return r.choice([0, 1, 2, r.getrandbits(8 * size), (1 << (8 * size)) - 1, r.randrange(64)]) & ((1 << (8 * size)) - 1)
-        return r.choice([b"", b"openai", b"api.openai.com", b"GET", b"/v1/models", b"alice", self.world.spec, self.world.binding,
-                         r.randbytes(r.randrange(300)), bytes(r.choices(range(0x20, 0x7F), k=r.randrange(64))),
-                         struct.pack(">HH", 1, 3) + b"abc" + struct.pack(">I", 1) + b"x"])
-
-    def frame(self, calls):
-        r = self.random
-        name = r.choice(self.names)
-        payload = messages.payload(name, {field: self.value(kind) for kind, field in messages.FIELDS[messages.LOWER[name]]})
-        number, call = messages.NAMES.index(name), r.choice([r.choice(calls), r.getrandbits(32), 0, 1])
-        if r.random() < 0.5:  # what is well formed goes deeper, and does not cost the channel
-            return messages.HEAD.pack(len(payload), number, call) + payload
-        data = bytearray(payload)
-        for _ in range(r.randrange(1, 4)):
-            if data and r.random() < 0.7:
-                data[r.randrange(len(data))] = r.getrandbits(8)
-            elif r.random() < 0.5:
-                del data[r.randrange(len(data) + 1) :]
-            else:
-                data += r.randbytes(r.randrange(1, 16))
-        length = len(data) if r.random() < 0.8 else r.choice([0, len(data) + 1, r.getrandbits(32), 0xFFFFFFFF])
-        number = number if r.random() < 0.9 else r.getrandbits(16)
-        return messages.HEAD.pack(length, number, call) + bytes(data)
+def honest_answer(world, message):
+    """(name, fields) of what the role is answered when it asks, or None."""
+    if message == "AUDIT_DECISION":
+        return "AUDIT_STORED", {"code": 0, "seq": 1}
+    return {
+        "VAULT_KEY_GET": ("VAULT_KEY", {}),
+        "VAULT_KEY_PUT": ("DONE", {}),
+        "SEALED_GET": ("SEALED", {"code": ENOTFOUND}),
+        "CA_GET": ("CA_ROW", {"tenant": "alice"}),
+        "CA_PUT": ("DONE", {}),
+        "HOSTS_GET": ("HOSTS", {"hosts": b"api.openai.com"}),
+        "UNSEAL": ("CREDENTIAL", {"binding": world.binding, "value": ALICE}),
+        "SPEC_GET": ("SPEC", {"generation": 1, "spec": world.spec, "credentials": world.credentials, "token_hash": bytes(32)}),
+        "LEAF_SIGN": ("LEAF", {"code": ENOTFOUND}),
+    }.get(message)
 
 
 def flood(stage, sender, receiver, by_stream):
     world = World(stage)
     role = Role(receiver, world)
     try:
-        seed = os.environ.get("CLAWBOX_FLOOD_SEED", "1")
-        mutator = Mutator(sender, receiver, by_stream, seed, world)
+        mutator = Mutator(sender, receiver, by_stream, SEED, world)
         tenant = role.tenant or (BOBS if sender in ("gate", "egress") else 0)
         channel = role.stream() if by_stream else role.channels[(sender, tenant)]
         sent = 0
@@ -280,7 +232,7 @@ def flood(stage, sender, receiver, by_stream):
         PROBES[receiver](role)
         role.alive()
     except AssertionError as error:
-        raise AssertionError(f"{error} (CLAWBOX_FLOOD_SEED={seed})") from None
+        raise AssertionError(f"{error} (CLAWBOX_FLOOD_SEED={SEED})") from None
     finally:
         role.close()
 

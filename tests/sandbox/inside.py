@@ -134,14 +134,14 @@ class Inside:
         """All of the bytes; the descriptor travels with the first."""
         while data:
             part = data[: SCRATCH // 2]
-            put = self._until_it_can(lambda: self.call("sendmsg", fd, lambda a: a.put(message_header(a, part, pass_fd)), MSG_NOSIGNAL))
+            put = self.until_it_can(lambda: self.call("sendmsg", fd, lambda a: a.put(message_header(a, part, pass_fd)), MSG_NOSIGNAL))
             if put < 0:
                 raise Refused(f"the channel is closed ({errno.errorcode.get(-put)})")
             pass_fd = None
             data = data[put:]
 
     @staticmethod
-    def _until_it_can(do, seconds=WAIT):
+    def until_it_can(do, seconds=WAIT):
         """The result of a call on a descriptor that does not block, once it is another than to try again."""
         end = time.monotonic() + seconds
         while (result := do()) == -errno.EAGAIN:
@@ -158,7 +158,7 @@ class Inside:
             if frame is not None:
                 self.pending[fd] = data[frame[3] :]
                 return frame[:3]
-            got = self._until_it_can(lambda: self.call("read", fd, bytes(65536), 65536), seconds)
+            got = self.until_it_can(lambda: self.call("read", fd, bytes(65536), 65536), seconds)
             if got <= 0:
                 raise Refused("the peer closed the channel")
             data += self.memory.get(self.scratch, got)

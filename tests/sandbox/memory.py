@@ -8,7 +8,7 @@ import os
 import re
 import threading
 
-from asks import equal, forms
+from look import equal, forms, query
 from stage import OPENAI, SECRETS, WAIT, Stage, wait_for
 
 CLAWBOX = os.environ.get("CLAWBOX_BIN", os.path.join(os.path.dirname(__file__), "..", "..", "build", "clawbox"))
@@ -62,8 +62,10 @@ def master_forms(stage):
     with open(os.path.join(stage.appliance.state, "master.key")) as file:
         digits = file.read().strip()
     master = bytes.fromhex(digits)
-    seed = hashlib.blake2b(digest_size=32, key=master, salt=(1).to_bytes(16, "little"), person=b"clawseal".ljust(16, b"\0")).digest()
-    return {"master key": {master, digits.encode(), digits.upper().encode()}, "seed": {seed},
+    subkey = hashlib.blake2b(digest_size=32, key=master, salt=(1).to_bytes(16, "little"), person=b"clawseal".ljust(16, b"\0")).digest()
+    database_id, = query(stage, "SELECT value FROM meta WHERE name = 'database_id'")
+    seed = hashlib.blake2b(database_id, digest_size=32, key=subkey).digest()
+    return {"master key": {master, digits.encode(), digits.upper().encode()}, "subkey": {subkey}, "seed": {seed},
             "vault key": {hashlib.sha512(seed).digest()[:32]}}
 
 
