@@ -140,8 +140,10 @@ static bool json_inject(struct json *j, const struct spec_route *route)
     if (route->inject == SPEC_INJECT_NONE) {
         return true;
     }
-    if (route->inject >= SPEC_INJECT__COUNT) {
-        return false;
+    bool by_headers = route->inject == SPEC_INJECT_BEARER || route->inject == SPEC_INJECT_HEADER;
+    if (!by_headers && route->inject != SPEC_INJECT_BASIC && route->inject != SPEC_INJECT_QUERY &&
+        route->inject != SPEC_INJECT_PATH && route->inject != SPEC_INJECT_BODY) {
+        return false; /* a signature is no credential that an origin could look for */
     }
     json_text(j, "credential", span_str(route->credential));
     json_object(j, "inject");
@@ -414,10 +416,12 @@ static int choose_names(struct attack *a)
     return r == 0 ? CMD_GO : cmd_fail_r(r, "no credential can be made up");
 }
 
-/* Routes whose injector has no mirror are left out, and said. */
+/* Routes whose injector has no mirror are left out, and the report says so. */
 static void drop_routes(struct attack *a)
 {
+    static const struct attack_case c = {"a route that cannot be mirrored is not attacked", "control"};
     size_t kept = 0;
+    a->family = "policy";
     for (size_t i = 0; i < a->route_count; i++) {
         struct buf nothing;
         struct json j;
@@ -427,8 +431,8 @@ static void drop_routes(struct attack *a)
         if (json_inject(&j, a->routes[i].route)) {
             a->routes[kept++] = a->routes[i];
         } else {
-            cmd_say("route %s is not attacked: how its credential goes in cannot be mirrored",
-                    a->routes[i].route->name);
+            attack_add(a, &c, ATTACK_SKIPPED, "%s: how its credential goes in has no mirror",
+                       a->routes[i].route->name);
         }
         buf_deinit(&nothing);
     }
