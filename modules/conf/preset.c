@@ -43,8 +43,11 @@ static bool preset_read(const struct conf_node *node, struct conf_preset *out)
         .env = text_of(node, "env"),
         .example = text_of(node, "example"),
     };
-    bool whole = is_text_list(out->methods) && is_text_list(out->paths) && out->inject != NULL &&
-                 out->shape != NULL && out->env != NULL && out->example != NULL && out->host != NULL;
+    bool whole =
+        is_text_list(out->methods) && is_text_list(out->paths) && out->example != NULL && out->host != NULL;
+    /* What belongs to a credential is all there, or it takes none. */
+    bool credential = out->inject != NULL;
+    whole = whole && (out->shape != NULL) == credential && (out->env != NULL) == credential;
     /* "host: required" stands beside a suffix. With another host that one is meant when the route names none. */
     bool required = whole && strcmp(out->host, "required") == 0;
     if (required) {

@@ -19,7 +19,7 @@ struct conf_preset {
     const char *suffix; /* which the route's host then ends with, ".openai.azure.com"; else NULL */
     const struct conf_node *methods; /* lists of texts */
     const struct conf_node *paths;
-    const struct conf_node *inject; /* as in a route */
+    const struct conf_node *inject; /* as in a route; NULL, as are shape and env: it takes no credential */
     bool kubernetes;                /* the route has to say what of a Kubernetes API it allows */
     bool websocket;                 /* its routes may become WebSockets */
     const char *shape;

@@ -229,12 +229,17 @@ int conf_entry_read_credential(struct conf_entry *entry)
     conf_entry_name(entry, "credential", &entry->credential);
     conf_entry_choice(entry, "placeholder", "optional", "required", &entry->route->placeholder_required);
     if (credential == NULL) {
-        if (inject != NULL || entry->has_preset) {
+        if (inject != NULL || (entry->has_preset && entry->preset.inject != NULL)) {
             conf_report_node(report, entry->has_preset ? entry->node : inject,
                              "no credential is named: write credential: NAME");
         } else {
             conf_entry_refuse(entry, credential_keys, "means something only with a credential: remove it");
         }
+        return 0;
+    }
+    if (entry->has_preset && entry->preset.inject == NULL) {
+        conf_report_key(report, credential, "provider %s takes none: remove it", entry->preset.name);
+        entry->credential = NULL;
         return 0;
     }
     int r = 0;

@@ -30,7 +30,9 @@ def route(name, preset, port, ca):
         more.append(f"host: {urllib.parse.urlsplit(preset['example']).hostname}")
     if "kubernetes" in preset:
         more.append(RULES)
-    lines = [f"provider: {name}", f"credential: {name}", f"env: PLACEHOLDER_{name.upper().replace('-', '_')}", *more]
+    lines = [f"provider: {name}", *more]
+    if "inject" in preset:
+        lines += [f"credential: {name}", f"env: PLACEHOLDER_{name.upper().replace('-', '_')}"]
     lines.append(f'upstream: {{address: "127.0.0.1:{port}", caFile: {ca}}}')
     return "    - " + "\n      ".join(lines) + "\n"
 
@@ -89,6 +91,7 @@ def every_preset_reaches_its_provider_with_the_credential_in_its_place():
         text = "apiVersion: clawbox/v1\nkind: Tenant\nmetadata:\n  name: alice\nspec:\n  routes:\n"
         text += "".join(route(name, preset, provider.port, p.ca) for name, preset in presets.items())
         p.appliance.apply(text)
+        without = [presets.pop(name) for name in list(presets) if "inject" not in presets[name]]
         for name in presets:
             p.set(VALUES.get(name, REAL), credential=name)
         environment = p.appliance.environment("alice")
@@ -112,6 +115,12 @@ def every_preset_reaches_its_provider_with_the_credential_in_its_place():
             response = ask(environment, *request(preset, "sk-of-somebody-else-0123456789"))
             equal(f"{name}: foreign", (response.status, response.problem()["reason"]), (403, "foreign_credential"))
             equal(f"{name}: foreign", provider.take(), [])
+        for preset in without:
+            url = urllib.parse.urlsplit(preset["example"])
+            response = ask(environment, url.hostname, preset["methods"][0], f"{url.path}?{url.query}", ["X-Api-Key: k"])
+            equal(f"{url.hostname}: status", response.status, 200)
+            (got,) = provider.take()
+            equal(f"{url.hostname}: credentials", got.header("X-Api-Key") + got.header("Authorization"), [])
 
 
 PRESET_TESTS = [every_preset_reaches_its_provider_with_the_credential_in_its_place]

@@ -26,7 +26,7 @@ TEST(targets)
     CHECK_ERRORS(
         ROUTE("{provider: acme, credential: c}"),
         AT(12,
-           ".provider: unknown provider; known are openai, anthropic, google, vertex, xai, openrouter, mistral, groq, deepseek, together, fireworks, cohere, perplexity, huggingface, huggingface-hub, nvidia, ollama-cloud, azure-openai, bedrock, github, github-git, gitlab, slack, slack-app, discord, telegram, brave, tavily, npm, pypi, kubernetes-workspace: else write a host"));
+           ".provider: unknown provider; known are openai, anthropic, google, vertex, xai, openrouter, mistral, groq, deepseek, together, fireworks, cohere, perplexity, huggingface, huggingface-hub, nvidia, ollama-cloud, azure-openai, bedrock, github, github-git, gitlab, slack, slack-app, slack-socket, discord, telegram, brave, tavily, npm, pypi, kubernetes-workspace: else write a host"));
     CHECK_ERRORS(ROUTE("{host: a.example, name: A}"),
                  AT(25, ".name: not a name: 1 to 40 of a-z, 0-9 and \"-\", no \"-\" at an end"));
     CHECK_ERRORS(ROUTE("x"), AT(1, ": should be a map, not a single value"));
@@ -65,6 +65,11 @@ TEST(websockets)
     CHECK_ERRORS(
         ROUTE("{provider: anthropic, credential: c, websocket: true}"),
         AT(49, ".websocket: provider anthropic has no WebSockets: remove it, or write a route with a host"));
+    CHECK_ERRORS(ROUTE("{provider: slack-socket}"), "");
+    CHECK_ERRORS(ROUTE("{provider: slack-socket, credential: c}"),
+                 AT(26, ".credential: provider slack-socket takes none: remove it"));
+    CHECK_ERRORS(ROUTE("{provider: slack-socket, shape: \"{30}\"}"),
+                 AT(26, ".shape: means something only with a credential: remove it"));
     CHECK_ERRORS(ROUTE("{host: a.example, action: deny, websocket: true}"),
                  AT(33, ".websocket: a deny route injects and sends nothing: remove it"));
 }
