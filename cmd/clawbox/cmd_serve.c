@@ -135,6 +135,7 @@ int cmd_serve(int argc, char **argv)
     }
     struct monitor_options o = {.state_dir = line.state,
                                 .log_level = LOG_LEVEL_INFO,
+                                .version = CLAWBOX_VERSION,
                                 .roles = clawbox_roles,
                                 .role_count = clawbox_role_count,
                                 .edges = clawbox_edges,

@@ -30,7 +30,7 @@ static const char help_serve[] =
     "  --uid-base N       as root: the first of the 61,000 user ids that the roles take (default: 400000)\n"
     "  --waive LAYER      run without a layer of the confinement, because the kernel or a container does not give it;\n"
     "                     may be repeated: namespaces, root, landlock, seccomp, uid, capabilities, limits, dumpable,\n"
-    "                     no_new_privs. What is waived is said at every start\n"
+    "                     no_new_privs. What is waived is said at every start and by `clawbox status`\n"
     "  --log-level LEVEL  error, warn, info or debug (default: info)\n" STATE_HELP "\n"
     "example:\n"
     "  clawbox serve --state ~/clawbox-state\n";
@@ -182,6 +182,18 @@ static const char help_audit[] =
     "example:\n"
     "  clawbox audit alice --since 1h --denied\n";
 
+static const char help_status[] =
+    "usage: clawbox status [--json]\n"
+    "\n"
+    "What the running server is made of: its processes, and which layers of confinement hold in each of them. A layer\n"
+    "that was waived with `clawbox serve --waive` is named, and whether the kernel, or a container, does not give it.\n"
+    "For the roles of tenants (gate and egress): how many run, and the layers that hold in every one.\n"
+    "\n"
+    "options:\n"
+    "  --json          JSON instead of a table\n" STATE_HELP "\n"
+    "example:\n"
+    "  clawbox status\n";
+
 static const char help_version[] =
     "usage: clawbox version [--json]\n"
     "\n"
@@ -211,6 +223,7 @@ const struct command cmd_table[] = {
     {"attack", "how somebody would try to break it, done, and what held", help_attack, cmd_attack},
     {"audit", "what was decided about each request; verify checks the records", help_audit, cmd_audit},
     {"rekey", "seals everything for a new master key", help_rekey, cmd_rekey},
+    {"status", "what runs, and which layers of confinement hold", help_status, cmd_status},
     {"version", "versions of clawbox and its libraries", help_version, cmd_version},
     {"help", "how a command is used", help_help, cmd_help},
 };

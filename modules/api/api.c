@@ -18,6 +18,10 @@ const struct priv_profile api_profile = {
 
 /* ---- who may connect ---- */
 
+/* What the kernel shows for a uid that does not exist in the user namespace of this process: that of an ordinary user's server has one
+ * user. The mode of the socket's file lets in nobody but that user and root, so it is root. */
+#define UID_UNKNOWN 65534
+
 /* For a connection: the process that connected. For a listening socket: the one that called listen(). */
 static int peer_uid(int fd, uid_t *out)
 {
@@ -35,7 +39,7 @@ static void on_accept(void *arg, int fd)
     struct api *api = arg;
     uid_t uid;
     int r = peer_uid(fd, &uid);
-    bool refused = r == 0 && uid != 0 && uid != api->owner;
+    bool refused = r == 0 && uid != 0 && uid != api->owner && !(api->owner != 0 && uid == UID_UNKNOWN);
     if (refused) {
         log_warn("a connection of uid %u to the control socket is refused", (unsigned)uid);
     }
@@ -176,12 +180,21 @@ static void on_stop(void *arg, uint32_t grace_ms)
     net_timer_start(api->stop_timer, grace_ms, 0);
 }
 
-static const struct ipc_role_handler api_role = {
-    .on_listener = on_listener, .on_peer = on_peer, .on_go = on_go, .on_stop = on_stop};
+static int on_life(void *arg, struct ipc_in *in)
+{
+    return in->msg == IPC_MSG_STATUS ? api_status_take(arg, in->payload) : CB_EPERM;
+}
+
+static const struct ipc_role_handler api_role = {.on_listener = on_listener,
+                                                 .on_peer = on_peer,
+                                                 .on_go = on_go,
+                                                 .on_stop = on_stop,
+                                                 .on_message = on_life};
 
 int api_run(struct api *api)
 {
     list_init(&api->conns);
+    buf_init(&api->status, IPC_STATUS_MAX);
     return ipc_role_run(IPC_ROLE_API, &api_role, api);
 }
 

@@ -20,6 +20,7 @@ static const struct api_route routes[] = {
     {"DELETE", "/v1/tenants/{tenant}/credentials/{credential}", api_credential_delete, false},
     {"GET", "/v1/audit", api_audit_page, false},
     {"GET", "/v1/audit:verify", api_audit_verify, false},
+    {"GET", "/v1/status", api_status, false},
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))

@@ -10,6 +10,7 @@
  *   tenants.c      the other requests about tenants
  *   credentials.c  sealed credentials
  *   audit.c        pages of the audit, and its verification
+ *   status.c       what runs, and what it is confined by
  *
  * A handler runs once a request is complete. It answers (api_answer_..., api_refuse...) or calls store or vault
  * (API_CALL, then api_wait()) and answers from the continuation. An answer is written at the end of the loop's turn, so
@@ -45,6 +46,7 @@ struct api {
     struct ipc_chan *vault;
     uid_t owner; /* who made the listening socket: the user who runs clawbox */
     uint64_t idle_ms;
+    struct buf status; /* the monitor's last STATUS; empty before */
     struct list conns;
     size_t conn_count;
     struct net_timer *stop_timer;
@@ -173,6 +175,10 @@ api_handler_fn api_credential_put;
 api_handler_fn api_credential_delete;
 api_handler_fn api_audit_page;
 api_handler_fn api_audit_verify;
+api_handler_fn api_status;
+
+/* Keeps the payload of STATUS. */
+CB_MUST_USE int api_status_take(struct api *api, struct span payload);
 
 /* Continuation for DONE: 204, or the refusal. */
 api_answer_fn api_on_done;

@@ -75,6 +75,7 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
 #define IPC_AUDIT_QUERY_MAX  1024
 #define IPC_AUDIT_DETAIL_MAX 240
 #define IPC_TOKEN_MAX        64
+#define IPC_STATUS_MAX       1024
 
 /* clang-format off */
 /*    NAME                 lower              from                    to                      channel  kind     fd         limit */
@@ -94,6 +95,8 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     M(TENANT_RESTART,      tenant_restart,    IPC_STORE,              IPC_MONITOR,            LIFE,    EVENT,   IPC_NO_FD, 16) \
     M(TENANTS_LOADED,      tenants_loaded,    IPC_STORE,              IPC_MONITOR,            LIFE,    EVENT,   IPC_NO_FD, 16) \
     M(LISTENING,           listening,         IPC_MONITOR,            IPC_STORE,              LIFE,    EVENT,   IPC_NO_FD, 16) \
+    /* ---- what `clawbox status` shows; the monitor tells it unasked, so that nobody has to ask it anything ---- */ \
+    M(STATUS,              status,            IPC_MONITOR,            IPC_API,                LIFE,    EVENT,   IPC_NO_FD, IPC_STATUS_MAX) \
     /* ---- the answer to requests that change something ---- */ \
     M(DONE,                done,              IPC_STORE,              IPC_VAULT | IPC_API,    PEER,    ANSWER,  IPC_NO_FD, 4096) \
     /* ---- vault and store: sealed rows ---- */ \
@@ -206,6 +209,18 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
 #define IPC_FIELDS_listening(F) \
     F(U64, tenant_id, 0)        \
     F(U16, port, 0)
+
+/* Layers are bits of priv/confine.h: `waived` are not put on, `lacking` are not to be had here. `landlock` is the kernel's version,
+ * 0 without. `roles` is a list of: u8 role, u32 how many of it run, u32 pid (0 for tenants' roles), u32 layers that hold in every one. */
+#define IPC_FIELDS_status(F) \
+    F(TEXT, version, 32)     \
+    F(U64, started_ms, 0)    \
+    F(U32, waived, 0)        \
+    F(U32, lacking, 0)       \
+    F(U8, landlock, 0)       \
+    F(U32, tenants, 0)       \
+    F(U32, active, 0)        \
+    F(BYTES, roles, 512)
 
 /* `why` is a message for people when code is not 0. */
 #define IPC_FIELDS_done(F) \

@@ -7,6 +7,7 @@
  */
 #include "monitor/monitor.h"
 
+#include "base/clock.h"
 #include "monitor/state.h"
 #include "net/listener.h"
 #include "priv/confine.h"
@@ -298,7 +299,8 @@ int monitor_run(const struct monitor_options *options)
                         .empty_fd = -1,
                         .control_fd = -1,
                         .cage = {.fds = {-1, -1, -1, -1, -1}},
-                        .is_root = geteuid() == 0};
+                        .is_root = geteuid() == 0,
+                        .started_ms = clock_wall_ms()};
     log_init("monitor", options->log_level);
     list_init(&m.tenants);
     for (size_t i = 0; i < MONITOR_BUCKETS; i++) {
@@ -311,6 +313,7 @@ int monitor_run(const struct monitor_options *options)
     }
     static const int signals[] = {SIGCHLD, SIGTERM, SIGINT};
     struct net_signal *handlers[3];
+    status_init(&m);
     m.stop_timer = net_timer_new(m.loop, on_stop_timeout, &m);
     bool armed = m.stop_timer != NULL;
     for (size_t i = 0; i < 3; i++) {

@@ -52,6 +52,7 @@ struct monitor_options {
     uint32_t idle_ms;              /* without a connection for so long, a tenant's processes end; 0: never */
     uint32_t uid_base;             /* first uid of roles, when started as root */
     enum log_level log_level;
+    const char *version; /* the program's, for `clawbox status` */
     const struct monitor_role *roles;
     size_t role_count;
     const struct monitor_edge *edges;

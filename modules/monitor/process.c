@@ -332,6 +332,7 @@ static int on_message(void *arg, struct ipc_in *in)
         p->ready = p->was_ready = true;
         p->layers = (ready.layers & PRIV_LAYERS_OWN) | p->monitor->imposed;
         log_debug("%s is ready", process_name(p));
+        status_changed(p->monitor);
         monitor_progress(p->monitor);
     }
     return r;
@@ -449,6 +450,7 @@ static void process_ended(struct process *p, int status)
     p->ready = false;
     ipc_chan_free(p->life);
     p->life = NULL;
+    status_changed(m);
     if (m->stop_stage == 0 && !(m->options->rekey && status == 0) &&
         (p->tenant == NULL || !tenant_end_is_right(p, status))) {
         if (WIFSIGNALED(status)) {

@@ -8,6 +8,7 @@
  *   keys.c       the master key, or the two of a rekey
  *   surround.c   what the kernel, or a container, lets the confinement be; the monitor's own
  *   slot.c       the uids of active tenants
+ *   status.c     what runs, for `clawbox status`
  */
 #ifndef CB_MONITOR_STATE_H
 #define CB_MONITOR_STATE_H
@@ -95,6 +96,8 @@ struct monitor {
     struct list tenants_by_id[MONITOR_BUCKETS];
     bool loaded;         /* the store has named all tenants */
     bool announced;      /* "clawbox: ready" was printed */
+    uint64_t started_ms; /* wall clock */
+    struct net_task status_task;
     unsigned stop_stage; /* 0: not stopping */
     struct net_timer *stop_timer;
     int status;
@@ -123,6 +126,12 @@ CB_MUST_USE int keys_in_use(struct monitor *m, bool next, uint64_t rows);
 CB_MUST_USE int surround_prepare(struct monitor *m);
 /* The monitor gives up what it does not need any more. */
 CB_MUST_USE int surround_confine_monitor(const struct monitor *m);
+
+/* ---- status.c ---- */
+
+void status_init(struct monitor *m);
+/* Something that `clawbox status` shows has changed. */
+void status_changed(struct monitor *m);
 
 /* ---- slot.c ---- */
 

@@ -18,6 +18,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define CAP(name) (UINT64_C(1) << CAP_##name)
 
@@ -27,6 +29,18 @@ static const uint64_t kept =
     | CAP(SYS_ADMIN)          /* children enter namespaces, mount their roots */
     | CAP(SYS_CHROOT)         /* the same, where there are no mount namespaces */
     | CAP(DAC_READ_SEARCH);   /* the way to the state directory may lead through a home */
+
+/* Whether a child can become the last of the uids: in a user namespace with fewer of them it cannot. */
+static bool uids_exist(const struct monitor *m)
+{
+    const struct tenant last = {.slot = SLOT_COUNT - 1};
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(priv_drop(slot_uid(m, &last) + TENANT_ROLES - 1) == 0 ? 0 : 1);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
 
 /* Why a layer is not to be had, or NULL. */
 static const char *missing(const struct monitor *m, enum priv_layer layer)
@@ -42,6 +56,8 @@ static const char *missing(const struct monitor *m, enum priv_layer layer)
     case PRIV_LAYER_LANDLOCK:
         r = priv_landlock_version();
         break;
+    case PRIV_LAYER_UID:
+        return m->has_uids && !uids_exist(m) ? "not all of 61,000 uids from --uid-base on exist here" : NULL;
     case PRIV_LAYER_NAMESPACES:
         return (m->cage.layers & layer) == 0 ? m->cage.why_namespaces : NULL;
     case PRIV_LAYER_ROOT:
@@ -68,9 +84,25 @@ static int refuse(const struct monitor *m)
     return CB_EUNSUPPORTED;
 }
 
+/* The kernel loads neither of the two into a process that could still gain rights, unless it has too many already. */
+static int check_waivers(uint32_t waived)
+{
+    const uint32_t others = PRIV_LAYER_SECCOMP | PRIV_LAYER_LANDLOCK;
+    if ((waived & PRIV_LAYER_NO_NEW_PRIVS) == 0 || (waived & others) == others) {
+        return 0;
+    }
+    log_error(
+        "seccomp and landlock cannot hold without no_new_privs: it is waived together with both, or not at all");
+    return CB_EINVAL;
+}
+
 int surround_prepare(struct monitor *m)
 {
     uint32_t waived = m->options->waived;
+    int r = check_waivers(waived);
+    if (r != 0) {
+        return r;
+    }
     m->has_uids = m->is_root && (waived & PRIV_LAYER_UID) == 0;
     priv_cage_make(~waived, &m->cage);
     m->imposed = m->cage.layers | (m->has_uids ? (uint32_t)PRIV_LAYER_UID : 0);
@@ -100,7 +132,9 @@ int surround_confine_monitor(const struct monitor *m)
     uint32_t waived = m->options->waived;
     int r = 0;
     if (m->is_root && (waived & PRIV_LAYER_CAPABILITIES) == 0) {
-        r = priv_capabilities_keep(kept);
+        /* Containers give only the stronger of the two rights to go through a directory. */
+        r = priv_capabilities_keep(priv_capability_has(CAP_DAC_READ_SEARCH) ? kept
+                                                                            : kept | CAP(DAC_OVERRIDE));
     }
     if (r == 0 && (waived & PRIV_LAYER_NO_NEW_PRIVS) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         r = -errno;

@@ -87,6 +87,7 @@ static void tenant_free(struct tenant *t)
     net_timer_free(t->timer);
     list_remove(&t->link);
     list_remove(&t->by_id);
+    status_changed(t->monitor);
     free(t);
 }
 
@@ -347,6 +348,7 @@ static struct tenant *tenant_new(struct monitor *m, uint64_t id, struct span nam
     }
     list_push_back(&m->tenants, &t->link);
     list_push_back(tenant_bucket(m, id), &t->by_id);
+    status_changed(m);
     return t;
 }
 

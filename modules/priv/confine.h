@@ -3,7 +3,7 @@
  *
  * Some layers are put around a role by the monitor before the role is executed (cage.h, drop.h), the others by the role
  * itself on GO (priv_confine()). A layer that does not hold ends the start, unless it is waived by name; what holds and what
- * is waived is said at every start.
+ * is waived is said at every start and by `clawbox status`.
  */
 #ifndef CB_PRIV_CONFINE_H
 #define CB_PRIV_CONFINE_H

@@ -42,6 +42,7 @@ class Appliance:
         """user: the uid that serve and the commands run with, when the tests run as root."""
         self.user = {} if user is None else {"user": user, "group": user, "extra_groups": []}
         self.program = CLAWBOX
+        self.prefix = []  # a command that serve is started by
         self.home = tempfile.mkdtemp(prefix="clawbox-e2e-")
         self.state = os.path.join(self.home, "state")
         self.options = list(options) + os.environ.get("CLAWBOX_SERVE_OPTIONS", "").split()
@@ -50,7 +51,7 @@ class Appliance:
 
     def start(self):
         log = open(self.log_path, "ab")
-        self.process = subprocess.Popen([self.program, "serve", "--state", self.state, *self.options],
+        self.process = subprocess.Popen([*self.prefix, self.program, "serve", "--state", self.state, *self.options],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, **self.user)
         log.close()
         timer = threading.Timer(WAIT, self.process.kill)
