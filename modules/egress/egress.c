@@ -1,7 +1,8 @@
 /*
  * egress.c - the role `egress`: one tenant's routes and unsealed credentials, and its connections to providers.
  *
- * Holds      the tenant's routes, placeholders and, once used, its credentials (locked memory); the system's roots.
+ * Holds      the tenant's routes, placeholders and, once used, its credentials (locked memory; the keys of client
+ *            certificates besides in mbedTLS's own, which wipes them); the system's roots; the parent proxy's login.
  * Answers    its own gate: CONNECTION (a stream of requests), REFUSED (for the audit).
  * Asks       the store for routes and for durable records; the vault for this tenant's credentials.
  * May never  accept a connection, parse a byte that the agent wrote other than length-delimited fields, open a file
