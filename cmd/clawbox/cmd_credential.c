@@ -11,6 +11,7 @@
 
 #include "base/encode.h"
 #include "base/json.h"
+#include "inject/value.h"
 #include "tls/seal.h"
 
 #include <stdlib.h>
@@ -136,12 +137,31 @@ static int put(const struct target *target, const struct prepared *p, struct spa
     return CMD_DONE;
 }
 
+/* What the routes ask of the value: in words now, instead of at each request later. */
+static int check_value(const struct target *target, const struct prepared *p, const struct secret *value)
+{
+    for (const struct conf_node *form = control_first(control_answer_root(&p->answer), "forms"); form != NULL;
+         form = form->next) {
+        const char *wrong = form->kind == CONF_KIND_SCALAR
+                                ? inject_value_wrong(span_of(form->text, form->len), secret_span(value))
+                                : NULL;
+        if (wrong != NULL) {
+            return cmd_fail("%s %s", target->name, wrong);
+        }
+    }
+    return CMD_GO;
+}
+
 static int seal_and_put(const struct target *target, const struct prepared *p, const struct secret *value,
                         bool json)
 {
     struct buf body;
+    int r = check_value(target, p, value);
+    if (r != CMD_GO) {
+        return r;
+    }
     buf_init(&body, 2 * BOX_MAX + (size_t)128 * 1024);
-    int r = write_body(target, p, value, &body);
+    r = write_body(target, p, value, &body);
     r = r != 0 ? cmd_fail_r(r, "%s could not be sealed", target->name)
                : put(target, p, buf_span(&body), json);
     buf_deinit(&body);

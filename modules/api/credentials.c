@@ -114,6 +114,26 @@ static int refuse_unused(struct api_request *q, const struct spec *spec)
     return r;
 }
 
+/* What the routes need the value to look like, each once: clawbox serve never sees it, so whoever seals it has to look. */
+static void write_forms(struct json *j, const struct spec *spec, struct span credential)
+{
+    static const char *const forms[] = {SPEC_FORM_USER, SPEC_FORM_SEGMENT, SPEC_FORM_AWS};
+    json_array(j, "forms");
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        bool wanted = false;
+        for (size_t k = 0; k < spec->route_count; k++) {
+            const struct spec_route *route = &spec->routes[k];
+            const char *form = spec_inject_form(route);
+            wanted = wanted || (form != NULL && route->credential != NULL &&
+                                span_eq_str(credential, route->credential) && strcmp(form, forms[i]) == 0);
+        }
+        if (wanted) {
+            json_text(j, NULL, span_str(forms[i]));
+        }
+    }
+    json_array_end(j);
+}
+
 static int on_prepare(struct api_request *q, struct span payload)
 {
     struct api_tenant tenant;
@@ -137,6 +157,7 @@ static int on_prepare(struct api_request *q, struct span payload)
         if (spec_credential_is_client(tenant.spec, q->credential)) {
             json_bool(j, "client_certificate", true);
         }
+        write_forms(j, tenant.spec, q->credential);
         api_json_lines(j, "binding", buf_span(&binding));
         api_wait(q, vault, API_CALL(q, vault, seal_key_get, &m), IPC_MSG_SEAL_KEY, on_seal_key);
     }

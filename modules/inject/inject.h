@@ -10,6 +10,7 @@
  *   aws.c, aws_chunks.c  no secret, but a signature with it (aws.h)
  *   screen.c  finds credentials and placeholders in all places (places.h) and judges them
  *   decide.c  the decision about a request: which route, and whether what it carries may be there
+ *   value.c   whether a value can go in at all, asked when it is set (value.h)
  *   text.c    percent-escapes
  *   scan.c    the credential in an answer (scan.h)
  */

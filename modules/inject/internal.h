@@ -62,6 +62,8 @@ struct inject_place {
 /* Finds the place: by the first of the route's patterns that matches the path. False when the route does not inject
  * into the path, or none matches. */
 bool inject_path_find(const struct spec_route *route, struct span path, struct inject_place *out);
+/* True for a value that stays within its segment. */
+bool inject_path_fits(struct span credential);
 CB_MUST_USE int inject_path_write(const struct inject_place *place, struct span credential, struct buf *out);
 
 /* ---- aws.c ---- */

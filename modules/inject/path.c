@@ -52,14 +52,19 @@ bool inject_path_find(const struct spec_route *route, struct span path, struct i
     return false;
 }
 
+bool inject_path_fits(struct span credential)
+{
+    /* A slash would change what was matched, and some servers take an escaped one or a backslash for one. */
+    return credential.len != 0 && http_value_valid(credential) &&
+           memchr(credential.ptr, '/', credential.len) == NULL &&
+           memchr(credential.ptr, '\\', credential.len) == NULL && !span_eq_str(credential, ".") &&
+           !span_starts(credential, SPAN_LIT(".."));
+}
+
 int inject_path_write(const struct inject_place *place, struct span credential, struct buf *out)
 {
     int r;
-    /* A slash would change what was matched, and some servers take an escaped one or a backslash for one. */
-    if (credential.len == 0 || !http_value_valid(credential) ||
-        memchr(credential.ptr, '/', credential.len) != NULL ||
-        memchr(credential.ptr, '\\', credential.len) != NULL || span_eq_str(credential, ".") ||
-        span_starts(credential, SPAN_LIT(".."))) {
+    if (!inject_path_fits(credential)) {
         return CB_EINVAL;
     }
     if ((r = buf_append_span(out, place->before)) != 0 ||

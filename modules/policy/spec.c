@@ -164,6 +164,20 @@ int spec_add_kube_rule(struct spec_route *route, struct spec_kube_rule **out)
     return 0;
 }
 
+const char *spec_inject_form(const struct spec_route *route)
+{
+    switch (route->inject) {
+    case SPEC_INJECT_BASIC:
+        return route->user == NULL ? SPEC_FORM_USER : NULL;
+    case SPEC_INJECT_PATH:
+        return SPEC_FORM_SEGMENT;
+    case SPEC_INJECT_AWS:
+        return SPEC_FORM_AWS;
+    default:
+        return NULL;
+    }
+}
+
 bool spec_env_next(struct span *list, struct span *name)
 {
     if (list->len == 0) {

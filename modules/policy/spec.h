@@ -166,6 +166,12 @@ CB_MUST_USE int spec_add_field(struct spec_field **fields, size_t *count, size_t
                                const char *value);
 /* Appends a zeroed rule to the route. CB_ELIMIT or CB_ENOMEM. */
 CB_MUST_USE int spec_add_kube_rule(struct spec_route *route, struct spec_kube_rule **out);
+/* What a value has to look like beside being one that a header can carry, for the injector of this route. */
+#define SPEC_FORM_USER    "user:password"
+#define SPEC_FORM_SEGMENT "path segment"
+#define SPEC_FORM_AWS     "aws"
+/* One of them, or NULL. */
+const char *spec_inject_form(const struct spec_route *route);
 /* Takes the first variable off the credential's list. False at the end. */
 bool spec_env_next(struct span *list, struct span *name);
 /* The credential of that name, or NULL. */

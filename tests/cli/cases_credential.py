@@ -18,14 +18,16 @@ VALUE = "sk-real-0123456789 abcdefghijklmnop\\'\"~"
 class Vault:
     """Answers as api does, and opens what was sealed."""
 
-    def __init__(self, binding=BINDING):
+    def __init__(self, binding=BINDING, forms=()):
         self.binding = binding
+        self.forms = list(forms)
         self.public, self.secret = keypair()
         self.put = None
 
     def __call__(self, request):
         if request.target == "/v1/tenants/alice/credentials/openai:prepare":
-            return Answer(200, {"tenant_id": 2**53 + 1, "public_key": self.public.hex(), "binding": self.binding})
+            return Answer(200, {"tenant_id": 2**53 + 1, "public_key": self.public.hex(), "binding": self.binding,
+                                "forms": self.forms})
         if (request.method, request.target) == ("PUT", "/v1/tenants/alice/credentials/openai"):
             self.put = request.json()
             return Answer(200, {"bound_to": self.binding})
@@ -171,6 +173,22 @@ def set_tells_of_a_conflict(world):
     done = world.fails(1, "credential", "set", "alice", "openai", stdin=b"k\n")
     contains("standard error", done.err, "set it again")
     equal("standard output", done.out, "")
+
+
+@case
+def set_refuses_a_value_that_the_routes_cannot_use(world):
+    vault = Vault()
+    world.serve(vault)
+    for form, value, said in (("user:password", b"no-colon", "USER:PASSWORD"), ("path segment", b"a/b", "slash"),
+                              ("aws", b"secret-alone", "ACCESS_KEY_ID:SECRET_ACCESS_KEY")):
+        vault.forms = ["later", form]
+        done = world.fails(1, "credential", "set", "alice", "openai", stdin=value)
+        contains(form, done.err, "openai ", said)
+        absent(form, done.err, value.decode())
+        equal("what was sent", vault.put, None)
+    vault.forms = ["user:password", "aws"]
+    world.ok("credential", "set", "alice", "openai", stdin=b"AKIAIOSFODNN7EXAMPLE:secret")
+    equal("the value", vault.opened()[5], b"AKIAIOSFODNN7EXAMPLE:secret")
 
 
 @case

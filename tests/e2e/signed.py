@@ -164,6 +164,12 @@ def the_variables_of_an_aws_sdk_hold_the_placeholder(world):
     assert world.environment["AWS_ACCESS_KEY_ID"].startswith("AKIA"), world.environment
 
 
+def a_value_that_cannot_sign_is_refused_when_it_is_set_for_aws(world):
+    done = world.appliance.run("credential", "set", "alice", "aws", stdin=b"AKIAIOSFODNN7EXAMPLE", check=False)
+    equal("status", done.returncode, 1)
+    assert b"ACCESS_KEY_ID:SECRET_ACCESS_KEY" in done.stderr, done.stderr
+
+
 def an_aws_request_without_a_hash_is_held_and_signed(world):
     world.provider.take()
     body = json.dumps({"TableName": "a" * 5000}).encode()
@@ -244,6 +250,7 @@ def the_aws_packages_work(world):
 
 
 TESTS = [
+    a_value_that_cannot_sign_is_refused_when_it_is_set_for_aws,
     the_variables_of_an_aws_sdk_hold_the_placeholder,
     an_aws_request_without_a_hash_is_held_and_signed,
     an_aws_request_that_is_not_signed_by_the_agent_is_signed,

@@ -47,7 +47,7 @@ static const struct {
      "{" CREDENTIALS "}\n"},
     {"GET", "/v1/tenants/alice/credentials/openai:prepare", NULL, "get alice\nseal key\n", 200,
      "application/json",
-     "{\"tenant_id\":7,\"binding\":[\"api.openai.com:443\"],"
+     "{\"tenant_id\":7,\"forms\":[],\"binding\":[\"api.openai.com:443\"],"
      "\"public_key\":\"abcd0000000000000000000000000000000000000000000000000000000000ef\"}\n"},
     {"GET", "/v1/tenants/alice/credentials/openia:prepare", NULL, "get alice\n", 404,
      "application/problem+json",
