@@ -1,5 +1,5 @@
 /*
- * bundle.c - writing a tenant's CA bundle.
+ * bundle.c - writing a tenant's CA bundle, and what else its agent reads from a file.
  *
  * The variables that name it replace a client's own roots, so the system's are in it: an agent may be given a way past
  * the proxy on purpose. The state directory may be closed to others; the folders below it and the file are open.
@@ -64,9 +64,9 @@ static int open_folder(int parent, const char *name)
 }
 
 /* True when the file has this content and mode already. */
-static bool is_current(int folder, struct span content)
+static bool is_current(int folder, const char *file, struct span content)
 {
-    int fd = openat(folder, FILE_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int fd = openat(folder, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     struct stat st;
     bool same = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 07777) == 0644 &&
                 (size_t)st.st_size == content.len;
@@ -95,10 +95,10 @@ static int write_all(int fd, struct span content)
     return 0;
 }
 
-static int replace(int folder, struct span content)
+static int replace(int folder, const char *file, struct span content)
 {
-    char name[64];
-    (void)snprintf(name, sizeof(name), FILE_NAME ".%ld", (long)getpid());
+    char name[256];
+    (void)snprintf(name, sizeof(name), "%s.%ld", file, (long)getpid());
     /* One of ours that a crash left behind; O_EXCL below takes nobody else's. */
     (void)unlinkat(folder, name, 0);
     int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
@@ -111,14 +111,14 @@ static int replace(int folder, struct span content)
     if (close(fd) != 0 && r == 0) {
         r = -errno;
     }
-    r = r == 0 && renameat(folder, name, folder, FILE_NAME) != 0 ? -errno : r;
+    r = r == 0 && renameat(folder, name, folder, file) != 0 ? -errno : r;
     if (r != 0) {
         (void)unlinkat(folder, name, 0);
     }
     return r;
 }
 
-static int write_below(const char *state, const char *tenant, struct span content)
+static int write_below(const char *state, const char *tenant, const char *file, struct span content)
 {
     int r = 0;
     int top = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -126,8 +126,8 @@ static int write_below(const char *state, const char *tenant, struct span conten
     int folder = tenants >= 0 ? open_folder(tenants, tenant) : tenants;
     if (folder < 0) {
         r = folder;
-    } else if (!is_current(folder, content)) {
-        r = replace(folder, content);
+    } else if (!is_current(folder, file, content)) {
+        r = replace(folder, file, content);
     }
     if (folder >= 0) {
         (void)close(folder);
@@ -141,35 +141,40 @@ static int write_below(const char *state, const char *tenant, struct span conten
     return r;
 }
 
+int bundle_write_file(const char *state, const char *tenant, const char *file, struct span content,
+                      char *path, size_t path_size)
+{
+    char *absolute = realpath(state, NULL);
+    if (absolute == NULL) {
+        return cmd_fail_r(-errno, "the state directory %s cannot be found", state);
+    }
+    int status = CMD_GO;
+    int len = snprintf(path, path_size, "%s/tenants/%s/%s", absolute, tenant, file);
+    if (len < 0 || (size_t)len >= path_size) {
+        status = cmd_fail("the path of the state directory is too long");
+    } else {
+        int r = write_below(absolute, tenant, file, content);
+        if (r == -EACCES || r == -EPERM || r == -EROFS) {
+            status = cmd_fail_r(r, "%s cannot be written: run this as the user who owns %s", path, state);
+        } else if (r != 0) {
+            status = cmd_fail_r(r, "%s cannot be written", path);
+        }
+    }
+    free(absolute);
+    return status;
+}
+
 int bundle_write(const char *state, const char *tenant, struct span ca_pem, char *path, size_t path_size)
 {
     struct buf content;
     buf_init(&content, BUNDLE_MAX);
-    char *absolute = realpath(state, NULL);
-    int status = CMD_FAILED;
-    if (absolute == NULL) {
-        (void)cmd_fail_r(-errno, "the state directory %s cannot be found", state);
-        goto out;
+    int status = append_roots(&content);
+    if (status == CMD_GO) {
+        int r = buf_append_span(&content, ca_pem);
+        r = r == 0 && !span_ends(ca_pem, SPAN_LIT("\n")) ? buf_append_byte(&content, '\n') : r;
+        status = r != 0 ? cmd_fail_r(r, "the certificates of %s cannot be put together", tenant)
+                        : bundle_write_file(state, tenant, FILE_NAME, buf_span(&content), path, path_size);
     }
-    int len = snprintf(path, path_size, "%s/tenants/%s/" FILE_NAME, absolute, tenant);
-    if (len < 0 || (size_t)len >= path_size) {
-        (void)cmd_fail("the path of the state directory is too long");
-        goto out;
-    }
-    status = append_roots(&content);
-    if (status != CMD_GO) {
-        goto out;
-    }
-    int r = buf_append_span(&content, ca_pem);
-    r = r == 0 && !span_ends(ca_pem, SPAN_LIT("\n")) ? buf_append_byte(&content, '\n') : r;
-    r = r == 0 ? write_below(absolute, tenant, buf_span(&content)) : r;
-    if (r == -EACCES || r == -EPERM || r == -EROFS) {
-        status = cmd_fail_r(r, "%s cannot be written: run this as the user who owns %s", path, state);
-    } else if (r != 0) {
-        status = cmd_fail_r(r, "%s cannot be written", path);
-    }
-out:
-    free(absolute);
     buf_deinit(&content);
     return status;
 }

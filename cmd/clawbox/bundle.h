@@ -11,4 +11,8 @@
 CB_MUST_USE int bundle_write(const char *state, const char *tenant, struct span ca_pem, char *path,
                              size_t path_size);
 
+/* Writes another file beside it, in the same way. `file` is a name without '/'. */
+CB_MUST_USE int bundle_write_file(const char *state, const char *tenant, const char *file,
+                                  struct span content, char *path, size_t path_size);
+
 #endif

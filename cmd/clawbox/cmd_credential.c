@@ -11,8 +11,10 @@
 
 #include "base/encode.h"
 #include "base/json.h"
+#include "inject/token.h"
 #include "inject/value.h"
 #include "tls/seal.h"
+#include "tls/sign.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -31,6 +33,8 @@ struct prepared {
     struct control_answer answer;
     uint8_t public_key[SEAL_PUBLIC_LEN];
     uint64_t tenant_id;
+    enum spec_grant grant;   /* what the routes use it for */
+    bool client_certificate; /* or this */
     const struct conf_node *binding;
     struct buf binding_text; /* as spec_credential_binding() writes it */
 };
@@ -70,8 +74,10 @@ static int prepare(const struct target *target, struct prepared *p)
     const struct conf_node *root = control_answer_root(&p->answer);
     p->tenant_id = control_number(root, "tenant_id");
     p->binding = conf_node_get(root, "binding");
-    if (p->tenant_id == 0 || p->binding == NULL || !binding_valid(p->binding) ||
-        control_join(p->binding, "\n", &p->binding_text) != 0 ||
+    p->client_certificate = strcmp(control_text(root, "client_certificate"), "true") == 0;
+    p->grant = spec_grant_of_name(span_str(control_text(root, "grant")));
+    if (p->tenant_id == 0 || p->grant == SPEC_GRANT__COUNT || p->binding == NULL ||
+        !binding_valid(p->binding) || control_join(p->binding, "\n", &p->binding_text) != 0 ||
         decode_hex(span_str(control_text(root, "public_key")), p->public_key, SEAL_PUBLIC_LEN) != 0) {
         prepared_deinit(p);
         return cmd_fail(
@@ -152,11 +158,54 @@ static int check_value(const struct target *target, const struct prepared *p, co
     return CMD_GO;
 }
 
+/* A private key is tried, because whether it can sign shows no other way. */
+static int check_key(const struct target *target, struct span pem)
+{
+    struct tls_signer *signer = NULL;
+    int r = tls_signer_new(pem, &signer);
+    tls_signer_free(signer);
+    return r == 0 ? CMD_GO
+                  : cmd_fail_r(
+                        r,
+                        "%s is no private key that can sign: RSA from 2048 bits on or P-256, in PEM and not "
+                        "encrypted",
+                        target->name);
+}
+
+/* What the routes need is said by clawbox serve; whether it is that is looked at here, since nobody else ever sees it. */
+static int check_form(const struct target *target, const struct prepared *p, const struct secret *value)
+{
+    struct inject_grant grant;
+    const char *why = "";
+    if (p->client_certificate) {
+        return CMD_GO; /* prompt_identity() has looked, and egress will say what is wrong with one from a file */
+    }
+    if (p->grant == SPEC_GRANT_NONE) {
+        return !prompt_is_document(secret_span(value))
+                   ? CMD_GO
+                   : cmd_fail(
+                         "%s goes into a request as it is, and this is a JSON or PEM file: is it the right one?",
+                         target->name);
+    }
+    int r = inject_grant_read(p->grant, secret_span(value), &grant, &why);
+    if (r == CB_EINVAL) {
+        r = cmd_fail("%s fetches tokens (%s), and this value does not fit: %s", target->name,
+                     spec_grant_name(p->grant), why);
+    } else if (r != 0) {
+        r = cmd_fail_r(r, "%s could not be read", target->name);
+    } else {
+        r = grant.kind == SPEC_GRANT_JWT ? check_key(target, grant.private_key) : CMD_GO;
+    }
+    inject_grant_deinit(&grant);
+    return r;
+}
+
 static int seal_and_put(const struct target *target, const struct prepared *p, const struct secret *value,
                         bool json)
 {
     struct buf body;
-    int r = check_value(target, p, value);
+    int r = check_form(target, p, value);
+    r = r == CMD_GO ? check_value(target, p, value) : r;
     if (r != CMD_GO) {
         return r;
     }
@@ -249,9 +298,8 @@ static int set(const struct target *target, bool json)
         r = cmd_fail_r(r, "%s cannot be set", target->name);
         goto out;
     }
-    r = strcmp(control_text(control_answer_root(&p.answer), "client_certificate"), "true") == 0
-            ? prompt_identity(&value)
-            : prompt_secret((const char *)buf_span(&question).ptr, &value);
+    r = p.client_certificate ? prompt_identity(&value)
+                             : prompt_secret((const char *)buf_span(&question).ptr, &value);
     if (r != CMD_GO) {
         goto out;
     }

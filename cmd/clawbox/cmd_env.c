@@ -3,6 +3,7 @@
 #include "control.h"
 
 #include "base/json.h"
+#include "inject/token.h"
 
 #include <unistd.h>
 
@@ -95,6 +96,33 @@ static int put_placeholders(struct output *o, const struct conf_node *root)
     return CMD_GO;
 }
 
+/* Google's SDKs read a file. What it holds is the placeholder, in the form that they take for a user's credentials. */
+static int put_google_files(struct output *o, const char *tenant, const char *state,
+                            const struct conf_node *root)
+{
+    int status = CMD_GO;
+    for (const struct conf_node *v = control_first(root, "google_files"); status == CMD_GO && v != NULL;
+         v = v->next) {
+        char file[160];
+        char path[PATH_MAX];
+        struct buf content;
+        buf_init(&content, 4096);
+        int len = v->kind == CONF_KIND_SCALAR && name_valid(v->key)
+                      ? snprintf(file, sizeof(file), "%s.json", v->key)
+                      : -1;
+        int r = len < 0 || (size_t)len >= sizeof(file)
+                    ? CB_EINVAL
+                    : inject_gcp_write_stub(span_of(v->text, v->len), &content);
+        status = r != 0 ? cmd_fail_r(r, "the file for Google's SDKs cannot be made")
+                        : bundle_write_file(state, tenant, file, buf_span(&content), path, sizeof(path));
+        if (status == CMD_GO) {
+            put(o, v->key, span_str(path));
+        }
+        buf_deinit(&content);
+    }
+    return status;
+}
+
 static int put_variables(struct output *o, const char *tenant, const char *state,
                          const struct conf_node *root)
 {
@@ -121,7 +149,8 @@ static int put_variables(struct output *o, const char *tenant, const char *state
     put_all(o, direct_names, COUNT(direct_names), "localhost,127.0.0.1,::1");
     put_all(o, bundle_names, COUNT(bundle_names), bundle);
     put_all(o, node_names, COUNT(node_names), "1");
-    return put_placeholders(o, root);
+    r = put_placeholders(o, root);
+    return r == CMD_GO ? put_google_files(o, tenant, state, root) : r;
 }
 
 static int print(const char *tenant, const char *state, const struct conf_node *root, bool as_json)

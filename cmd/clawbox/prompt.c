@@ -153,6 +153,12 @@ static bool trim(struct secret *s, size_t *len)
     return cut > 0;
 }
 
+bool prompt_is_document(struct span value)
+{
+    const struct span pem = SPAN_LIT("-----BEGIN ");
+    return (value.len != 0 && value.ptr[0] == '{') || span_eq(span_sub(value, 0, pem.len), pem);
+}
+
 /* Says what is wrong without showing any of it. */
 static int check(const uint8_t *bytes, size_t len)
 {
@@ -161,6 +167,9 @@ static int check(const uint8_t *bytes, size_t len)
     }
     if (len > PROMPT_VALUE_MAX) {
         return cmd_fail("the value is longer than %zu bytes, which no header carries", PROMPT_VALUE_MAX);
+    }
+    if (prompt_is_document(span_of(bytes, len))) {
+        return CMD_GO;
     }
     for (size_t i = 0; i < len; i++) {
         if (bytes[i] == '\n' || bytes[i] == '\r') {

@@ -9,7 +9,7 @@
 /*
  * Reads a value of 1 to PROMPT_VALUE_MAX bytes. On a terminal it prints `question` and reads a line without showing it; else
  * it reads to the end of the input and leaves out one line break there, and says so. What a header cannot carry is
- * refused. CMD_GO and *out, which the caller frees; or CMD_FAILED, and standard error has said why.
+ * refused, unless it looks like JSON or PEM: whether that is wanted is the caller's to know (prompt_is_document()). CMD_GO and *out, which the caller frees; or CMD_FAILED, and standard error has said why.
  */
 CB_MUST_USE int prompt_secret(const char *question, struct secret **out);
 /* The same from a file, without its last line break and without a word about that. CMD_GO, or CMD_FAILED and standard
@@ -17,5 +17,8 @@ CB_MUST_USE int prompt_secret(const char *question, struct secret **out);
 CB_MUST_USE int prompt_file(const char *path, struct secret **out);
 /* The same for a client certificate with its key in PEM, which a terminal is not asked for: a file has it. */
 CB_MUST_USE int prompt_identity(struct secret **out);
+
+/* True for a value that begins like JSON or PEM: it may have several lines. */
+bool prompt_is_document(struct span value);
 
 #endif

@@ -157,6 +157,7 @@ static int on_prepare(struct api_request *q, struct span payload)
         if (spec_credential_is_client(tenant.spec, q->credential)) {
             json_bool(j, "client_certificate", true);
         }
+        json_text(j, "grant", span_str(spec_grant_name(spec_credential_grant(tenant.spec, q->credential))));
         write_forms(j, tenant.spec, q->credential);
         api_json_lines(j, "binding", buf_span(&binding));
         api_wait(q, vault, API_CALL(q, vault, seal_key_get, &m), IPC_MSG_SEAL_KEY, on_seal_key);

@@ -373,16 +373,18 @@ static void write_variables_of(struct json *j, const struct spec_credential *use
     }
 }
 
-/* Which variable holds which placeholder. Credentials that no route uses any more have no variable. */
-static int write_variables(struct json *j, const struct api_tenant *tenant)
+/* Which variable holds which placeholder; or, for what Google's SDKs read, the name of a file with that. Credentials that no
+ * route uses any more have no variable. */
+static int write_variables(struct json *j, const struct api_tenant *tenant, bool google_files)
 {
     struct reader r;
     uint32_t count = api_credentials_begin(tenant, &r);
-    json_object(j, "variables");
+    json_object(j, google_files ? "google_files" : "variables");
     for (uint32_t i = 0; i < count && r.error == 0; i++) {
         struct api_credential credential = api_credential_read(&r);
         const struct spec_credential *used = spec_find_credential(tenant->spec, credential.name);
-        if (r.error == 0 && used != NULL && used->env != NULL) {
+        bool google = spec_credential_grant(tenant->spec, credential.name) == SPEC_GRANT_GCP;
+        if (r.error == 0 && used != NULL && used->env != NULL && google == google_files) {
             write_variables_of(j, used, credential.placeholder);
         }
     }
@@ -402,7 +404,8 @@ static int on_env(struct api_request *q, struct span payload)
     json_number(j, "id", tenant.row.tenant_id);
     json_number(j, "port", tenant.row.port);
     json_text(j, "token", tenant.row.token);
-    r = write_variables(j, &tenant);
+    r = write_variables(j, &tenant, false);
+    r = r == 0 ? write_variables(j, &tenant, true) : r;
     api_tenant_deinit(&tenant);
     if (r == 0) {
         struct ipc_chan *vault = q->api->vault;

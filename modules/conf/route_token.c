@@ -146,24 +146,18 @@ static void read_grant(struct conf_entry *entry, const struct conf_node *map)
     static const char *const not_client[] = {"subject", NULL};
     static const char *const not_refresh[] = {"subject", "audience", NULL};
     static const char *const not_jwt[] = {"clientAuth", NULL};
-    static const struct {
-        const char *name;
-        enum spec_grant grant;
-        const char *const *refused;
-    } grants[] = {{"clientCredentials", SPEC_GRANT_CLIENT, not_client},
-                  {"refreshToken", SPEC_GRANT_REFRESH, not_refresh},
-                  {"jwtBearer", SPEC_GRANT_JWT, not_jwt}};
+    static const char *const *const refused[SPEC_GRANT__COUNT] = {
+        [SPEC_GRANT_CLIENT] = not_client, [SPEC_GRANT_REFRESH] = not_refresh, [SPEC_GRANT_JWT] = not_jwt};
     const struct conf_node *node = conf_node_get(map, "grant");
     const char *text = "clientCredentials";
     if (node != NULL && !conf_read_text(entry->draft->report, node, &text)) {
         return;
     }
-    for (size_t i = 0; i < sizeof(grants) / sizeof(grants[0]); i++) {
-        if (strcmp(text, grants[i].name) == 0) {
-            entry->route->token.grant = grants[i].grant;
-            refuse_keys(entry, map, grants[i].refused, text);
-            return;
-        }
+    enum spec_grant grant = spec_grant_of_name(span_str(text));
+    if (grant != SPEC_GRANT__COUNT && refused[grant] != NULL) {
+        entry->route->token.grant = grant;
+        refuse_keys(entry, map, refused[grant], text);
+        return;
     }
     conf_report_node(entry->draft->report, node, "should be clientCredentials, refreshToken or jwtBearer");
 }

@@ -59,7 +59,42 @@ static struct span scanned_part(const struct egress_credential *credential, stru
     return credential->signs && inject_aws_credential(value, &parts) ? parts.secret : value;
 }
 
-int config_take_credential(struct egress_credential *credential, const struct ipc_in *in)
+/* True when the credential is "user:password" for some route. */
+static bool is_pair(const struct egress_config *config, const char *name)
+{
+    for (size_t i = 0; i < config->spec->route_count; i++) {
+        const struct spec_route *route = &config->spec->routes[i];
+        if (route->inject == SPEC_INJECT_BASIC && route->user == NULL && route->credential != NULL &&
+            strcmp(route->credential, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is looked for in answers on the credential's routes: of a pair also the password alone. With a credential that only
+ * fetches tokens its own parts and the token are looked for (token.c). */
+static int make_scan(const struct egress_config *config, const struct egress_credential *credential,
+                     struct span whole, struct inject_scan **out)
+{
+    const char *name = credential->name;
+    struct span value = scanned_part(credential, whole);
+    if (spec_credential_grant(config->spec, span_str(name)) != SPEC_GRANT_NONE) {
+        return 0;
+    }
+    const uint8_t *colon = is_pair(config, name) ? memchr(value.ptr, ':', value.len) : NULL;
+    const struct span needles[] = {
+        value, colon != NULL ? span_sub(value, (size_t)(colon - value.ptr) + 1, SIZE_MAX) : SPAN_EMPTY};
+    int r = inject_scan_new_of(needles, sizeof(needles) / sizeof(needles[0]), out);
+    if (r == CB_ELIMIT) {
+        log_warn("credential \"%s\" is too short to be looked for in answers", name);
+        r = 0;
+    }
+    return r;
+}
+
+int config_take_credential(const struct egress_config *config, struct egress_credential *credential,
+                           const struct ipc_in *in)
 {
     struct ipc_credential m;
     int r = in->msg == IPC_MSG_CREDENTIAL ? ipc_get_credential(in->payload, &m) : CB_EMALFORMED;
@@ -72,12 +107,7 @@ int config_take_credential(struct egress_credential *credential, const struct ip
     struct secret *value = m.value.len != 0 ? secret_from(m.value) : NULL;
     char *binding = strndup((const char *)m.binding.ptr, m.binding.len);
     struct inject_scan *scan = NULL;
-    r = value != NULL && binding != NULL ? inject_scan_new(scanned_part(credential, m.value), &scan)
-                                         : CB_ENOMEM;
-    if (r == CB_ELIMIT) {
-        log_warn("credential \"%s\" is too short to be looked for in answers", credential->name);
-        r = 0;
-    }
+    r = value != NULL && binding != NULL ? make_scan(config, credential, m.value, &scan) : CB_ENOMEM;
     if (r != 0) {
         secret_free(value);
         free(binding);
@@ -244,6 +274,7 @@ static int on_spec(void *arg, int code, const struct ipc_in *in)
         e->config = config;
         config_unref(old);
         pool_clear(e);
+        tokens_recheck(e);
         LIST_FOR_EACH (node, safe, &e->streams) {
             stream_recheck(LIST_ENTRY(node, struct stream, link));
         }

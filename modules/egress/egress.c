@@ -4,7 +4,8 @@
  * Holds      the tenant's routes, placeholders and, once used, its credentials (locked memory; the keys of client
  *            certificates besides in mbedTLS's own, which wipes them); the system's roots; the parent proxy's login.
  * Answers    its own gate: CONNECTION (a stream of requests), REFUSED (for the audit).
- * Asks       the store for routes and for durable records; the vault for this tenant's credentials.
+ * Asks       the store for routes and for durable records; the vault for this tenant's credentials, and to keep a
+ *            refresh token that its endpoint has replaced.
  * May never  accept a connection, parse a byte that the agent wrote other than length-delimited fields, open a file
  *            or learn of another tenant.
  * Calls      what every role may (priv/calls.h), socket for TCP and UDP over IPv4 and IPv6, connect, sendto on a connected
@@ -172,12 +173,15 @@ static int on_peer(void *arg, enum ipc_role role, uint64_t tenant_id, struct spa
         LIST_FOR_EACH (node, safe, &e->streams) {
             stream_lose_call(LIST_ENTRY(node, struct stream, link), older);
         }
+        tokens_lose_call(e, older);
         ipc_chan_free(older);
     }
     if (role == IPC_ROLE_STORE) {
         e->fetching = e->fetch_again = false;
         record_tell_kept(e);
         config_fetch(e);
+    } else if (role == IPC_ROLE_VAULT) {
+        rotations_retry(e);
     } else if (role == IPC_ROLE_GATE) {
         config_send_to_gate(e);
     }
@@ -262,11 +266,13 @@ static int on_go(void *arg, uint32_t waived)
     return r;
 }
 
-/* What the store has not been told yet fits into the socket as soon as it has read some more. */
+/* What the store has not been told yet fits into the socket as soon as it has read some more; and a refresh token that is not
+ * stored would be lost. */
 static void stop_when_told(void *arg)
 {
     struct egress *e = arg;
-    if (e->store == NULL || ipc_chan_queued(e->store) == 0 || net_loop_now_ms(e->loop) >= e->stop_by_ms) {
+    bool told = e->store == NULL || ipc_chan_queued(e->store) == 0;
+    if ((told && list_empty(&e->rotations)) || net_loop_now_ms(e->loop) >= e->stop_by_ms) {
         net_loop_stop(e->loop);
     }
 }
@@ -281,6 +287,7 @@ static void on_stop(void *arg, uint32_t grace_ms)
     LIST_FOR_EACH (node, safe, &e->streams) {
         stream_close(LIST_ENTRY(node, struct stream, link));
     }
+    tokens_stop(e);
     pool_clear(e);
     if (e->store != NULL) {
         ipc_chan_flush(e->store);
@@ -300,6 +307,8 @@ int egress_main(void)
 {
     static struct egress e;
     list_init(&e.streams);
+    list_init(&e.tokens);
+    list_init(&e.rotations);
     list_init(&e.idle);
     int r = tls_init();
     if (r != 0) {

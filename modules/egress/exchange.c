@@ -115,6 +115,15 @@ static bool is_coding_wish(const struct stream *s, const struct http_field *fiel
     return s->scan != NULL && span_eq_nocase(field->name, SPAN_LIT("Accept-Encoding"));
 }
 
+/* What goes in: the credential, or the token that was fetched with it. Never the one for the other. */
+static struct span exchange_value(const struct stream *s)
+{
+    if (s->route->token.grant != SPEC_GRANT_NONE) {
+        return s->token.access != NULL ? secret_span(s->token.access->value) : SPAN_EMPTY;
+    }
+    return config_value(s->config, s->route);
+}
+
 /* The head as the provider gets it: made from fields, never from the agent's bytes. */
 static int write_head(struct stream *s, struct buf *out)
 {
@@ -131,12 +140,11 @@ static int write_head(struct stream *s, struct buf *out)
                                      .field_count = s->field_count};
     int r;
     if (route->inject != SPEC_INJECT_NONE) {
-        const struct egress_credential *c = config_credential(s->config, route->credential);
-        if (c == NULL || c->value == NULL) {
+        credential = exchange_value(s);
+        if (credential.len == 0) {
             r = CB_EINTERNAL;
             goto out;
         }
-        credential = secret_span(c->value);
     }
     if ((r = inject_write_target(route, &request, credential, &target)) != 0 ||
         (r = http_write_request_line(out, q->method, buf_span(&target))) != 0 ||
@@ -174,7 +182,8 @@ static void exchange_scan_begin(struct stream *s)
         s->route->inject != SPEC_INJECT_NONE ? config_credential(s->config, s->route->credential) : NULL;
     inject_scanner_deinit(&s->scanner);
     inject_scan_unref(s->scan);
-    s->scan = c != NULL && c->scan != NULL ? inject_scan_ref(c->scan) : NULL;
+    struct inject_scan *scan = s->token.access != NULL ? s->token.access->scan : c != NULL ? c->scan : NULL;
+    s->scan = scan != NULL ? inject_scan_ref(scan) : NULL;
     if (s->scan != NULL) {
         inject_scanner_init(&s->scanner, s->scan, span_str(c->placeholder));
     }
@@ -549,6 +558,9 @@ static void on_head(void *arg, const struct http_head *head, bool interim)
     int r = head->status == 101 ? websocket_begin(s, head) : 0;
     if (r == 0) {
         r = send_head(s, head, interim);
+    }
+    if (!interim && head->status == 401 && s->token.access != NULL) {
+        token_reject(s->egress, s->token.access);
     }
     if (!interim) {
         exchange_wait(s, s->is_websocket ? EXCHANGE_SOCKET_MS : EXCHANGE_IDLE_MS);

@@ -5,6 +5,7 @@
  *   config.c      the tenant's routes, placeholders and unsealed credentials; reloads
  *   stream.c      one agent connection: fields in, decision, answer out
  *   exchange.c    the half of a stream that talks to the provider
+ *   token*.c      access tokens that are fetched with a credential (token.h)
  *   body.c        a request's body: as it is, looked through, signed or held
  *   websocket.c   an exchange that has become a WebSocket
  *   trust.c       whom a route's connections trust, and what they show of themselves
@@ -19,6 +20,7 @@
 
 #include "base/list.h"
 #include "base/secret.h"
+#include "egress/token.h"
 #include "http/parser.h"
 #include "http/websocket.h"
 #include "inject/aws.h"
@@ -54,8 +56,9 @@ struct egress_credential {
 
 /* Whom the connections of one route trust. */
 struct egress_trust {
-    struct tls_roots *roots; /* NULL: the system's */
-    bool identified;         /* they have the route's client certificate */
+    struct tls_roots *roots;       /* NULL: the system's */
+    bool identified;               /* they have the route's client certificate */
+    struct tls_roots *token_roots; /* of its token endpoint; NULL: the system's */
 };
 
 /* One generation of the tenant's configuration. Streams under way keep theirs. */
@@ -83,7 +86,8 @@ struct egress_credential *config_credential(struct egress_config *config, const 
 /* The opened credential that the route injects; empty when it injects none, or it is not open. */
 struct span config_value(struct egress_config *config, const struct spec_route *route);
 /* Takes over what the vault answered. 0, CB_ENOTFOUND, CB_EAUTHENTIC, CB_ENOMEM, ... */
-CB_MUST_USE int config_take_credential(struct egress_credential *credential, const struct ipc_in *in);
+CB_MUST_USE int config_take_credential(const struct egress_config *config,
+                                       struct egress_credential *credential, const struct ipc_in *in);
 
 /* ---- trust.c ---- */
 
@@ -96,6 +100,10 @@ void trust_free(struct egress_config *config);
  */
 CB_MUST_USE int trust_of(const struct egress *e, struct egress_config *config, const struct spec_route *route,
                          const struct tls_roots **out, const char **why);
+
+/* The same for the connection to the route's token endpoint: its own CA or the system's. */
+const struct tls_roots *trust_of_token(const struct egress *e, const struct egress_config *config,
+                                       const struct spec_route *route);
 
 /* ---- limits.c ---- */
 
@@ -147,8 +155,10 @@ struct egress {
     size_t kept_count;
     struct list streams;
     size_t stream_count;
-    size_t held_bodies; /* bytes, of all streams: body.c */
-    struct list idle;   /* pool.c */
+    size_t held_bodies;    /* bytes, of all streams: body.c */
+    struct list tokens;    /* token.c */
+    struct list rotations; /* token_rotate.c */
+    struct list idle;      /* pool.c */
     size_t idle_count;
     struct net_timer *idle_timer;
     bool stopping;
@@ -238,11 +248,13 @@ struct stream {
     struct inject_scan *scan; /* the answer is searched for the credential */
     struct inject_scanner scanner;
     struct stream_body body;
-    bool asks_websocket;          /* the request does, and its route may */
-    bool is_websocket;            /* the answer was a 101 */
-    struct inject_frames *frames; /* of a WebSocket whose messages are searched */
-    const char *unsealing;        /* the credential that was asked for */
-    struct ipc_chan *call_chan;   /* where `call` is open, or NULL */
+    bool asks_websocket;                /* the request does, and its route may */
+    bool is_websocket;                  /* the answer was a 101 */
+    struct inject_frames *frames;       /* of a WebSocket whose messages are searched */
+    struct token_wait token;            /* the token that goes in, or the wait for it */
+    const struct spec_route *answering; /* of config: for its token endpoint, and answered here */
+    const char *unsealing;              /* the credential that was asked for */
+    struct ipc_chan *call_chan;         /* where `call` is open, or NULL */
     uint32_t call;
     struct upstream *upstream;
     struct net_timer *timer;

@@ -55,6 +55,8 @@ static void stream_forget_request(struct stream *s)
     inject_scanner_deinit(&s->scanner);
     inject_scan_unref(s->scan);
     s->scan = NULL;
+    token_wait_cancel(&s->token);
+    s->answering = NULL;
     body_forget(s);
     buf_deinit(&s->request_bytes);
     free(s->fields);
@@ -214,7 +216,11 @@ static int on_decision_stored(void *arg, int code, const struct ipc_in *in)
         stream_refuse(s, POLICY_REASON_AUDIT_UNAVAILABLE);
     } else {
         s->record.decided = true;
-        exchange_begin(s);
+        if (s->answering != NULL) {
+            token_answer(s);
+        } else {
+            exchange_begin(s);
+        }
     }
     stream_leave(s);
     return bad;
@@ -232,6 +238,33 @@ static void stream_record(struct stream *s)
         return;
     }
     s->call_chan = e->store;
+}
+
+static void on_token(struct token_wait *wait, enum policy_reason reason)
+{
+    struct stream *s = LIST_ENTRY(wait, struct stream, token);
+    stream_enter(s);
+    if (reason == POLICY_REASON_ROUTE) {
+        stream_record(s);
+    } else {
+        stream_refuse(s, reason);
+    }
+    stream_leave(s);
+}
+
+/* The credentials are open. With some routes what goes in is not the credential, but a token. */
+static void stream_take_token(struct stream *s)
+{
+    enum policy_reason reason = POLICY_REASON_ROUTE;
+    if (s->route->token.grant != SPEC_GRANT_NONE) {
+        s->token.done = on_token;
+        reason = token_get(s->egress, s->config, s->route, &s->token);
+    }
+    if (reason == POLICY_REASON_ROUTE) {
+        stream_record(s);
+    } else if (reason != POLICY_REASON__COUNT) {
+        stream_refuse(s, reason);
+    }
 }
 
 /* The credentials that the route needs: that which goes into the request, and that which the connection shows. */
@@ -262,7 +295,7 @@ static int on_unsealed(void *arg, int code, const struct ipc_in *in)
     struct egress_credential *credential = config_credential(s->config, s->unsealing);
     int r = code;
     if (r == 0) {
-        r = credential != NULL ? config_take_credential(credential, in) : CB_EINTERNAL;
+        r = credential != NULL ? config_take_credential(s->config, credential, in) : CB_EINTERNAL;
     }
     if (r == 0) {
         stream_unseal(s);
@@ -313,11 +346,7 @@ static void stream_unseal(struct stream *s)
             return;
         }
     }
-    if (s->route->token.grant != SPEC_GRANT_NONE) {
-        stream_refuse(s, POLICY_REASON_TOKEN_UNAVAILABLE); /* the credential itself must not go there */
-        return;
-    }
-    stream_record(s);
+    stream_take_token(s);
 }
 
 /* Checks every field that the gate sent. */
@@ -399,6 +428,12 @@ static enum policy_reason stream_match(struct stream *s)
     reason = inject_decide(s->config->table, &query, &request, s->config->placeholders,
                            s->config->credential_count, &s->route);
     s->asks_websocket = reason == POLICY_REASON_ROUTE && q->websocket && s->route->websocket;
+    s->answering = s->route != NULL ? token_answer_find(s->config, q) : NULL;
+    if (s->answering != NULL &&
+        (reason == POLICY_REASON_FOREIGN_CREDENTIAL || reason == POLICY_REASON_PLACEHOLDER_MISPLACED ||
+         reason == POLICY_REASON_PLACEHOLDER_REQUIRED)) {
+        return POLICY_REASON_ROUTE; /* what it carries goes nowhere */
+    }
     uint64_t max = s->config->spec->limits.request_bytes;
     if (reason == POLICY_REASON_ROUTE && max != 0 && q->framing == HTTP_FRAMING_LENGTH &&
         q->content_length > max) {
@@ -421,6 +456,8 @@ static void stream_decide(struct stream *s)
         if (reason == POLICY_REASON_PLACEHOLDER_MISPLACED) {
             record_tripwire(s->egress, &s->record);
         }
+    } else if (s->answering != NULL) {
+        stream_record(s); /* nothing is sent, so nothing has to be opened */
     } else {
         stream_unseal(s);
     }
@@ -589,6 +626,7 @@ int stream_open(struct egress *e, int fd)
     s->egress = e;
     s->request_complete = true;
     body_init(s);
+    list_init(&s->token.link);
     buf_init(&s->request_bytes, ipc_msg_info(IPC_MSG_REQUEST)->limit);
     int r = ipc_chan_open(e->loop, fd, IPC_CHANNEL_STREAM, IPC_ROLE_EGRESS, IPC_ROLE_GATE, false,
                           &stream_handler, s, &s->chan);

@@ -32,7 +32,11 @@ int trust_make(const struct tls_roots *system, struct egress_config *config)
     config->trust = calloc(config->spec->route_count + 1, sizeof(*config->trust));
     int r = config->trust != NULL ? 0 : CB_ENOMEM;
     for (size_t i = 0; r == 0 && i < config->spec->route_count; i++) {
-        r = trust_route(system, &config->spec->routes[i], &config->trust[i].roots);
+        const struct spec_route *route = &config->spec->routes[i];
+        r = trust_route(system, route, &config->trust[i].roots);
+        if (r == 0 && route->token.ca != NULL) {
+            r = tls_roots_new(span_str(route->token.ca), &config->trust[i].token_roots, NULL);
+        }
     }
     return r;
 }
@@ -41,8 +45,16 @@ void trust_free(struct egress_config *config)
 {
     for (size_t i = 0; config->trust != NULL && config->spec != NULL && i < config->spec->route_count; i++) {
         tls_roots_free(config->trust[i].roots);
+        tls_roots_free(config->trust[i].token_roots);
     }
     free(config->trust);
+}
+
+const struct tls_roots *trust_of_token(const struct egress *e, const struct egress_config *config,
+                                       const struct spec_route *route)
+{
+    const struct egress_trust *trust = &config->trust[route - config->spec->routes];
+    return route->token.ca != NULL ? trust->token_roots : e->system_roots;
 }
 
 int trust_of(const struct egress *e, struct egress_config *config, const struct spec_route *route,

@@ -1,8 +1,8 @@
 /*
  * scan.c - the search.
  *
- * Most bytes are looked at once in a while: no match is shorter than the credential, so with m bytes of it, whatever starts
- * in a window of m - 1 bytes covers the pair of bytes at the window's end. When that pair stands in no form at all, the whole
+ * Most bytes are looked at once in a while: no match is shorter than the shortest credential, so with m bytes of it, whatever
+ * starts in a window of m - 1 bytes covers the pair of bytes at the window's end. When that pair stands in no form at all, the whole
  * window is skipped. Else each start in it is tried whose first pair can begin a form. A form is compared byte by byte with
  * its escapes; where the input ends in the middle of what still fits, everything from there on is held back.
  */
@@ -20,20 +20,20 @@ enum scan_kind { SCAN_TEXT, SCAN_BASE64, SCAN_BASE64URL, SCAN_HEX };
 
 struct scan_form {
     enum scan_kind kind;
+    struct span text; /* the credential, in the scan's memory */
     size_t first; /* base64: which character of the encoding is the form's first; its bits begin 6 * first */
     size_t shift; /* base64: bytes before the credential, modulo 3 */
     size_t len;   /* characters */
 };
 
-#define FORMS_MAX 8
+#define FORMS_MAX ((size_t)8 * SCAN_NEEDLES_MAX)
 
 struct inject_scan {
     unsigned refs;
-    size_t len;
-    struct secret *memory; /* the credential, then the two tables */
-    const uint8_t *credential;
-    uint8_t *inside; /* pairs that stand somewhere in a form */
-    uint8_t *begins; /* pairs that a form can begin with */
+    size_t len;            /* of the shortest credential */
+    struct secret *memory; /* the two tables, then the credentials */
+    uint8_t *inside;       /* pairs that stand somewhere in a form */
+    uint8_t *begins;       /* pairs that a form can begin with */
     struct scan_form forms[FORMS_MAX];
     size_t form_count;
 };
@@ -51,6 +51,7 @@ static unsigned bit_of(struct span text, size_t shift, size_t at)
     return byte < shift ? 0 : (unsigned)(text.ptr[byte - shift] >> (7 - at % 8)) & 1U;
 }
 
+/* Of the form as it is for `text`: its own credential, or a placeholder of the same length. */
 static uint8_t form_char(const struct scan_form *f, struct span text, size_t k)
 {
     unsigned six = 0;
@@ -84,10 +85,16 @@ static int hex_value(uint8_t c)
 
 /* ---- comparing ---- */
 
+/* What stands behind a backslash for `c` in JSON, or 0. Other control bytes no credential has. */
+static uint8_t short_escape(uint8_t c)
+{
+    return c == '"' || c == '\\' || c == '/' ? c : c == '\t' ? 't' : 0;
+}
+
 /* Compares an escape with the byte `c`: its length, NO_MATCH, or NEED_MORE when the input ends inside of it. */
 static int escape_match(struct span in, uint8_t c)
 {
-    if (in.ptr[0] == '\\' && (c == '"' || c == '\\' || c == '/') && in.len >= 2 && in.ptr[1] == c) {
+    if (in.ptr[0] == '\\' && in.len >= 2 && short_escape(c) != 0 && in.ptr[1] == short_escape(c)) {
         return 2;
     }
     const char head[] = {in.ptr[0] == '%' ? '%' : '\\', 'u', '0', '0'};
@@ -122,8 +129,9 @@ static ptrdiff_t form_match(const struct candidate *c, const struct scan_form *f
             return cut;
         }
         uint8_t have = c->in.ptr[at];
-        uint8_t want = form_char(f, span_of(c->scan->credential, c->scan->len), k);
-        bool plain = have == want || (f->kind == SCAN_HEX && ascii_lower(have) == want);
+        uint8_t want = form_char(f, f->text, k);
+        bool plain = have == want || (f->kind == SCAN_HEX && ascii_lower(have) == want) ||
+                     (f->kind == SCAN_TEXT && want == ' ' && have == '+');
         if ((have != '%' && have != '\\') || !form_escapes(f, want)) {
             if (!plain) {
                 return NO_MATCH;
@@ -213,20 +221,22 @@ static size_t spellings_of(const struct scan_form *f, uint8_t c, struct spelling
         count = add_spelling(out, count, (const uint8_t[]){'%', high, low}, 3);
         count = add_spelling(out, count, (const uint8_t[]){'\\', 'u', '0', '0', high, low}, 6);
     }
-    if (c == '"' || c == '\\' || c == '/') {
-        count = add_spelling(out, count, (const uint8_t[]){'\\', c}, 2);
+    if (short_escape(c) != 0) {
+        count = add_spelling(out, count, (const uint8_t[]){'\\', short_escape(c)}, 2);
+    }
+    if (f->kind == SCAN_TEXT && c == ' ') {
+        count = add_spelling(out, count, "+", 1);
     }
     return count;
 }
 
 static void tables_add_form(struct inject_scan *scan, const struct scan_form *f)
 {
-    struct span text = span_of(scan->credential, scan->len);
     struct spelling before[SPELLINGS_MAX];
     struct spelling now[SPELLINGS_MAX];
     size_t before_count = 0;
     for (size_t k = 0; k < f->len; k++) {
-        size_t count = spellings_of(f, form_char(f, text, k), now);
+        size_t count = spellings_of(f, form_char(f, f->text, k), now);
         for (size_t i = 0; i < count; i++) {
             for (size_t b = 0; b + 1 < now[i].len; b++) {
                 pair_add(scan->inside, now[i].bytes[b], now[i].bytes[b + 1]);
@@ -248,42 +258,82 @@ static void tables_add_form(struct inject_scan *scan, const struct scan_form *f)
     secret_wipe(now, sizeof(now));
 }
 
-static void add_form(struct inject_scan *scan, enum scan_kind kind, size_t shift, size_t first, size_t len)
+static void add_form(struct inject_scan *scan, struct span text, enum scan_kind kind, size_t shift)
 {
     struct scan_form *f = &scan->forms[scan->form_count++];
-    *f = (struct scan_form){.kind = kind, .shift = shift, .first = first, .len = len};
+    *f = (struct scan_form){.kind = kind, .text = text, .shift = shift, .len = text.len};
+    if (kind == SCAN_HEX) {
+        f->len = 2 * text.len;
+    } else if (kind != SCAN_TEXT) {
+        f->first = (8 * shift + 5) / 6;
+        f->len = 8 * (shift + text.len) / 6 - f->first;
+    }
     tables_add_form(scan, f);
 }
 
-int inject_scan_new(struct span credential, struct inject_scan **out)
+/* `text` lies in the scan's memory. */
+static void add_needle(struct inject_scan *scan, struct span text)
 {
-    if (credential.len < SCAN_MIN || credential.len > SCAN_MAX) {
+    if (scan->form_count == 0 || text.len < scan->len) {
+        scan->len = text.len;
+    }
+    add_form(scan, text, SCAN_TEXT, 0);
+    if (text.len >= SCAN_ENCODED_MIN) {
+        add_form(scan, text, SCAN_HEX, 0);
+        for (size_t shift = 0; shift < 3; shift++) {
+            add_form(scan, text, SCAN_BASE64, shift);
+            add_form(scan, text, SCAN_BASE64URL, shift);
+        }
+    }
+}
+
+/* Whether there is one before it that is the same. */
+static bool is_known(const struct span *needles, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (span_eq(needles[i], needles[at])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int inject_scan_new_of(const struct span *credentials, size_t count, struct inject_scan **out)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (credentials[i].len > SCAN_MAX) {
+            return CB_ELIMIT;
+        }
+        total += credentials[i].len >= SCAN_MIN ? credentials[i].len : 0;
+    }
+    if (total == 0 || count > SCAN_NEEDLES_MAX) {
         return CB_ELIMIT;
     }
     struct inject_scan *scan = calloc(1, sizeof(*scan));
-    if (scan == NULL || (scan->memory = secret_new(credential.len + (size_t)2 * PAIRS_BYTES)) == NULL) {
+    if (scan == NULL || (scan->memory = secret_new(total + (size_t)2 * PAIRS_BYTES)) == NULL) {
         free(scan);
         return CB_ENOMEM;
     }
     uint8_t *memory = secret_ptr(scan->memory);
     scan->refs = 1;
-    scan->len = credential.len;
     scan->inside = memory;
     scan->begins = memory + PAIRS_BYTES;
-    scan->credential = memory + (size_t)2 * PAIRS_BYTES;
-    memcpy(memory + (size_t)2 * PAIRS_BYTES, credential.ptr, credential.len);
-    add_form(scan, SCAN_TEXT, 0, 0, credential.len);
-    if (credential.len >= SCAN_ENCODED_MIN) {
-        add_form(scan, SCAN_HEX, 0, 0, 2 * credential.len);
-        for (size_t shift = 0; shift < 3; shift++) {
-            size_t first = (8 * shift + 5) / 6;
-            size_t len = 8 * (shift + credential.len) / 6 - first;
-            add_form(scan, SCAN_BASE64, shift, first, len);
-            add_form(scan, SCAN_BASE64URL, shift, first, len);
+    uint8_t *at = memory + (size_t)2 * PAIRS_BYTES;
+    for (size_t i = 0; i < count; i++) {
+        if (credentials[i].len >= SCAN_MIN && !is_known(credentials, i)) {
+            memcpy(at, credentials[i].ptr, credentials[i].len);
+            add_needle(scan, span_of(at, credentials[i].len));
+            at += credentials[i].len;
         }
     }
     *out = scan;
     return 0;
+}
+
+int inject_scan_new(struct span credential, struct inject_scan **out)
+{
+    return inject_scan_new_of(&credential, 1, out);
 }
 
 struct inject_scan *inject_scan_ref(struct inject_scan *scan)
@@ -334,18 +384,18 @@ static size_t clean_length(const struct inject_scan *scan, struct span in, size_
 static int pass_replacement(const struct inject_scanner *s, const struct scan_form *form, size_t len,
                             inject_scan_fn *pass, void *arg)
 {
-    struct span placeholder = span_sub(s->placeholder, 0, s->scan->len);
-    uint8_t *padded = malloc(s->scan->len + len);
+    struct span placeholder = span_sub(s->placeholder, 0, form->text.len);
+    uint8_t *padded = malloc(form->text.len + len);
     if (padded == NULL) {
         return CB_ENOMEM;
     }
-    uint8_t *written = padded + s->scan->len;
-    memset(padded, '*', s->scan->len + len);
+    uint8_t *written = padded + form->text.len;
+    memset(padded, '*', form->text.len + len);
     if (placeholder.len != 0) {
         memcpy(padded, placeholder.ptr, placeholder.len);
     }
     for (size_t k = 0; k < form->len && k < len; k++) {
-        written[k] = form_char(form, span_of(padded, s->scan->len), k);
+        written[k] = form_char(form, span_of(padded, form->text.len), k);
     }
     int r = pass(arg, span_of(written, len));
     free(padded);

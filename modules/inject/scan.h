@@ -1,8 +1,9 @@
 /*
- * scan.h - looks for a credential in what a provider answers, as a stream, and puts the placeholder in its place.
+ * scan.h - looks for credentials in what a provider answers, as a stream, and puts the placeholder in their place.
  *
  * Found, across any cut of the stream:
- *   text     the credential itself, where any byte may be percent-encoded (either case) or JSON-escaped (\uXXXX, \", \\, \/)
+ *   text     the credential itself, where any byte may be percent-encoded (either case; a blank also as '+') or JSON-escaped
+ *            (\uXXXX, \", \\, \/, \t)
  *   base64   standard and URL alphabet, in all three alignments: the characters that do not depend on the neighbours, so also
  *            the rendered form of Basic; '+', '/', '-' and '_' may be percent-encoded or JSON-escaped
  *   hex      either case
@@ -21,12 +22,16 @@
 #define SCAN_MIN         4
 #define SCAN_ENCODED_MIN 8
 #define SCAN_MAX         ((size_t)16 * 1024) /* bytes of a credential */
+#define SCAN_NEEDLES_MAX 4                   /* looked for at once */
 
 struct inject_scan;
 
 /* What is to be looked for, in locked memory. Reference counted: starts at 1. CB_ELIMIT for a credential that is too long or too
  * short, CB_ENOMEM. */
 CB_MUST_USE int inject_scan_new(struct span credential, struct inject_scan **out);
+/* The same for several at once, SCAN_NEEDLES_MAX at most: those that are too short, and a second one of the same, are left
+ * out. CB_ELIMIT when none is left, or one is too long. */
+CB_MUST_USE int inject_scan_new_of(const struct span *credentials, size_t count, struct inject_scan **out);
 struct inject_scan *inject_scan_ref(struct inject_scan *scan);
 /* NULL is fine. */
 void inject_scan_unref(struct inject_scan *scan);

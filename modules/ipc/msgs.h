@@ -111,6 +111,7 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     M(CA_FINISH,           ca_finish,         IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
     M(HOSTS_GET,           hosts_get,         IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
     M(HOSTS,               hosts,             IPC_STORE,              IPC_VAULT,              PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX) \
+    M(SEALED_REPLACE,      sealed_replace,    IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, IPC_BOX_MAX + 256) \
     M(FORGET,              forget,            IPC_STORE,              IPC_VAULT,              PEER,    EVENT,   IPC_NO_FD, 16) \
     /* ---- vault and store of `clawbox rekey`, and of no other start ---- */ \
     M(REKEY_NEXT,          rekey_next,        IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
@@ -120,6 +121,8 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     /* ---- what a tenant's pair asks the vault: only its own, because the channel is its own ---- */ \
     M(UNSEAL,              unseal,            IPC_EGRESS,             IPC_VAULT,              PEER,    REQUEST, IPC_NO_FD, 64) \
     M(CREDENTIAL,          credential,        IPC_VAULT,              IPC_EGRESS,             PEER,    ANSWER,  IPC_NO_FD, IPC_BOX_MAX) \
+    M(CREDENTIAL_ROTATE,   credential_rotate, IPC_EGRESS,             IPC_VAULT,              PEER,    REQUEST, IPC_NO_FD, IPC_SECRET_MAX + 256) \
+    M(CREDENTIAL_ROTATED,  credential_rotated, IPC_VAULT,             IPC_EGRESS,             PEER,    ANSWER,  IPC_NO_FD, 16) \
     M(LEAF_SIGN,           leaf_sign,         IPC_GATE,               IPC_VAULT,              PEER,    REQUEST, IPC_NO_FD, 1024) \
     M(LEAF,                leaf,              IPC_VAULT,              IPC_GATE,               PEER,    ANSWER,  IPC_NO_FD, 16384) \
     /* ---- api and vault: public things only ---- */ \
@@ -269,6 +272,13 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
 #define IPC_FIELDS_sealed(F) \
     F(U32, code, 0)          \
     F(BYTES, box, IPC_BOX_MAX)
+/* A box in the place of another one, whose SHA-256 is given: for the same credential in the same version. Answered by DONE;
+ * CB_ECONFLICT when another box is there by now. */
+#define IPC_FIELDS_sealed_replace(F)     \
+    F(U64, tenant_id, 0)                 \
+    F(TEXT, credential, IPC_NAME_MAX)    \
+    F(BYTES, old_box_hash, IPC_HASH_LEN) \
+    F(BYTES, box, IPC_BOX_MAX)
 #define IPC_FIELDS_ca_get(F) F(U64, tenant_id, 0)
 /* code ENOTFOUND: no such tenant. An empty `cert`: the tenant has no CA yet. */
 #define IPC_FIELDS_ca_row(F)           \
@@ -299,6 +309,14 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(U32, code, 0)                    \
     F(BYTES, binding, IPC_BINDING_MAX) \
     F(SECRET, value, IPC_SECRET_MAX)
+/* The endpoint has replaced a refresh token: the credential has another value. Only for one that is bound to such an endpoint, and
+ * only while its value is the one whose SHA-256 is given, which shows that whoever asks has opened it. */
+#define IPC_FIELDS_credential_rotate(F) \
+    F(TEXT, credential, IPC_NAME_MAX)   \
+    F(BYTES, old_hash, IPC_HASH_LEN)    \
+    F(SECRET, value, IPC_SECRET_MAX)
+/* code 0: it is durable. EPERM: not one that rotates. ECONFLICT: it has another value by now. */
+#define IPC_FIELDS_credential_rotated(F) F(U32, code, 0)
 /* Sign a leaf for this canonical host and public key. A host that no route of the tenant names gets a denial leaf. */
 #define IPC_FIELDS_leaf_sign(F) \
     F(TEXT, host, IPC_HOST_MAX) \

@@ -200,6 +200,27 @@ const struct spec_credential *spec_find_credential(const struct spec *spec, stru
     return NULL;
 }
 
+static const char *const grant_names[SPEC_GRANT__COUNT] = {[SPEC_GRANT_NONE] = "none",
+                                                           [SPEC_GRANT_CLIENT] = "clientCredentials",
+                                                           [SPEC_GRANT_REFRESH] = "refreshToken",
+                                                           [SPEC_GRANT_JWT] = "jwtBearer",
+                                                           [SPEC_GRANT_GCP] = "gcp"};
+
+const char *spec_grant_name(enum spec_grant grant)
+{
+    return grant_names[(unsigned)grant < SPEC_GRANT__COUNT ? grant : SPEC_GRANT_NONE];
+}
+
+enum spec_grant spec_grant_of_name(struct span name)
+{
+    for (unsigned i = 0; i < SPEC_GRANT__COUNT; i++) {
+        if (span_eq_str(name, grant_names[i])) {
+            return (enum spec_grant)i;
+        }
+    }
+    return SPEC_GRANT__COUNT;
+}
+
 bool spec_name_valid(struct span name)
 {
     if (name.len == 0 || name.len > SPEC_NAME_MAX || name.ptr[0] == '-' || name.ptr[name.len - 1] == '-') {

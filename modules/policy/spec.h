@@ -207,6 +207,10 @@ bool spec_credential_is_client(const struct spec *spec, struct span credential);
  */
 CB_MUST_USE int spec_credential_binding(const struct spec *spec, struct span credential,
                                         spec_digest_fn *digest, struct buf *out);
+/* "none", and as tenant files have it: "clientCredentials", "refreshToken", "jwtBearer", "gcp". */
+const char *spec_grant_name(enum spec_grant grant);
+/* SPEC_GRANT__COUNT for a name that is none of them. */
+enum spec_grant spec_grant_of_name(struct span name);
 /* True when every line of `wanted` is a line of `bound` or is covered by a wildcard line of it. Both as above. */
 bool spec_binding_covers(struct span bound, struct span wanted);
 /* True when a request to this canonical host and port is covered by some line of the binding, whatever is said behind the

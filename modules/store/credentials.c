@@ -136,6 +136,47 @@ int store_credential_box(struct store_db *db, uint64_t tenant_id, struct span cr
     return r;
 }
 
+static int replace_write(struct store_db *db, const struct ipc_sealed_replace *replace)
+{
+    struct buf old;
+    uint8_t hash[DIGEST_LEN];
+    buf_init(&old, IPC_BOX_MAX);
+    int r = store_credential_box(db, replace->tenant_id, replace->credential, &old);
+    if (r == 0) {
+        struct span box = buf_span(&old);
+        digest_sha256(&box, 1, hash);
+        r = span_eq(span_of(hash, sizeof(hash)), replace->old_box_hash)
+                ? 0
+                : store_db_fail(db, CB_ECONFLICT, "the credential was set anew meanwhile");
+    }
+    if (r == 0) {
+        sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_CREDENTIAL_REPLACE);
+        store_bind_u64(stmt, 1, replace->tenant_id);
+        store_bind_text(stmt, 2, replace->credential);
+        store_bind_blob(stmt, 3, replace->box);
+        r = store_stmt_run(db, stmt);
+    }
+    buf_deinit(&old);
+    return r;
+}
+
+int store_credential_replace(struct store_db *db, const struct ipc_sealed_replace *replace)
+{
+    if (replace->box.len == 0 || replace->old_box_hash.len != DIGEST_LEN) {
+        return store_db_fail(db, CB_EINVAL, "a box needs a box whose place it takes");
+    }
+    int r = store_db_begin(db);
+    if (r != 0) {
+        return r;
+    }
+    r = replace_write(db, replace);
+    if (r == 0) {
+        return store_db_commit(db);
+    }
+    store_db_rollback(db);
+    return r;
+}
+
 /* Both lists: for egress without binding and time. */
 static int store_credentials_list(struct store_db *db, uint64_t tenant_id, bool for_people, struct buf *out)
 {

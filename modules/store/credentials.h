@@ -16,6 +16,11 @@
  */
 CB_MUST_USE int store_credential_put(struct store_db *db, const struct ipc_credential_put *put,
                                      uint64_t now_ms, uint64_t *generation);
+/*
+ * Another box in the place of the one with this SHA-256: the same credential in the same version, with what the vault has put
+ * inside. CB_ENOTFOUND: not set. CB_ECONFLICT: another one is there. CB_EINVAL: an empty box, or no hash.
+ */
+CB_MUST_USE int store_credential_replace(struct store_db *db, const struct ipc_sealed_replace *replace);
 /* Takes box and binding away; placeholder and version stay. CB_ENOTFOUND: no such tenant, or not set. */
 CB_MUST_USE int store_credential_delete(struct store_db *db, struct span tenant, struct span credential,
                                         uint64_t *tenant_id, uint64_t *generation);

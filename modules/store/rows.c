@@ -143,6 +143,21 @@ static int rows_sealed(struct store_peer *p, const struct ipc_in *in)
     return r;
 }
 
+static int rows_sealed_replace(struct store_peer *p, const struct ipc_in *in)
+{
+    struct ipc_sealed_replace m;
+    int r = ipc_get_sealed_replace(in->payload, &m);
+    if (r != 0) {
+        return r;
+    }
+    r = store_credential_replace(p->store->db, &m);
+    if (r == 0) {
+        log_info("the token endpoint of credential %.*s of tenant %llu has replaced it",
+                 SPAN_ARG(m.credential), (unsigned long long)m.tenant_id);
+    }
+    return rows_done(p, in->call, r);
+}
+
 static int rows_ca(struct store_peer *p, const struct ipc_in *in)
 {
     struct ipc_ca_get get;
@@ -259,6 +274,8 @@ int rows_vault(struct store_peer *p, const struct ipc_in *in)
         return rows_vault_key_put(p, in);
     case IPC_MSG_SEALED_GET:
         return rows_sealed(p, in);
+    case IPC_MSG_SEALED_REPLACE:
+        return rows_sealed_replace(p, in);
     case IPC_MSG_CA_GET:
         return rows_ca(p, in);
     case IPC_MSG_CA_PUT:

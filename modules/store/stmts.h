@@ -66,6 +66,7 @@
       " VALUES (?1, ?2, '', 0, 1, ?3, ?4, ?5)" \
       " ON CONFLICT (tenant_id, name) DO UPDATE SET version = version + 1, binding = excluded.binding," \
       " box = excluded.box, set_ms = excluded.set_ms") \
+    S(CREDENTIAL_REPLACE, "UPDATE credential SET box = ?3 WHERE tenant_id = ?1 AND name = ?2") \
     S(CREDENTIAL_CLEAR, \
       "UPDATE credential SET version = version + 1, binding = x'', box = NULL, set_ms = 0" \
       " WHERE tenant_id = ?1 AND name = ?2 AND box IS NOT NULL") \

@@ -106,6 +106,7 @@ void wait_free(struct vault_wait *w)
     list_remove(&w->of_tenant);
     w->peer->wait_count--;
     peer_flow(w->peer);
+    secret_free(w->value);
     free(w);
 }
 
@@ -114,6 +115,9 @@ void wait_fail(struct vault_wait *w, int r)
     switch (w->kind) {
     case VAULT_WAIT_UNSEAL:
         credential_refuse(w->peer, w->call, r);
+        break;
+    case VAULT_WAIT_REFRESH:
+        refresh_answer(w->peer, w->call, r);
         break;
     case VAULT_WAIT_LEAF:
         leaf_refuse(w->peer, w->call, r);
@@ -159,7 +163,7 @@ static void peer_free(struct vault_peer *p)
 {
     LIST_FOR_EACH (node, safe, &p->waits) {
         struct vault_wait *w = LIST_ENTRY(node, struct vault_wait, of_peer);
-        if (w->kind == VAULT_WAIT_UNSEAL) {
+        if (w->kind == VAULT_WAIT_UNSEAL || w->kind == VAULT_WAIT_REFRESH) {
             ipc_call_cancel(p->vault->store, w->store_call); /* it waits, so there is a store */
         }
         wait_free(w);
@@ -212,6 +216,9 @@ static int on_message(void *arg, struct ipc_in *in)
     switch (in->msg) {
     case IPC_MSG_UNSEAL:
         r = credential_unseal(p, in);
+        break;
+    case IPC_MSG_CREDENTIAL_ROTATE:
+        r = credential_rotate(p, in);
         break;
     case IPC_MSG_LEAF_SIGN:
         r = leaf_sign(p, in);

@@ -6,6 +6,7 @@
  *   rekey.c        everything sealed anew, for `clawbox rekey`
  *   peer.c         tenants, their channels, and the requests that wait for the store
  *   credential.c   UNSEAL
+ *   refresh.c      CREDENTIAL_ROTATE
  *   ca.c           a tenant's CA: loaded, or made once; the few that are kept unsealed
  *   limit.c        how often one channel may ask
  *   rotate.c       CA_ROTATE, and what is done ahead of a CA's end
@@ -82,7 +83,13 @@ struct vault_peer {
     bool doomed;               /* could not be answered: freed at the end of the turn */
 };
 
-enum vault_wait_kind { VAULT_WAIT_UNSEAL, VAULT_WAIT_LEAF, VAULT_WAIT_CA_CERT, VAULT_WAIT_ROTATE };
+enum vault_wait_kind {
+    VAULT_WAIT_UNSEAL,
+    VAULT_WAIT_LEAF,
+    VAULT_WAIT_CA_CERT,
+    VAULT_WAIT_ROTATE,
+    VAULT_WAIT_REFRESH
+};
 
 /* A request that waits for the store. */
 struct vault_wait {
@@ -91,11 +98,13 @@ struct vault_wait {
     struct vault_peer *peer;
     enum vault_wait_kind kind;
     uint32_t call;       /* of the peer's request */
-    uint32_t store_call; /* UNSEAL: of ours */
+    uint32_t store_call; /* UNSEAL, REFRESH: of ours */
     size_t text_len;
     size_t public_key_len;
     char text[IPC_HOST_MAX]; /* the credential's name, or the canonical host */
     uint8_t public_key[TLS_PUBLIC_KEY_MAX];
+    struct secret *value;         /* REFRESH: the new one */
+    uint8_t old_hash[DIGEST_LEN]; /* REFRESH: of the one that it replaces */
 };
 
 /* `clawbox rekey`: what everything is sealed for, and the row that is in work. */
@@ -181,6 +190,12 @@ bool limit_take(struct vault_bucket *b, enum vault_limit which, uint64_t now_ms,
 CB_MUST_USE int credential_unseal(struct vault_peer *p, const struct ipc_in *in);
 /* Answers UNSEAL with an error. */
 void credential_refuse(struct vault_peer *p, uint32_t call, int r);
+
+/* ---- refresh.c ---- */
+
+/* CREDENTIAL_ROTATE. The result is for the channel. */
+CB_MUST_USE int credential_rotate(struct vault_peer *p, const struct ipc_in *in);
+void refresh_answer(struct vault_peer *p, uint32_t call, int r);
 
 /* ---- ca.c ---- */
 

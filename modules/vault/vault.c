@@ -3,7 +3,8 @@
  *
  * Holds      the key that opens what is sealed, in locked memory; some tenants' CA keys. The master key, from which the
  *            first comes, or the passphrase, only until the store has said whose database it is.
- * Answers    an egress: its tenant's credentials. A gate: leaves of its tenant's CA. The api: public keys and CAs.
+ * Answers    an egress: its tenant's credentials, and it seals one again whose endpoint has replaced it. A gate: leaves of its
+ *            tenant's CA. The api: public keys and CAs.
  * Asks       the store, for sealed rows, CAs and hosts. Nobody else: the vault only ever answers.
  *            Started by `clawbox rekey` it has nobody but the store, and does that one thing (rekey.c).
  * May never  open a file or a socket, or give one tenant's secret to the channel of another.

@@ -27,7 +27,7 @@ class Vault:
     def __call__(self, request):
         if request.target == "/v1/tenants/alice/credentials/openai:prepare":
             return Answer(200, {"tenant_id": 2**53 + 1, "public_key": self.public.hex(), "binding": self.binding,
-                                "forms": self.forms})
+                                "grant": "none", "forms": self.forms})
         if (request.method, request.target) == ("PUT", "/v1/tenants/alice/credentials/openai"):
             self.put = request.json()
             return Answer(200, {"bound_to": self.binding})

@@ -25,6 +25,7 @@ import reload
 import scenarios
 import signed
 import tenants
+import tokens
 import tools
 import upstream
 import websockets
@@ -157,7 +158,7 @@ def main():
             print(log)
     report.run("serve ends with status 0", lambda: scenarios.equal("status", status, 0))
     report.run("no credential in the log", lambda: scenarios.absent("log", REAL, log))
-    for test in lifecycle.LIFECYCLE + kubernetes.KUBERNETES + presets.PRESET_TESTS + tenants.TESTS + keys.TESTS + cas.TESTS:
+    for test in lifecycle.LIFECYCLE + kubernetes.KUBERNETES + presets.PRESET_TESTS + tenants.TESTS + keys.TESTS + cas.TESTS + tokens.TOKENS:
         report.run(test.__name__.replace("_", " "), test)
     for test in reload.RELOADS + websockets.WEBSOCKETS + tools.TOOLS + upstream.TESTS:
         report.run(test.__name__.replace("_", " "), test)

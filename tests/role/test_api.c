@@ -40,14 +40,14 @@ static const struct {
     {"DELETE", "/v1/tenants/alice", NULL, "delete alice\n", 204, "", ""},
     {"GET", "/v1/tenants/alice/env", NULL, "get alice\nca 7\n", 200, "application/json",
      "{\"tenant\":\"alice\",\"id\":7,\"port\":4711,\"token\":\"tok\",\"variables\":{\"OPENAI_API_KEY\":"
-     "\"sk-proj-PLACEHOLDER\",\"CLAWBOX_DOCS\":\"PLACEHOLDER2\"},\"ca_pem\":\"-----BEGIN CERTIFICATE-----\\nMAEC\\n"
+     "\"sk-proj-PLACEHOLDER\",\"CLAWBOX_DOCS\":\"PLACEHOLDER2\"},\"google_files\":{},\"ca_pem\":\"-----BEGIN CERTIFICATE-----\\nMAEC\\n"
      "-----END CERTIFICATE-----\\n\"}\n"},
     {"GET", "/v1/tenants/alice/policy", NULL, "get alice\n", 200, "application/json", NULL},
     {"GET", "/v1/tenants/alice/credentials", NULL, "get alice\n", 200, "application/json",
      "{" CREDENTIALS "}\n"},
     {"GET", "/v1/tenants/alice/credentials/openai:prepare", NULL, "get alice\nseal key\n", 200,
      "application/json",
-     "{\"tenant_id\":7,\"forms\":[],\"binding\":[\"api.openai.com:443\"],"
+     "{\"tenant_id\":7,\"grant\":\"none\",\"forms\":[],\"binding\":[\"api.openai.com:443\"],"
      "\"public_key\":\"abcd0000000000000000000000000000000000000000000000000000000000ef\"}\n"},
     {"GET", "/v1/tenants/alice/credentials/openia:prepare", NULL, "get alice\n", 404,
      "application/problem+json",

@@ -263,4 +263,58 @@ TEST(random_texts_of_few_letters)
     }
 }
 
+TEST(several_needles)
+{
+    const struct span needles[] = {SPAN_LIT("access-token-123456"), SPAN_LIT("abc"),
+                                   SPAN_LIT("client-secret-9"), SPAN_LIT("access-token-123456")};
+    struct inject_scan *scan = NULL;
+    char text[256];
+    struct buf out;
+    buf_init(&out, 4096);
+    if (!CHECK_EQ_INT(inject_scan_new_of(needles, 4, &scan), 0)) {
+        return;
+    }
+    check_form_in(scan, "x", "access-token-123456", "y");
+    check_form_in(scan, "client-secret-", "client-secret-9", "9");
+    check_form_in(scan, "", "client%2dsecret\\u002D9", "");
+    check_form_in(scan, "", "Y2xpZW50LXNlY3JldC05", "");
+    (void)snprintf(text, sizeof(text), "abc access-token-123456 client-secret-9 616263");
+    CHECK_EQ_UINT(run(scan, span_str(text), 7, 3, &out), 2);
+    const char want[] = "abc sk-proj-placeholder sk-proj-placeh 616263";
+    CHECK_EQ_UINT(buf_len(&out), strlen(text));
+    CHECK_EQ_BYTES(buf_span(&out).ptr, 23, want, 23);
+    inject_scan_unref(scan);
+    CHECK_EQ_INT(inject_scan_new_of(&needles[1], 1, &scan), CB_ELIMIT);
+    CHECK_EQ_INT(inject_scan_new_of(needles, 0, &scan), CB_ELIMIT);
+    const struct span many[SCAN_NEEDLES_MAX + 1] = {SPAN_LIT("aaaa")};
+    CHECK_EQ_INT(inject_scan_new_of(many, SCAN_NEEDLES_MAX + 1, &scan), CB_ELIMIT);
+    buf_deinit(&out);
+}
+
+/* One in the other: the longer one is what is found where both begin. */
+TEST(needles_in_each_other)
+{
+    const struct span needles[] = {SPAN_LIT("token-1234"), SPAN_LIT("token-1234567890")};
+    struct inject_scan *scan = NULL;
+    struct buf out;
+    buf_init(&out, 4096);
+    CHECK_EQ_INT(inject_scan_new_of(needles, 2, &scan), 0);
+    CHECK_EQ_UINT(run(scan, SPAN_LIT("token-1234567890 token-123456789x"), 3, 1, &out), 2);
+    CHECK(memmem(buf_span(&out).ptr, buf_len(&out), "token", 5) == NULL);
+    CHECK(memmem(buf_span(&out).ptr, buf_len(&out), "56789x", 6) != NULL);
+    inject_scan_unref(scan);
+    buf_deinit(&out);
+}
+
+/* A password may have blanks, which a form writes as '+', and in theory a tab. */
+TEST(blanks)
+{
+    struct inject_scan *scan = scan_of("pass word\tx");
+    check_form_in(scan, "<", "pass word\tx", ">");
+    check_form_in(scan, "<", "pass+word%09x", ">");
+    check_form_in(scan, "<", "pass%20word\\tx", ">");
+    check_form_in(scan, "<", "pass\\u0020word\\u0009x", ">");
+    inject_scan_unref(scan);
+}
+
 TEST_MAIN()
