@@ -70,6 +70,7 @@ struct stage_store {
     uint32_t hosts_code;
     struct buf box; /* of every SEALED_GET */
     uint32_t sealed_code;
+    uint32_t replace_code;  /* of every SEALED_REPLACE; with 0 its box is the one */
     uint64_t sealed_tenant; /* of the last SEALED_GET */
     char sealed_name[IPC_NAME_MAX + 1];
     struct buf ca_cert[STAGE_TENANTS];
@@ -152,6 +153,9 @@ static inline void stage_store_answer(struct stage *s, const struct stage_held *
         r = ipc_send_sealed(store->chan, h->call,
                             &(struct ipc_sealed){.code = store->sealed_code, .box = buf_span(&store->box)});
         break;
+    case IPC_MSG_SEALED_REPLACE:
+        r = ipc_send_done(store->chan, h->call, &(struct ipc_done){.code = store->replace_code});
+        break;
     case IPC_MSG_HOSTS_GET:
         r = ipc_send_hosts(store->chan, h->call,
                            &(struct ipc_hosts){.code = store->hosts_code, .hosts = span_str(store->hosts)});
@@ -204,6 +208,9 @@ static inline int stage_store_read(struct stage_store *store, const struct ipc_i
     struct ipc_vault_key_get key_get;
     struct ipc_vault_key_put key_put;
     struct ipc_sealed_get sealed_get;
+    struct ipc_sealed_replace replace;
+    uint8_t hash[DIGEST_LEN];
+    struct span box;
     struct ipc_hosts_get hosts_get;
     struct ipc_ca_get ca_get;
     struct ipc_ca_put ca_put;
@@ -260,6 +267,16 @@ static inline int stage_store_read(struct stage_store *store, const struct ipc_i
             store->sealed_tenant = h->tenant_id = sealed_get.tenant_id;
             (void)snprintf(store->sealed_name, sizeof(store->sealed_name), "%.*s",
                            SPAN_ARG(sealed_get.credential));
+        }
+        return r;
+    case IPC_MSG_SEALED_REPLACE:
+        r = ipc_get_sealed_replace(in->payload, &replace);
+        box = buf_span(&store->box);
+        digest_sha256(&box, 1, hash);
+        if (r == 0 && CHECK(span_eq(replace.old_box_hash, span_of(hash, sizeof(hash)))) &&
+            store->replace_code == 0) {
+            buf_reset(&store->box);
+            CHECK_EQ_INT(buf_append_span(&store->box, replace.box), 0);
         }
         return r;
     case IPC_MSG_HOSTS_GET:
@@ -673,17 +690,23 @@ static inline void public_key_of(const char *text, uint8_t out[SEAL_PUBLIC_LEN])
     secret_free(master);
 }
 
-static inline void store_box(struct stage *s, uint64_t tenant_id, const char *name, const char *value)
+static inline void store_box_for(struct stage *s, uint64_t tenant_id, const char *name, const char *value,
+                                 const char *binding)
 {
     uint8_t public_key[SEAL_PUBLIC_LEN];
     public_key_of(STAGE_KEY, public_key);
     struct seal_credential c = {.tenant_id = tenant_id,
                                 .tenant = SPAN_LIT("alice"),
                                 .name = span_str(name),
-                                .binding = SPAN_LIT("api.openai.com:443"),
+                                .binding = span_str(binding),
                                 .value = span_str(value)};
     buf_reset(&s->store.box);
     CHECK_EQ_INT(seal_credential(public_key, &c, &s->store.box), 0);
+}
+
+static inline void store_box(struct stage *s, uint64_t tenant_id, const char *name, const char *value)
+{
+    store_box_for(s, tenant_id, name, value, "api.openai.com:443");
 }
 
 static inline int unseal(struct stage_peer *egress, const char *name)

@@ -1,5 +1,6 @@
 /* Sealed credentials and certificate authorities. */
 #include "store_test.h"
+#include "tls/seal.h"
 
 /* A database with the tenants alice (1) and bob (2); alice's routes send `openai` to api.openai.com. */
 static struct store_db *open_two(const char *name)
@@ -161,6 +162,38 @@ TEST(what_put_refuses)
     CHECK_EQ_INT(store_ca_put(db, 1, SPAN_LIT("cert"), SPAN_LIT("key"), TEST_NOW_MS), CB_ESTATE);
     CHECK(store_db_in_transaction(db));
     store_db_rollback(db);
+    store_db_free(db);
+}
+
+static int replace_box(struct store_db *db, uint64_t tenant_id, const char *credential, const char *old,
+                       const char *box)
+{
+    uint8_t hash[DIGEST_LEN];
+    struct span text = span_str(old);
+    digest_sha256(&text, 1, hash);
+    struct ipc_sealed_replace m = {.tenant_id = tenant_id,
+                                   .credential = span_str(credential),
+                                   .old_box_hash = span_of(hash, sizeof(hash)),
+                                   .box = span_str(box)};
+    return store_credential_replace(db, &m);
+}
+
+/* The same credential in the same version: nobody is told, and nothing else changes. */
+TEST(a_box_in_the_place_of_another)
+{
+    struct store_db *db = open_two("replace.db");
+    uint64_t generation = 0;
+    CHECK_EQ_INT(replace_box(db, 1, "openai", "one", "two"), CB_ENOTFOUND);
+    CHECK_EQ_INT(test_put(db, "alice", 1, "openai", "api.openai.com:443", "one", TEST_NOW_MS, &generation),
+                 0);
+    CHECK_EQ_INT(replace_box(db, 1, "openai", "one", "two"), 0);
+    check_box(db, 1, "openai", "two");
+    check_generation(db, "alice", generation);
+    CHECK_EQ_INT(replace_box(db, 1, "openai", "one", "three"), CB_ECONFLICT);
+    CHECK_EQ_INT(replace_box(db, 2, "openai", "two", "three"), CB_ENOTFOUND);
+    CHECK_EQ_INT(replace_box(db, 1, "other", "two", "three"), CB_ENOTFOUND);
+    CHECK_EQ_INT(replace_box(db, 1, "openai", "two", ""), CB_EINVAL);
+    check_box(db, 1, "openai", "two");
     store_db_free(db);
 }
 
