@@ -135,7 +135,7 @@ static int on_box(void *arg, int code, const struct ipc_in *in)
 static void rekey_next(struct vault *v)
 {
     struct ipc_rekey_next m = {
-        .kind = v->rekey.kind, .tenant_id = v->rekey.tenant_id, .name = span_str(v->rekey.name)};
+        .kind = (uint8_t)v->rekey.kind, .tenant_id = v->rekey.tenant_id, .name = span_str(v->rekey.name)};
     rekey_sent(v, ipc_call_rekey_next(v->store, &m, on_box, v, NULL));
 }
 
