@@ -322,7 +322,7 @@ def damaged_state_is_refused_and_left_as_it_is():
             os.mkfifo(path, 0o600)
 
         damage(f"monitor]: error: the master key {key} is missing, and without it the credentials in this database cannot "
-               "be opened: put it back", lambda: os.remove(key))
+               "be opened: put it back, or name it (--master-key-file, --passphrase-file)", lambda: os.remove(key))
         damage("vault]: error: this master key is not the one that the credentials in this database are sealed for: put the "
                "right one in its place", lambda: replace(key, b"ab" * 32 + b"\n"))
         damage("vault]: error: " + not_hex, lambda: replace(key, b"correct horse battery staple\n"))
