@@ -42,12 +42,12 @@ static bool is_own(const struct monitor_key *key)
 static int check_own(const char *path, const struct stat *st)
 {
     if (st->st_uid != geteuid()) {
-        log_error("the master key %s belongs to uid %u, but must belong to uid %u: `chown %u %s`", path,
-                  st->st_uid, geteuid(), geteuid(), path);
+        log_error("%s belongs to uid %u, but must belong to uid %u: `chown %u %s`", path, st->st_uid,
+                  geteuid(), geteuid(), path);
         return CB_EPERM;
     }
     if ((st->st_mode & 077) != 0) {
-        log_error("the master key %s has mode %04o, which lets others in: `chmod go-rwx %s`", path,
+        log_error("%s has mode %04o, which lets others in: `chmod go-rwx %s`", path,
                   (unsigned)(st->st_mode & 07777), path);
         return CB_EPERM;
     }
