@@ -1,4 +1,5 @@
 /* tenant.c - a tenant costs a listening socket; the first connection starts its gate and egress. */
+#include "base/secret.h"
 #include "monitor/state.h"
 #include "net/listener.h"
 
@@ -12,10 +13,12 @@
 #define TENANT_BACKOFF_FIRST_MS 100
 #define TENANT_BACKOFF_MAX_MS   5000
 #define TENANT_STEADY_MS        10000
-/* A tenant's first port. Below what the kernel takes for outgoing connections (32768): one of those would have the port when the
- * server is started again, and the agent would look for its proxy in the wrong place. */
+/* A tenant's first port is one of these, by chance, so that two servers on one machine do not want the same. They are below what the
+ * kernel takes for outgoing connections (32768): one of those would have the port when the server is started again, and the
+ * agent would look for its proxy in the wrong place. */
 #define TENANT_PORT_FIRST       20000
-#define TENANT_PORTS            12000
+#define TENANT_PORTS            7000
+#define TENANT_PORT_TRIES       8
 #define TENANT_DESCRIPTORS_KEPT 256
 #define TENANT_GATE_GRACE_MS    1000 /* for answers that are on their way */
 #define TENANT_EGRESS_GRACE_MS  1000 /* for outcomes that are not with the store yet */
@@ -294,18 +297,29 @@ static void tenant_listen_unix(struct tenant *t)
     }
 }
 
+static int tenant_listen_anywhere(const char *address, uint16_t *port)
+{
+    for (int i = 0; i < TENANT_PORT_TRIES; i++) {
+        uint16_t random;
+        secret_random(&random, sizeof(random));
+        int fd = net_listen_tcp(address, (uint16_t)(TENANT_PORT_FIRST + random % TENANT_PORTS), port);
+        if (fd != -EADDRINUSE) {
+            return fd;
+        }
+    }
+    return net_listen_tcp(address, 0, port); /* whichever is free */
+}
+
 static int tenant_listen(struct tenant *t, uint16_t port)
 {
     const char *address = t->monitor->options->listen_address;
-    uint16_t wanted = port != 0 ? port : (uint16_t)(TENANT_PORT_FIRST + t->id % TENANT_PORTS);
-    t->fds[1] = net_listen_tcp(address, wanted, &t->port);
-    if (t->fds[1] == -EADDRINUSE && port == 0) {
-        t->fds[1] = net_listen_tcp(address, 0, &t->port);
-    } else if (t->fds[1] == -EADDRINUSE) {
+    if (port == 0) {
+        t->fds[1] = tenant_listen_anywhere(address, &t->port);
+    } else if ((t->fds[1] = net_listen_tcp(address, port, &t->port)) == -EADDRINUSE) {
         log_warn(
             "port %u of tenant %s is taken by another program: a new one is chosen, and `clawbox env %s` prints it",
             port, t->name, t->name);
-        t->fds[1] = net_listen_tcp(address, 0, &t->port);
+        t->fds[1] = tenant_listen_anywhere(address, &t->port);
     }
     if (t->fds[1] < 0) {
         int r = t->fds[1];

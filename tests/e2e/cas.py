@@ -8,6 +8,7 @@ import os
 import ssl
 
 from appliance import Agent
+from keys import EVERYWHERE
 from lifecycle import HOST, place
 from scenarios import equal, get, wait_for
 from tenants import changes
@@ -78,7 +79,7 @@ def a_ca_gets_a_successor_without_anybody_noticing():
         # A rekey takes a successor along.
         p.appliance.run("tenant", "rotate-ca", "alice")
         p.appliance.stop()
-        done = p.appliance.run("rekey")
+        done = p.appliance.run("rekey", *EVERYWHERE)
         assert done.stdout.startswith(b"3 sealed values"), done.stdout
         p.appliance.start()
         p.appliance.run("tenant", "rotate-ca", "alice", "--finish")

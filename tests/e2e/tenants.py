@@ -11,7 +11,7 @@ import threading
 import time
 
 from lifecycle import HOST, OPENAI, all_gone, hold_a_stream, need_root, place, read_event, read_to_end
-from scenarios import absent, equal, get, wait_for
+from scenarios import absent, equal, get, need_real_memory, wait_for
 
 TRIPWIRE = OPENAI + """    - name: other
       host: extra.example.com
@@ -125,6 +125,7 @@ def memory_has(pid, needle):
 
 def a_credential_that_was_replaced_is_nowhere_in_memory():
     need_root()
+    need_real_memory()
     with place() as p:
         old, new, last = (f"sk-{word}-0123456789abcdefghijklmnopqrstuv" for word in ("older", "newer", "final"))
         p.make(value=old)
@@ -225,6 +226,7 @@ def try_ask(p):
 
 def many_tenants_cost_little():
     """500 tenants that nobody uses: no process of theirs, and hardly any memory. ./dev bench scale has 10,000."""
+    need_real_memory()
     with place() as p:
         document = p.tenant("t{n}")
         base = private_kib(p)
