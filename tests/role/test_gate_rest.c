@@ -25,8 +25,8 @@ TEST(a_suspended_tenant_is_told_so_everywhere)
     }
     /* In clear text, inside a tunnel and outside of one; and where no tunnel could carry the answer. */
     static const char *const clear[] = {
-        "CONNECT api.example.com:443 HTTP/1.1\r\nHost: api.example.com:443\r\n\r\n"
-        "GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n",
+        ("CONNECT api.example.com:443 HTTP/1.1\r\nHost: api.example.com:443\r\n\r\n"
+         "GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n"),
         "GET http://api.example.com/ HTTP/1.1\r\nHost: api.example.com\r\n\r\n",
         "CONNECT 192.0.2.8:443 HTTP/1.1\r\nHost: 192.0.2.8:443\r\n\r\n",
     };

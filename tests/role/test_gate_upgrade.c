@@ -30,7 +30,7 @@ TEST(a_connection_becomes_a_websocket)
         struct client *c = i == 0 ? client_clear(s) : client_unix(s);
         if (i == 1) {
             client_text(c, "GET http://plain.example.com/chat HTTP/1.1" /* in absolute form */);
-            client_text(c, ASK + sizeof("GET /chat HTTP/1.1") - 1);
+            client_text(c, &ASK[sizeof("GET /chat HTTP/1.1") - 1]);
         } else if (i == 2) {
             client_tunnel(c, API);
             CHECK(client_tls(c, "api.example.com"));

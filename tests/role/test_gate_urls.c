@@ -43,8 +43,7 @@ static const char *const hostile[] = {
     "[127.0.0.1]",
     "[v1.x]",
     "\xef\xbc\xa1pi.example.com",
-    "api\xe3\x80\x82"
-    "example.com",
+    "api\u3002example.com",
     "\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.1",
     "api.ex\xd0\xb0mple.com",
     "api.example.com\xc2\xa0",
