@@ -5,6 +5,7 @@ tries more, and looks at what came back to it and at what reached the providers.
 """
 
 import contextlib
+import hashlib
 import os
 import sqlite3
 import struct
@@ -265,6 +266,21 @@ def egress_asks_for_other_credentials(stage):
             continue
         assert answer["code"] != 0 and not answer["value"], f"credential {other!r}: {answer}"
     me.release()
+
+
+@ask("egress", "has the vault store another value for a credential",
+     "the vault does it only for one that is bound to an endpoint which replaces it; another tenant's it does not find")
+def egress_stores_another_value(stage):
+    me = fresh(stage, "egress")
+    for credential, value in (("openai", ALICE), ("keys", SECRETS[("bob", "openai")]), ("openai", "sk-guessed"), ("../openai", ALICE), ("", ALICE)):
+        name, answer = me.ask("vault", "CREDENTIAL_ROTATE", credential=credential, old_hash=hashlib.sha256(value.encode()).digest(),
+                              value=b"sk-of-the-attacker")
+        assert name == "CREDENTIAL_ROTATED" and answer["code"] != 0, (credential, name, answer)
+    name, own = me.ask("vault", "UNSEAL", credential="openai")
+    equal("the value", (name, own["value"]), ("CREDENTIAL", ALICE.encode()))
+    me.release()
+    stage.works("alice")
+    stage.works("bob")
 
 
 @ask("egress", "asks the vault to sign a certificate", "the vault ends the channel")
