@@ -460,7 +460,10 @@ TEST(a_provider_that_is_somebody_else_gets_nothing)
     CHECK(strncmp(t->outcomes[0].detail, "issuer not trusted: ", 20) == 0);
     t->mode = PROVIDER_CLOSES_AT_ONCE;
     fails_tls(t, POLICY_REASON_UPSTREAM_TLS);
-    last_detail(t, "closed during the TLS handshake");
+    /* Its kernel answers a greeting that it did not read with a reset, which may come before or after the end. */
+    const char *detail = t->outcomes[1].detail;
+    CHECK(strcmp(detail, "closed during the TLS handshake") == 0 ||
+          strcmp(detail, "Connection reset by peer") == 0);
     for (size_t i = 0; i < t->provider_count; i++) {
         CHECK_EQ_UINT(buf_len(&t->providers[i]->in), 0);
     }
