@@ -89,6 +89,31 @@ static void read_tripwire(struct conf_draft *draft, const struct conf_node *node
     draft->spec->limits.tripwire_suspends = strcmp(text, "suspend") == 0;
 }
 
+/* The names have to fit into one certificate, so this is read when the routes have been. */
+static int read_ca(struct conf_draft *draft, const struct conf_node *node)
+{
+    static const char *const keys[] = {"nameConstraints", NULL};
+    if (node == NULL || !conf_read_kind(draft->report, node, CONF_KIND_MAP)) {
+        return 0;
+    }
+    (void)conf_read_keys(draft->report, node, keys);
+    const struct conf_node *child = conf_node_get(node, "nameConstraints");
+    if (child == NULL || !conf_read_bool(draft->report, child, &draft->spec->name_constraints) ||
+        !draft->spec->name_constraints) {
+        return 0;
+    }
+    struct buf names;
+    buf_init(&names, SPEC_CA_NAMES_MAX);
+    int r = spec_ca_names(draft->spec, &names);
+    buf_deinit(&names);
+    if (r == CB_ELIMIT) {
+        conf_report_node(draft->report, child,
+                         "the routes have too many hosts for the certificate of one CA");
+        return 0;
+    }
+    return r;
+}
+
 static int read_routes(struct conf_draft *draft, const struct conf_node *routes)
 {
     if (routes == NULL || !conf_read_kind(draft->report, routes, CONF_KIND_SEQUENCE)) {
@@ -125,7 +150,7 @@ static int check_encoding(const struct conf_draft *draft, const struct conf_node
 static int read_tenant(struct conf_draft *draft, const struct conf_node *document)
 {
     static const char *const keys[] = {"apiVersion", "kind", "metadata", "spec", NULL};
-    static const char *const spec_keys[] = {"routes", "limits", "tripwire", NULL};
+    static const char *const spec_keys[] = {"routes", "limits", "tripwire", "ca", NULL};
     struct conf_report *report = draft->report;
     size_t errors = report->count;
     if (!conf_read_kind(report, document, CONF_KIND_MAP)) {
@@ -148,6 +173,9 @@ static int read_tenant(struct conf_draft *draft, const struct conf_node *documen
     read_limits(draft, conf_node_get(spec, "limits"));
     read_tripwire(draft, conf_node_get(spec, "tripwire"));
     r = conf_routes_cross_check(draft);
+    if (r == 0 && report->count == errors) {
+        r = read_ca(draft, conf_node_get(spec, "ca"));
+    }
     return r == 0 && report->count == errors ? check_encoding(draft, document) : r;
 }
 

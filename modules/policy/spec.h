@@ -25,6 +25,7 @@
 #define SPEC_PINS_MAX          16
 #define SPEC_DIGEST_LEN        32 /* SHA-256 */
 #define SPEC_CA_MAX            ((size_t)64 * 1024)
+#define SPEC_CA_NAMES_MAX      3072 /* bytes that name constraints take in the CA's certificate */
 #define SPEC_ENCODED_MAX       ((size_t)2 * 1024 * 1024)
 
 enum spec_action { SPEC_ACTION_ALLOW, SPEC_ACTION_DENY, SPEC_ACTION__COUNT };
@@ -152,6 +153,7 @@ struct spec {
     struct spec_credential *credentials;
     size_t credential_count;
     struct spec_limits limits;
+    bool name_constraints; /* the tenant's CA is constrained to spec_ca_names() */
 };
 
 /* An empty spec. NULL when out of memory. */
@@ -182,6 +184,10 @@ const struct spec_credential *spec_find_credential(const struct spec *spec, stru
 CB_MUST_USE int spec_encode(const struct spec *spec, struct buf *out);
 /* Reads an encoding. CB_EMALFORMED, CB_ELIMIT, ... on bad input; *out is set only on success; free with spec_free. */
 CB_MUST_USE int spec_decode(struct span encoded, struct spec **out);
+
+/* Appends the names of a tenant's allow routes (and of token endpoints that are answered for) as a certificate has them, sorted,
+ * without doubles, each with '\n' behind it; of a wildcard the suffix. CB_ELIMIT when they are too many for a certificate. */
+CB_MUST_USE int spec_ca_names(const struct spec *spec, struct buf *out);
 
 /* True for a name that tenants, routes and credentials may have: 1 to SPEC_NAME_MAX of [a-z0-9-], no '-' at an end. */
 bool spec_name_valid(struct span name);

@@ -490,6 +490,16 @@ static bool names_are_unique(const char **names, size_t count)
     return true;
 }
 
+/* Those of a constrained CA have to fit into its certificate. */
+static bool ca_names_fit(const struct spec *spec)
+{
+    struct buf names;
+    buf_init(&names, SPEC_CA_NAMES_MAX);
+    bool fit = !spec->name_constraints || spec_ca_names(spec, &names) == 0;
+    buf_deinit(&names);
+    return fit;
+}
+
 bool spec_is_valid(const struct spec *spec)
 {
     const char *names[SPEC_ROUTES_MAX];
@@ -512,5 +522,5 @@ bool spec_is_valid(const struct spec *spec)
         }
         names[i] = spec->routes[i].name;
     }
-    return names_are_unique(names, spec->route_count);
+    return names_are_unique(names, spec->route_count) && ca_names_fit(spec);
 }

@@ -1,7 +1,8 @@
 /*
  * spec_code.c - the encoding of a specification.
  *
- *   u8 version (1), bytes tenant, u32 requests per minute, u32 concurrent, u64 request bytes,
+ *   u8 version (3), bytes tenant, u32 requests per minute, u32 concurrent, u64 request bytes,
+ *   bool tripwire suspends, bool name constraints,
  *   u16 count and then credentials: bytes name, opt env, opt shape
  *   u16 count and then routes: bytes name, opt provider, u8 action, u8 scheme, bytes host, u16 port,
  *       u8 count and methods, u8 count and paths, u8 inject, u8 count and headers (bytes name, bytes prefix),
@@ -24,7 +25,7 @@
 #include "wire/reader.h"
 #include "wire/writer.h"
 
-#define SPEC_VERSION 2
+#define SPEC_VERSION 3
 
 static void put_text(struct writer *w, const char *text, size_t max)
 {
@@ -148,6 +149,7 @@ int spec_encode(const struct spec *spec, struct buf *out)
     writer_u32(&w, spec->limits.concurrent);
     writer_u64(&w, spec->limits.request_bytes);
     writer_bool(&w, spec->limits.tripwire_suspends);
+    writer_bool(&w, spec->name_constraints);
     writer_u16(&w, (uint16_t)spec->credential_count);
     for (size_t i = 0; i < spec->credential_count; i++) {
         put_text(&w, spec->credentials[i].name, SPEC_NAME_MAX);
@@ -402,6 +404,7 @@ int spec_decode(struct span encoded, struct spec **out)
     spec->limits.concurrent = reader_u32(&r);
     spec->limits.request_bytes = reader_u64(&r);
     spec->limits.tripwire_suspends = reader_bool(&r);
+    spec->name_constraints = reader_bool(&r);
     get_credentials(&r, spec);
     get_routes(&r, spec);
     int error = reader_finish(&r);

@@ -127,6 +127,7 @@ static inline struct spec *make_full_spec(void)
 {
     struct spec *spec = make_spec("alice");
     spec->limits = (struct spec_limits){600, 64, UINT64_C(64) << 20, true};
+    spec->name_constraints = true;
     make_credential(spec, "openai", "OPENAI_API_KEY,OPENAI_KEY", "sk-proj-{48}");
     make_credential(spec, "docs", NULL, NULL);
     make_credential(spec, "client", NULL, NULL);

@@ -226,4 +226,28 @@ TEST(twenty_errors_are_shown)
     buf_deinit(&errors);
 }
 
+TEST(a_ca_is_constrained_to_the_hosts_of_allow_routes)
+{
+    static const char text[] =
+        "apiVersion: clawbox/v1\nkind: Tenant\nmetadata: {name: t}\nspec:\n  ca: {nameConstraints: true}\n"
+        "  routes:\n  - {host: b.example}\n  - {host: '*.a.example'}\n  - {host: a.example, name: apex}\n"
+        "  - {host: no.example, action: deny}\n";
+    struct conf_tenants tenants;
+    struct buf errors;
+    struct buf names;
+    buf_init(&errors, 4096);
+    buf_init(&names, 4096);
+    if (CHECK_EQ_INT(conf_tenants_load(span_str(text), "t.yaml", NULL, &tenants, &errors), 0)) {
+        CHECK(tenants.specs[0]->name_constraints);
+        CHECK_EQ_INT(spec_ca_names(tenants.specs[0], &names), 0);
+        CHECK(span_eq_str(buf_span(&names), "a.example\nb.example\n"));
+        conf_tenants_deinit(&tenants);
+    }
+    buf_deinit(&errors);
+    buf_deinit(&names);
+    CHECK_ERRORS(
+        "apiVersion: clawbox/v1\nkind: Tenant\nmetadata: {name: t}\nspec:\n  routes: []\n  ca: {nameConstraints: 1}\n",
+        "t.yaml:6:25: spec.ca.nameConstraints: should be true or false, without quotes\n");
+}
+
 TEST_MAIN()

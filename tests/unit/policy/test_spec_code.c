@@ -5,7 +5,7 @@
 #include "support/spec_make.h"
 #include "wire/writer.h"
 
-#define VERSION 2 /* of the encoding */
+#define VERSION 3 /* of the encoding */
 
 static void same_list(char **a, size_t a_count, char **b, size_t b_count)
 {
@@ -91,6 +91,7 @@ static void same_spec(const struct spec *a, const struct spec *b)
     CHECK_EQ_UINT(a->limits.concurrent, b->limits.concurrent);
     CHECK_EQ_UINT(a->limits.request_bytes, b->limits.request_bytes);
     CHECK_EQ_INT(a->limits.tripwire_suspends, b->limits.tripwire_suspends);
+    CHECK_EQ_INT(a->name_constraints, b->name_constraints);
     if (CHECK_EQ_UINT(a->credential_count, b->credential_count)) {
         for (size_t i = 0; i < a->credential_count; i++) {
             CHECK_EQ_STR(a->credentials[i].name, b->credentials[i].name);
@@ -235,6 +236,7 @@ static int decode_start(uint16_t credentials, uint16_t routes)
     writer_u32(&w, 0);
     writer_u64(&w, 0);
     writer_bool(&w, false);
+    writer_bool(&w, false);
     writer_u16(&w, credentials);
     writer_u16(&w, routes);
     CHECK_EQ_INT(writer_finish(&w), 0);
@@ -260,6 +262,7 @@ TEST(counts)
     writer_u32(&w, 0);
     writer_u32(&w, 0);
     writer_u64(&w, 0);
+    writer_bool(&w, false);
     writer_bool(&w, false);
     writer_u16(&w, SPEC_ROUTES_MAX + 1);
     for (unsigned i = 0; i <= SPEC_ROUTES_MAX; i++) {
