@@ -132,6 +132,12 @@ static mbedtls_pk_context *writable(const struct tls_key *key)
 
 int tls_ca_create(const struct tls_key *key, const char *tenant, uint64_t now_ms, struct buf *out)
 {
+    return tls_ca_create_for(key, tenant, SPAN_EMPTY, now_ms, out);
+}
+
+int tls_ca_create_for(const struct tls_key *key, const char *tenant, struct span constraints, uint64_t now_ms,
+                      struct buf *out)
+{
     char name[128];
     (void)snprintf(name, sizeof(name), "O=clawbox,CN=clawbox CA for %s", tenant);
     mbedtls_x509write_cert w;
@@ -149,6 +155,12 @@ int tls_ca_create(const struct tls_key *key, const char *tenant, uint64_t now_ms
                                                                MBEDTLS_X509_KU_CRL_SIGN) != 0 ||
                    mbedtls_x509write_crt_set_subject_key_identifier(&w) != 0 ||
                    mbedtls_x509write_crt_set_authority_key_identifier(&w) != 0)) {
+        r = CB_ECRYPTO;
+    }
+    if (r == 0 && constraints.len != 0 &&
+        mbedtls_x509write_crt_set_extension(&w, MBEDTLS_OID_NAME_CONSTRAINTS,
+                                            MBEDTLS_OID_SIZE(MBEDTLS_OID_NAME_CONSTRAINTS), 1,
+                                            constraints.ptr, constraints.len) != 0) {
         r = CB_ECRYPTO;
     }
     if (r == 0) {
@@ -174,7 +186,7 @@ int tls_cert_not_after(struct span der, uint64_t *not_after_ms)
 {
     mbedtls_x509_crt cert;
     mbedtls_x509_crt_init(&cert);
-    int r = mbedtls_x509_crt_parse_der(&cert, der.ptr, der.len) == 0 ? 0 : CB_ECERT;
+    int r = tls_alt_crt_parse_der(&cert, der.ptr, der.len) == 0 ? 0 : CB_ECERT;
     *not_after_ms = r == 0 ? seconds_of(&cert.valid_to) * 1000 : 0;
     mbedtls_x509_crt_free(&cert);
     return r;
@@ -232,7 +244,7 @@ int tls_ca_issue(const struct tls_key *ca_key, struct span ca_der, struct span h
     mbedtls_x509write_crt_init(&w);
     int r = CB_EINVAL;
     if (mbedtls_pk_parse_public_key(&subject, public_key.ptr, public_key.len) != 0 || !is_p256(&subject) ||
-        mbedtls_x509_crt_parse_der(&ca, ca_der.ptr, ca_der.len) != 0) {
+        tls_alt_crt_parse_der(&ca, ca_der.ptr, ca_der.len) != 0) {
         goto out;
     }
     mbedtls_x509write_crt_set_version(&w, MBEDTLS_X509_CRT_VERSION_3);
@@ -291,7 +303,7 @@ int tls_leaf_new(struct span leaf_der, struct span ca_der, struct tls_key *key, 
     leaf->key = key;
     mbedtls_x509_crt_init(&leaf->chain);
     if (mbedtls_x509_crt_parse_der(&leaf->chain, leaf_der.ptr, leaf_der.len) != 0 ||
-        mbedtls_x509_crt_parse_der(&leaf->chain, ca_der.ptr, ca_der.len) != 0) {
+        tls_alt_crt_parse_der(&leaf->chain, ca_der.ptr, ca_der.len) != 0) {
         tls_leaf_unref(leaf);
         return CB_EINVAL;
     }

@@ -30,6 +30,17 @@ void tls_key_free(struct tls_key *key);
  * "clawbox CA for NAME". DER is appended to `out`. */
 CB_MUST_USE int tls_ca_create(const struct tls_key *key, const char *tenant, uint64_t now_ms,
                               struct buf *out);
+/* The same with critical name constraints: those of tls_constraints_write(), or SPAN_EMPTY for none. */
+CB_MUST_USE int tls_ca_create_for(const struct tls_key *key, const char *tenant, struct span constraints,
+                                  uint64_t now_ms, struct buf *out);
+/*
+ * Appends name constraints (the value of the extension) that permit these names, one per line: host names, each with all that
+ * is below it, since RFC 5280 has no other form, and addresses without brackets. A kind without a name is excluded as a whole.
+ * The same names give the same bytes. CB_EINVAL for what is no name, CB_ELIMIT when they are too many.
+ */
+CB_MUST_USE int tls_constraints_write(struct span names, struct buf *out);
+/* Appends the value of a certificate's name constraints; nothing when it has none. CB_ECERT when it is no certificate. */
+CB_MUST_USE int tls_cert_constraints(struct span der, struct buf *out);
 /*
  * Signs a leaf for one host (name or address literal without brackets) and a public key (SubjectPublicKeyInfo, which must be a P-256 key;
  * anything else is CB_EINVAL). serverAuth only, subjectAltName only, random serial of 16 bytes, valid from five minutes ago until
