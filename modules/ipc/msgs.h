@@ -71,6 +71,7 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
 #define IPC_REQUEST_ID_LEN   12
 #define IPC_HASH_LEN         32
 #define IPC_CERT_MAX         4096
+#define IPC_CA_NAMES_MAX     3072
 #define IPC_AUDIT_PATH_MAX   2048
 #define IPC_AUDIT_QUERY_MAX  1024
 #define IPC_AUDIT_DETAIL_MAX 240
@@ -280,17 +281,20 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(BYTES, old_box_hash, IPC_HASH_LEN) \
     F(BYTES, box, IPC_BOX_MAX)
 #define IPC_FIELDS_ca_get(F) F(U64, tenant_id, 0)
-/* code ENOTFOUND: no such tenant. An empty `cert`: the tenant has no CA yet. */
+/* code ENOTFOUND: no such tenant. An empty `cert`: the tenant has no CA yet. `names`: to which it is to be constrained. */
 #define IPC_FIELDS_ca_row(F)           \
     F(U32, code, 0)                    \
     F(TEXT, tenant, IPC_NAME_MAX)      \
     F(BYTES, cert, IPC_CERT_MAX)       \
     F(BYTES, sealed_key, IPC_CERT_MAX) \
-    F(BYTES, next_cert, IPC_CERT_MAX)
-/* Or, with `next`, its successor, of which there can be only one. Answered by DONE. */
+    F(BYTES, next_cert, IPC_CERT_MAX)  \
+    F(BOOL, constrained, 0)            \
+    F(BYTES, names, IPC_CA_NAMES_MAX)
+/* Or, with `next`, its successor, of which there can be only one; `replace`: in the place of the one there is. Answered by DONE. */
 #define IPC_FIELDS_ca_put(F)     \
     F(U64, tenant_id, 0)         \
     F(BOOL, next, 0)             \
+    F(BOOL, replace, 0)          \
     F(BYTES, cert, IPC_CERT_MAX) \
     F(BYTES, sealed_key, IPC_CERT_MAX)
 /* The successor takes its place. Answered by DONE. */

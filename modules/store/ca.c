@@ -56,13 +56,13 @@ static int ca_end(struct store_db *db, int r)
 }
 
 int store_ca_next_add(struct store_db *db, uint64_t tenant_id, struct span cert, struct span sealed_key,
-                      uint64_t now_ms)
+                      bool replace, uint64_t now_ms)
 {
     int r = store_db_begin(db);
     if (r != 0) {
         return r;
     }
-    sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_CA_NEXT_ADD);
+    sqlite3_stmt *stmt = store_stmt(db, replace ? STORE_STMT_CA_NEXT_PUT : STORE_STMT_CA_NEXT_ADD);
     store_bind_u64(stmt, 1, tenant_id);
     store_bind_blob(stmt, 2, cert);
     store_bind_blob(stmt, 3, sealed_key);

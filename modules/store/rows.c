@@ -169,9 +169,12 @@ static int rows_ca(struct store_peer *p, const struct ipc_in *in)
     struct buf cert;
     struct buf sealed_key;
     struct buf next_cert;
+    struct buf names;
+    struct spec *spec = NULL;
     buf_init(&cert, IPC_CERT_MAX);
     buf_init(&sealed_key, IPC_CERT_MAX);
     buf_init(&next_cert, IPC_CERT_MAX);
+    buf_init(&names, IPC_CA_NAMES_MAX);
     int code = store_tenant_get_by_id(p->store->db, get.tenant_id, &t);
     if (code == 0) {
         code = store_ca_get(p->store->db, get.tenant_id, &cert, &sealed_key);
@@ -180,16 +183,23 @@ static int rows_ca(struct store_peer *p, const struct ipc_in *in)
     if (code == 0) {
         code = store_ca_next_get(p->store->db, get.tenant_id, &next_cert);
     }
+    if (code == 0 && (code = spec_decode(buf_span(&t.spec), &spec)) == 0 && spec->name_constraints) {
+        code = spec_ca_names(spec, &names);
+    }
     struct ipc_ca_row m = {.code = ipc_code(code),
                            .tenant = code == 0 ? span_str(t.name) : SPAN_EMPTY,
                            .cert = code == 0 ? buf_span(&cert) : SPAN_EMPTY,
                            .sealed_key = code == 0 ? buf_span(&sealed_key) : SPAN_EMPTY,
-                           .next_cert = code == 0 ? buf_span(&next_cert) : SPAN_EMPTY};
+                           .next_cert = code == 0 ? buf_span(&next_cert) : SPAN_EMPTY,
+                           .constrained = code == 0 && spec->name_constraints,
+                           .names = code == 0 ? buf_span(&names) : SPAN_EMPTY};
     r = ipc_send_ca_row(p->chan, in->call, &m);
     store_tenant_deinit(&t);
     buf_deinit(&cert);
     buf_deinit(&sealed_key);
     buf_deinit(&next_cert);
+    buf_deinit(&names);
+    spec_free(spec);
     return r;
 }
 
@@ -200,7 +210,8 @@ static int rows_ca_put(struct store_peer *p, const struct ipc_in *in)
     if (r != 0) {
         return r;
     }
-    r = put.next ? store_ca_next_add(p->store->db, put.tenant_id, put.cert, put.sealed_key, clock_wall_ms())
+    r = put.next ? store_ca_next_add(p->store->db, put.tenant_id, put.cert, put.sealed_key, put.replace,
+                                     clock_wall_ms())
                  : store_ca_put(p->store->db, put.tenant_id, put.cert, put.sealed_key, clock_wall_ms());
     return rows_done(p, in->call, r);
 }

@@ -74,6 +74,10 @@
     S(CA_MADE, "SELECT created_ms FROM ca WHERE tenant_id = ?1") \
     S(CA_NEXT_GET, "SELECT cert FROM ca_next WHERE tenant_id = ?1") \
     S(CA_NEXT_ADD, "INSERT INTO ca_next (tenant_id, cert, sealed_key, created_ms) VALUES (?1, ?2, ?3, ?4)") \
+    S(CA_NEXT_PUT, \
+      "INSERT INTO ca_next (tenant_id, cert, sealed_key, created_ms) VALUES (?1, ?2, ?3, ?4)" \
+      " ON CONFLICT (tenant_id) DO UPDATE SET cert = excluded.cert, sealed_key = excluded.sealed_key," \
+      " created_ms = excluded.created_ms") \
     S(CA_FINISH, \
       "UPDATE ca SET (cert, sealed_key, created_ms) = (SELECT cert, sealed_key, created_ms FROM ca_next" \
       " WHERE tenant_id = ?1) WHERE tenant_id = ?1 AND EXISTS (SELECT 1 FROM ca_next WHERE tenant_id = ?1)") \

@@ -72,6 +72,16 @@ static void ca_done(struct vault_tenant *t, int r)
     tenant_settle(t);
 }
 
+int ca_look(struct vault_tenant *t, struct span cert)
+{
+    struct buf has;
+    buf_init(&has, IPC_CERT_MAX);
+    int r = tls_cert_constraints(cert, &has);
+    t->successor_due = r == 0 && !span_eq(buf_span(&has), buf_span(&t->constraints));
+    buf_deinit(&has);
+    return r;
+}
+
 static int ca_unseal(struct vault_tenant *t, const struct ipc_ca_row *row)
 {
     struct secret *opened = NULL;
@@ -88,6 +98,7 @@ static int ca_unseal(struct vault_tenant *t, const struct ipc_ca_row *row)
                (r = tls_cert_not_after(row->cert, &t->making.not_after_ms)) == 0) {
         buf_reset(&t->next_cert);
         r = buf_append_span(&t->next_cert, row->next_cert);
+        r = r == 0 ? ca_look(t, row->next_cert.len != 0 ? row->next_cert : row->cert) : r;
     }
     secret_free(opened);
     return r;
@@ -111,7 +122,7 @@ int ca_create(struct vault_tenant *t, struct span tenant, struct tls_key *key, s
     char name[IPC_NAME_MAX + 1];
     (void)snprintf(name, sizeof(name), "%.*s", SPAN_ARG(tenant));
     struct secret *der = NULL;
-    int r = tls_ca_create(key, name, clock_wall_ms(), cert);
+    int r = tls_ca_create_for(key, name, buf_span(&t->constraints), clock_wall_ms(), cert);
     if (r == 0 && (r = tls_key_export(key, &der)) == 0) {
         struct seal_credential c = {.tenant_id = t->id,
                                     .tenant = tenant,
@@ -152,6 +163,9 @@ static int on_ca_row(void *arg, int code, const struct ipc_in *in)
     int r = bad != 0 ? bad : ipc_result(m.code);
     if (r == 0) {
         (void)snprintf(t->name, sizeof(t->name), "%.*s", SPAN_ARG(m.tenant));
+        buf_reset(&t->constraints);
+        t->successor_due = false;
+        r = m.constrained ? tls_constraints_write(m.names, &t->constraints) : 0;
     }
     if (r == 0 && m.cert.len == 0 && t->ca_epoch == t->epoch) {
         r = ca_make(t, &m);

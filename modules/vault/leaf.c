@@ -76,6 +76,9 @@ static void wait_answer(struct vault_tenant *t, struct vault_wait *w)
     } else if (w->kind == VAULT_WAIT_ROTATE) {
         r = rotate_advance(t, w);
     }
+    if (w->kind == VAULT_WAIT_CA_CERT && t->successor_due && t->rotating) {
+        r = 1; /* whoever asks is to have that one too */
+    }
     if (r > 0) {
         return; /* it waits for something else now */
     }
@@ -170,7 +173,7 @@ void leaf_advance(struct vault_tenant *t)
     rotate_care(t);
     LIST_FOR_EACH (node, safe, &t->waits) {
         struct vault_wait *w = LIST_ENTRY(node, struct vault_wait, of_tenant);
-        if (w->kind != VAULT_WAIT_LEAF || t->hosts_known) {
+        if (w->kind != VAULT_WAIT_LEAF || (t->hosts_known && !t->switching)) {
             wait_answer(t, w);
         }
     }

@@ -45,6 +45,7 @@ struct vault_tenant *tenant_get(struct vault *v, uint64_t id)
     buf_init(&t->making.cert, IPC_CERT_MAX);
     buf_init(&t->next_cert, IPC_CERT_MAX);
     buf_init(&t->next_making, IPC_CERT_MAX);
+    buf_init(&t->constraints, IPC_CERT_MAX);
     list_push_back(tenant_bucket(v, id), &t->link);
     return t;
 }
@@ -60,6 +61,7 @@ void tenant_settle(struct vault_tenant *t)
     buf_deinit(&t->hosts);
     buf_deinit(&t->next_cert);
     buf_deinit(&t->next_making);
+    buf_deinit(&t->constraints);
     free(t);
 }
 
@@ -143,7 +145,7 @@ static void peers_fail_waits(struct vault_tenant *t)
 /* No answer to what was asked will come any more. */
 static void tenant_unask(struct vault_tenant *t)
 {
-    t->hosts_asked = t->ca_asked = t->rotating = false;
+    t->hosts_asked = t->ca_asked = t->rotating = t->switching = false;
     tls_key_free(t->making.key);
     t->making.key = NULL;
     buf_deinit(&t->making.cert);

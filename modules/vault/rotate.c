@@ -1,7 +1,8 @@
 /*
  * rotate.c - a CA and its successor. The successor is made and given to agents beside the present one; only when they have had time
  * to learn of it does it take the place, and sign from then on. An administrator does either when he wants to; ahead of the
- * CA's end it is done here.
+ * CA's end it is done here. When the hosts of a tenant change whose CA is constrained to them, a successor that is constrained to
+ * the new ones is made at once, in the place of one that is not; the present CA signs on for the hosts that it covers.
  */
 #include "vault/state.h"
 
@@ -51,13 +52,13 @@ static int on_successor_stored(void *arg, int code, const struct ipc_in *in)
         log_info("the CA of tenant %s has a successor: agents are given both from now on", t->name);
         buf_reset(&t->next_cert);
         r = buf_append_span(&t->next_cert, buf_span(&t->next_making));
+        r = r == 0 ? ca_look(t, buf_span(&t->next_cert)) : r;
     }
     buf_deinit(&t->next_making);
-    if (r == 0) {
-        leaf_advance(t);
-    } else {
+    if (r != 0) {
         rotate_fail(t, r);
     }
+    leaf_advance(t); /* also then: whoever asked for certificates is given what there is */
     tenant_settle(t);
     return bad;
 }
@@ -73,6 +74,7 @@ static int successor_make(struct vault_tenant *t)
     if (r == 0) {
         struct ipc_ca_put put = {.tenant_id = t->id,
                                  .next = true,
+                                 .replace = t->successor_due,
                                  .cert = buf_span(&t->next_making),
                                  .sealed_key = buf_span(&sealed)};
         r = ipc_call_ca_put(t->vault->store, &put, on_successor_stored, t, NULL);
@@ -101,12 +103,11 @@ static int on_finished(void *arg, int code, const struct ipc_in *in)
         }
         leaf_forget(t); /* it is read anew; the record stays, since this is still under way */
     }
-    t->rotating = false;
-    if (r == 0) {
-        leaf_advance(t);
-    } else {
+    t->rotating = t->switching = false;
+    if (r != 0) {
         rotate_fail(t, r);
     }
+    leaf_advance(t);
     tenant_settle(t);
     return bad;
 }
@@ -116,19 +117,22 @@ static int successor_switch(struct vault_tenant *t)
     struct ipc_ca_finish m = {.tenant_id = t->id};
     int r =
         t->vault->store != NULL ? ipc_call_ca_finish(t->vault->store, &m, on_finished, t, NULL) : CB_ECLOSED;
-    t->rotating = r == 0;
+    t->rotating = t->switching = r == 0;
     return r;
 }
 
 int rotate_advance(struct vault_tenant *t, struct vault_wait *w)
 {
-    bool there = buf_len(&t->next_cert) != 0;
+    bool there = buf_len(&t->next_cert) != 0 && !t->successor_due;
     int r = 0;
     switch (w->text[0]) {
     case ROTATE_SUCCESSOR:
         r = there || t->rotating ? 0 : successor_make(t);
         return r == 0 && !there ? 1 : r;
     case ROTATE_FINISH:
+        if (t->successor_due && t->rotating) {
+            return 1; /* one for the hosts of today is being made */
+        }
         if (!there) {
             return CB_ENOTFOUND;
         }
@@ -146,11 +150,11 @@ void rotate_care(struct vault_tenant *t)
 {
     uint64_t now = clock_wall_ms();
     uint64_t left = t->ca.not_after_ms > now ? t->ca.not_after_ms - now : 0;
-    if (t->rotating || left >= SUCCESSOR_MS || now < t->rotate_again_ms) {
+    if (t->rotating || (left >= SUCCESSOR_MS && !t->successor_due) || now < t->rotate_again_ms) {
         return;
     }
     int r = 0;
-    if (buf_len(&t->next_cert) == 0) {
+    if (t->successor_due || buf_len(&t->next_cert) == 0) {
         r = successor_make(t);
     } else if (left < SWITCH_MS) {
         r = successor_switch(t);

@@ -63,7 +63,10 @@ struct vault_tenant {
     struct vault_ca making; /* until the store has it */
     struct buf next_cert;   /* of the CA's successor; empty: none */
     struct buf next_making;
-    bool rotating;            /* the store is asked to keep a successor, or to let it take the place */
+    struct buf constraints; /* that the newest of its CAs is to have; empty: none */
+    bool successor_due;     /* it has others: the tenant's hosts have changed */
+    bool rotating;          /* the store is asked to keep a successor, or to let it take the place */
+    bool switching; /* the latter: a leaf would be signed by a CA that may be gone already, so it waits */
     uint64_t rotate_again_ms; /* when it failed: not before that time is it tried of our own accord */
     bool ca_asked;
     uint32_t ca_epoch;
@@ -205,6 +208,8 @@ CB_MUST_USE int ca_fetch(struct vault_tenant *t);
 /* A certificate for the key, and the key sealed; both appended. */
 CB_MUST_USE int ca_create(struct vault_tenant *t, struct span tenant, struct tls_key *key, struct buf *cert,
                           struct buf *sealed);
+/* Sees whether the newest CA has the constraints that it should have. */
+CB_MUST_USE int ca_look(struct vault_tenant *t, struct span cert);
 /* Marks the tenant's CA as just used. */
 void ca_touch(struct vault_tenant *t);
 /* Wipes the unsealed key, and what was being made. */

@@ -159,3 +159,108 @@ TEST(a_store_that_takes_no_successor_costs_nobody_a_leaf)
     CHECK_EQ_INT(stage_stop(s), 0);
     stage_free(s);
 }
+
+TEST(while_the_successor_takes_the_place_nobody_signs)
+{
+    struct stage *s = stage_new();
+    struct stage_peer gate;
+    struct stage_peer api;
+    struct gate_key k = gate_key_new();
+    struct stage_answer successor;
+    struct stage_answer finished;
+    struct stage_answer leaf;
+    s->store.hosts = HOSTS;
+    stage_serve(s);
+    stage_join(s, &gate, IPC_ROLE_GATE, ALICE);
+    stage_join(s, &api, IPC_ROLE_API, 0);
+    rotate(&api, false, &successor);
+    CHECK_EQ_INT(ca_result(&api, &successor), 0);
+    s->store.hold[IPC_MSG_CA_FINISH] = true;
+    rotate(&api, true, &finished);
+    STAGE_UNTIL(s, s->store.asked[IPC_MSG_CA_FINISH] == 1);
+    stage_ask_leaf(&gate, "api.openai.com", buf_span(&k.public_key), &leaf);
+    STAGE_UNTIL(s, s->store.asked[IPC_MSG_HOSTS_GET] == 1);
+    stage_release(s, IPC_MSG_CA_FINISH);
+    CHECK_EQ_INT(ca_result(&api, &finished), 0);
+    STAGE_UNTIL(s, leaf.done);
+    CHECK_EQ_INT(leaf.result, 0);
+    CHECK(same(&leaf.b, &successor.b)); /* what the gate presents beside it is the new one */
+    stage_answer_deinit(&successor);
+    stage_answer_deinit(&finished);
+    stage_answer_deinit(&leaf);
+    gate_key_free(&k);
+    stage_leave(&gate);
+    stage_leave(&api);
+    CHECK_EQ_INT(stage_stop(s), 0);
+    stage_free(s);
+}
+
+static bool is_constrained_to(const struct buf *cert, const char *names)
+{
+    struct buf has;
+    struct buf wanted;
+    buf_init(&has, IPC_CERT_MAX);
+    buf_init(&wanted, IPC_CERT_MAX);
+    CHECK_EQ_INT(tls_cert_constraints(buf_span(cert), &has), 0);
+    CHECK_EQ_INT(names != NULL ? tls_constraints_write(span_str(names), &wanted) : 0, 0);
+    bool same_bytes = same(&has, &wanted);
+    buf_deinit(&has);
+    buf_deinit(&wanted);
+    return same_bytes;
+}
+
+static void change_names(struct stage *s, const char *names)
+{
+    s->store.names = names;
+    CHECK_EQ_INT(ipc_send_forget(s->store.chan, 0, &(struct ipc_forget){.tenant_id = ALICE}), 0);
+}
+
+static void ask_ca(struct stage_peer *api, struct stage_answer *a)
+{
+    struct ipc_ca_cert_get m = {.tenant_id = ALICE};
+    CHECK_EQ_INT(ipc_call_ca_cert_get(api->chan, &m, stage_on_answer, stage_answer_init(api, a), NULL), 0);
+    CHECK_EQ_INT(ca_result(api, a), 0);
+}
+
+TEST(when_the_names_change_a_constrained_ca_gets_a_successor_at_once)
+{
+    struct stage *s = stage_new();
+    struct stage_peer api;
+    struct stage_peer gate;
+    struct gate_key k = gate_key_new();
+    struct stage_answer a;
+    struct stage_answer b;
+    const char *names[] = {"a.example\n", "a.example\nb.example\n", "c.example\n"};
+    s->store.hosts = HOSTS;
+    s->store.names = names[0];
+    stage_serve(s);
+    stage_join(s, &api, IPC_ROLE_API, 0);
+    stage_join(s, &gate, IPC_ROLE_GATE, ALICE);
+    ask_ca(&api, &a);
+    CHECK(is_constrained_to(&a.a, names[0]) && buf_len(&a.b) == 0);
+    for (size_t i = 1; i < 3;
+         i++) { /* the second takes the place of the first, which nobody needs any more */
+        change_names(s, names[i]);
+        ask_ca(&api, &b);
+        CHECK(same(&b.a, &a.a) && is_constrained_to(&b.b, names[i]));
+        CHECK_EQ_INT(s->store.asked[IPC_MSG_CA_PUT], i + 1);
+        stage_answer_deinit(&b);
+    }
+    get_leaf(&gate, &k, "api.openai.com", &b);
+    CHECK(same(&b.b, &a.a)); /* the present one signs until it is told otherwise */
+    stage_answer_deinit(&b);
+    rotate(&api, true, &b);
+    CHECK_EQ_INT(ca_result(&api, &b), 0);
+    CHECK(is_constrained_to(&b.a, names[2]) && buf_len(&b.b) == 0);
+    stage_answer_deinit(&b);
+    change_names(s, NULL); /* the option is taken back */
+    ask_ca(&api, &b);
+    CHECK(is_constrained_to(&b.a, names[2]) && is_constrained_to(&b.b, NULL) && buf_len(&b.b) != 0);
+    stage_answer_deinit(&a);
+    stage_answer_deinit(&b);
+    gate_key_free(&k);
+    stage_leave(&api);
+    stage_leave(&gate);
+    CHECK_EQ_INT(stage_stop(s), 0);
+    stage_free(s);
+}

@@ -67,6 +67,7 @@ struct stage_store {
     size_t kdf_len;
     uint32_t key_put_code;
     const char *hosts;
+    const char *names; /* to which CAs are to be constrained; NULL: they are not */
     uint32_t hosts_code;
     struct buf box; /* of every SEALED_GET */
     uint32_t sealed_code;
@@ -166,6 +167,8 @@ static inline void stage_store_answer(struct stage *s, const struct stage_held *
             m.cert = buf_span(&store->ca_cert[h->tenant_id]);
             m.sealed_key = buf_span(&store->ca_key[h->tenant_id]);
             m.next_cert = buf_span(&store->next_cert);
+            m.constrained = store->names != NULL;
+            m.names = store->names != NULL ? span_str(store->names) : SPAN_EMPTY;
         }
         r = ipc_send_ca_row(store->chan, h->call, &m);
         break;

@@ -325,13 +325,13 @@ TEST(a_ca_and_its_successor)
     CHECK_EQ_INT(test_apply_one(db, "alice", "v1", "https://a.example:443", "key", TEST_NOW_MS, &a), 0);
     CHECK_EQ_INT(store_ca_made(db, 1, &made_ms), 0);
     CHECK_EQ_UINT(made_ms, 0);
-    CHECK_EQ_INT(store_ca_next_add(db, 1, SPAN_LIT("next"), SPAN_LIT("k"), TEST_NOW_MS), CB_ENOTFOUND);
+    CHECK_EQ_INT(store_ca_next_add(db, 1, SPAN_LIT("next"), SPAN_LIT("k"), false, TEST_NOW_MS), CB_ENOTFOUND);
     CHECK_EQ_INT(store_ca_put(db, 1, SPAN_LIT("first"), SPAN_LIT("first key"), TEST_NOW_MS), 0);
     CHECK_EQ_INT(store_ca_finish(db, 1, TEST_NOW_MS, &generation), CB_ENOTFOUND);
     CHECK_EQ_INT(store_ca_next_get(db, 1, &cert), 0);
     CHECK_EQ_UINT(buf_len(&cert), 0);
-    CHECK_EQ_INT(store_ca_next_add(db, 1, SPAN_LIT("next"), SPAN_LIT("next key"), TEST_NOW_MS + 5), 0);
-    CHECK_EQ_INT(store_ca_next_add(db, 1, SPAN_LIT("other"), SPAN_LIT("k"), TEST_NOW_MS), CB_EEXIST);
+    CHECK_EQ_INT(store_ca_next_add(db, 1, SPAN_LIT("next"), SPAN_LIT("next key"), false, TEST_NOW_MS + 5), 0);
+    CHECK_EQ_INT(store_ca_next_add(db, 1, SPAN_LIT("other"), SPAN_LIT("k"), false, TEST_NOW_MS), CB_EEXIST);
     CHECK_EQ_INT(store_ca_next_get(db, 1, &cert), 0);
     CHECK(span_eq_str(buf_span(&cert), "next"));
     buf_reset(&cert);
@@ -347,7 +347,7 @@ TEST(a_ca_and_its_successor)
     CHECK_EQ_UINT(made_ms, TEST_NOW_MS + 5);
     CHECK_EQ_INT(store_ca_finish(db, 1, TEST_NOW_MS, &generation), CB_ENOTFOUND);
     /* It goes with its tenant. */
-    CHECK_EQ_INT(store_ca_next_add(db, 1, SPAN_LIT("third"), SPAN_LIT("k"), TEST_NOW_MS), 0);
+    CHECK_EQ_INT(store_ca_next_add(db, 1, SPAN_LIT("third"), SPAN_LIT("k"), false, TEST_NOW_MS), 0);
     uint64_t id;
     CHECK_EQ_INT(store_tenant_delete(db, SPAN_LIT("alice"), &id), 0);
     buf_reset(&cert);
