@@ -55,7 +55,7 @@ void review_diff_add(struct review_diff *diff, enum review_effect effect, const 
 /* Two routes that decide about the same requests: what the new one does otherwise. diff_route.c. */
 void review_diff_routes(struct review_diff *diff, const struct spec_route *old, const struct spec *new_spec,
                         const struct spec_route *new);
-/* Credentials and limits. diff_tenant.c. */
+/* Credentials, limits, and the CA. diff_tenant.c. */
 void review_diff_tenant(struct review_diff *diff, const struct spec *old, const struct spec *new);
 
 #endif

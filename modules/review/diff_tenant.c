@@ -1,10 +1,11 @@
-/* diff_tenant.c - where credentials go, and limits: what a change of policy does to the tenant as a whole. */
+/* diff_tenant.c - where credentials go, limits, and the CA: what a change of policy does to the tenant as a whole. */
 #include "review/diff.h"
 
 #include "tls/seal.h"
 
 #include <stdio.h>
 
+#define NOT_YET     ": `clawbox env` gives it to agents, and `clawbox tenant rotate-ca --finish` lets it sign"
 #define BINDING_MAX ((size_t)64 * 1024)
 
 /* ---- credentials ---- */
@@ -145,6 +146,50 @@ static void compare_limit(struct review_diff *diff, const char *what, uint64_t o
                     what, new != 0 ? after : "no limit", old != 0 ? before : "no limit");
 }
 
+/* ---- the rest ---- */
+
+static void compare_tripwire(struct review_diff *diff, const struct spec *old, const struct spec *new)
+{
+    if (old->limits.tripwire_suspends != new->limits.tripwire_suspends) {
+        bool stricter = new->limits.tripwire_suspends;
+        review_diff_add(diff, stricter ? REVIEW_EFFECT_STRICTER : REVIEW_EFFECT_WEAKER, NULL,
+                        stricter
+                            ? "a placeholder where it does not belong suspends the tenant"
+                            : "a placeholder where it does not belong does not suspend the tenant any more");
+    }
+}
+
+/* That a CA is to be constrained, or the names, which change with the routes. */
+static void compare_ca(struct review_diff *diff, const struct spec *old, const struct spec *new)
+{
+    if (!old->name_constraints && !new->name_constraints) {
+        return;
+    }
+    struct buf before;
+    struct buf after;
+    buf_init(&before, SPEC_CA_NAMES_MAX);
+    buf_init(&after, SPEC_CA_NAMES_MAX);
+    int r = spec_ca_names(old, &before);
+    int r2 = spec_ca_names(new, &after);
+    if (r == CB_ENOMEM || r2 != 0) {
+        diff->error = r == CB_ENOMEM ? r : r2;
+    } else if (!new->name_constraints) {
+        review_diff_add(diff, REVIEW_EFFECT_WEAKER, NULL,
+                        "the CA gets a successor that may sign for any host" NOT_YET);
+    } else if (!old->name_constraints) {
+        review_diff_add(
+            diff, REVIEW_EFFECT_STRICTER, NULL,
+            "the CA gets a successor that may sign for the hosts of the routes only; for any other the agent "
+            "then sees a TLS error instead of a readable 403" NOT_YET);
+    } else if (!span_eq(buf_span(&before), buf_span(&after))) {
+        review_diff_add(
+            diff, REVIEW_EFFECT_OTHER, NULL,
+            "the CA gets a successor for the hosts as they are now; new ones fail in the agent's TLS until then" NOT_YET);
+    }
+    buf_deinit(&before);
+    buf_deinit(&after);
+}
+
 void review_diff_tenant(struct review_diff *diff, const struct spec *old, const struct spec *new)
 {
     compare_credentials(diff, old, new);
@@ -152,4 +197,6 @@ void review_diff_tenant(struct review_diff *diff, const struct spec *old, const 
                   new->limits.requests_per_minute);
     compare_limit(diff, "requests at the same time", old->limits.concurrent, new->limits.concurrent);
     compare_limit(diff, "bytes of a request's body", old->limits.request_bytes, new->limits.request_bytes);
+    compare_tripwire(diff, old, new);
+    compare_ca(diff, old, new);
 }

@@ -173,6 +173,10 @@ TEST(settings_and_limits)
     CHECK_DIFF("routes: [" A "]",
                "routes: [{name: a, host: a.example, methods: [GET], paths: [/v1/**], websocket: true}]",
                "allows a: WebSockets to a.example\n");
+    CHECK_DIFF("routes: [" A "]", "routes: [" A "]\n  tripwire: suspend",
+               "stricter -: a placeholder where it does not belong suspends the tenant\n");
+    CHECK_DIFF("routes: [" A "]\n  tripwire: suspend", "routes: [" A "]",
+               "weaker -: a placeholder where it does not belong does not suspend the tenant any more\n");
     /* Where a token is fetched is said with the credential, and with the route. */
 #define OAUTH(url_)                                                                           \
     "routes: [{name: o, host: a.example, credential: key, inject: {oauth2: {tokenUrl: '" url_ \
@@ -188,6 +192,27 @@ TEST(settings_and_limits)
         "routes: [" KEY("a.example", ", placeholder: required") "]",
         "routes: [{name: other, host: a.example, inject: {bearer: true}, credential: key, paths: [/x/**]}]",
         "weaker other: a request gets the credential without the placeholder too\nrefuses k: GET HEAD POST https://a.example:443 /**\n");
+}
+
+TEST(a_constrained_ca)
+{
+#define CA      "\n  ca: {nameConstraints: true}"
+#define NOT_YET ": `clawbox env` gives it to agents, and `clawbox tenant rotate-ca --finish` lets it sign\n"
+    CHECK_DIFF("routes: [" A "]" CA, "routes: [" A "]" CA, "");
+    CHECK_DIFF("routes: [" A "]" CA, "routes: [" A ", {name: b, host: a.example, paths: [/v2]}]" CA,
+               "allows b: GET HEAD POST https://a.example:443 /v2\n");
+    CHECK_DIFF("routes: [" A "]", "routes: [" A "]\n  ca: {nameConstraints: false}", "");
+    CHECK_DIFF(
+        "routes: [" A "]", "routes: [" A "]" CA,
+        "stricter -: the CA gets a successor that may sign for the hosts of the routes only; for any other the agent "
+        "then sees a TLS error instead of a readable 403" NOT_YET);
+    CHECK_DIFF("routes: [" A "]" CA, "routes: [" A "]",
+               "weaker -: the CA gets a successor that may sign for any host" NOT_YET);
+    CHECK_DIFF(
+        "routes: [" A "]" CA, "routes: [" A ", {name: b, host: b.example, paths: [/x]}]" CA,
+        "allows b: GET HEAD POST https://b.example:443 /x\n"
+        "other -: the CA gets a successor for the hosts as they are now; new ones fail in the agent's TLS until "
+        "then" NOT_YET);
 }
 
 TEST_MAIN()
