@@ -4,12 +4,15 @@ Each test starts an appliance of its own (lifecycle.Place).
 """
 
 import hashlib
+import json
 import os
+import shutil
 import ssl
+import subprocess
 
-from appliance import Agent
+from appliance import WAIT, Agent
 from keys import EVERYWHERE
-from lifecycle import HOST, place
+from lifecycle import EXTRA, EXTRA_HOST, HOST, OPENAI, OTHER, place
 from scenarios import equal, get, wait_for
 from tenants import changes
 
@@ -32,12 +35,14 @@ def keep_bundle(p, name):
     return environment
 
 
-def trusts(environment):
+def trusts(environment, host=HOST):
+    """Whether an agent takes the certificate; if so, it is served."""
     agent = Agent(environment)
     try:
-        equal("CONNECT", agent.connect(HOST + ":443").status, 200)
-        agent.start_tls(HOST)
-        return get(agent, "/v1/x").status == 200
+        equal("CONNECT", agent.connect(host + ":443").status, 200)
+        agent.start_tls(host)
+        equal("the answer of " + host, get(agent, "/v1/x", host).status, 200)
+        return True
     except ssl.SSLCertVerificationError:
         return False
     finally:
@@ -87,4 +92,84 @@ def a_ca_gets_a_successor_without_anybody_noticing():
         wait_for("the last one", lambda: trusts(last))
 
 
-TESTS = [a_ca_gets_a_successor_without_anybody_noticing]
+CONSTRAINED = OPENAI + "  ca: {{nameConstraints: true}}\n"
+WIDER = OPENAI + EXTRA + "  ca: {{nameConstraints: true}}\n"
+
+
+def own_certificate(bundle):
+    """The text of the tenant's last one in a bundle."""
+    with open(bundle) as file:
+        blocks = [block + "-----END CERTIFICATE-----\n" for block in file.read().split("-----END CERTIFICATE-----")[:-1]]
+    own = [block[block.index("-----BEGIN"):] for block in blocks]
+    own = [block for block in own if b"clawbox CA for alice" in ssl.PEM_cert_to_DER_cert(block)]
+    return subprocess.run(["openssl", "x509", "-noout", "-text"], input=own[-1], check=True, capture_output=True, text=True).stdout
+
+
+def curl(environment, host):
+    done = subprocess.run(["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", f"https://{host}/v1/x"], env={**os.environ, **environment},
+                          capture_output=True, text=True, timeout=WAIT)
+    return done.stdout if done.returncode == 0 else done.stderr
+
+
+def gnutls(environment, host):
+    """git of Debian has GnuTLS; that there is no repository does not matter."""
+    done = subprocess.run(["git", "ls-remote", f"https://{host}/v1/x"], capture_output=True, text=True, timeout=WAIT,
+                          env={**os.environ, **environment, "GIT_SSL_CAINFO": environment["SSL_CERT_FILE"], "GIT_TERMINAL_PROMPT": "0"})
+    return done.stderr
+
+
+def leaf_of(environment, host):
+    """A file with the leaf that the gate presents, taken without verification."""
+    agent = Agent(environment)
+    try:
+        equal("CONNECT", agent.connect(host + ":443").status, 200)
+        agent.start_tls(host, verify=False)
+        leaf = agent.socket.getpeercert(binary_form=True)
+    finally:
+        agent.close()
+    path = environment["SSL_CERT_FILE"] + "." + host
+    with open(path, "w") as file:
+        file.write(ssl.DER_cert_to_PEM_cert(leaf))
+    return path
+
+
+def openssl(environment, host):
+    done = subprocess.run(["openssl", "verify", "-CAfile", environment["SSL_CERT_FILE"], "-verify_hostname", host,
+                           leaf_of(environment, host)], capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+def other_clients_hold_a_ca_to_its_hosts():
+    with place() as p:
+        p.make(routes=CONSTRAINED)
+        own = keep_bundle(p, "own.pem")
+        equal("curl", curl(own, HOST), "200")
+        assert "permitted subtree violation" in curl(own, OTHER), curl(own, OTHER)
+        assert ": OK" in openssl(own, HOST), openssl(own, HOST)
+        assert "permitted subtree violation" in openssl(own, OTHER), openssl(own, OTHER)
+        if shutil.which("git"):
+            assert "certificate" not in gnutls(own, HOST), gnutls(own, HOST)
+            assert "certificate verification failed" in gnutls(own, OTHER), gnutls(own, OTHER)
+        done = p.appliance.run("attack", "alice", "--json")
+        equal("leaked", json.loads(done.stdout)["leaked"], 0)
+
+
+def a_ca_is_constrained_to_the_hosts_of_the_routes():
+    with place() as p:
+        p.make(routes=CONSTRAINED)
+        first = keep_bundle(p, "first.pem")
+        text = own_certificate(first["SSL_CERT_FILE"])
+        assert "X509v3 Name Constraints: critical" in text and "DNS:" + HOST in text, text
+        assert "DNS:" + EXTRA_HOST not in text, text
+        assert trusts(first) and not trusts(first, OTHER), "a denied host is an error of TLS"
+        p.appliance.apply(p.tenant(routes=WIDER, methods="GET"))
+        both = keep_bundle(p, "both.pem")
+        equal("CAs after a change", len(certificates(both["SSL_CERT_FILE"])), 2)
+        assert "DNS:" + EXTRA_HOST in own_certificate(both["SSL_CERT_FILE"])
+        assert trusts(first) and trusts(both) and not trusts(both, EXTRA_HOST), "the present one signs on"
+        p.appliance.run("tenant", "rotate-ca", "alice", "--finish")
+        wait_for("the new host", lambda: trusts(both, EXTRA_HOST))
+        assert trusts(both) and not trusts(first), "after the overlap"
+
+
+TESTS = [a_ca_gets_a_successor_without_anybody_noticing, a_ca_is_constrained_to_the_hosts_of_the_routes, other_clients_hold_a_ca_to_its_hosts]
