@@ -94,6 +94,41 @@ static void try_names(struct attack *a)
     }
 }
 
+/* The base URL, at the listener of the echo: `token` in the path, and what a browser would say or a page make it say. */
+static void try_base_url(struct attack *a, const struct attack_case *c, const char *token, const char *host,
+                         const char *line, unsigned want)
+{
+    struct buf request;
+    char target[300];
+    char own[100];
+    buf_init(&request, 4096);
+    (void)snprintf(target, sizeof(target), "%s%s/https/" ATTACK_ECHO_HOST "/attack",
+                   token[0] != '\0' ? "/t/" : "", token);
+    (void)snprintf(own, sizeof(own), strchr(a->at_other.address, ':') != NULL ? "[%s]:%u" : "%s:%u",
+                   a->at_other.address, (unsigned)a->at_other.port);
+    a->error = attack_request(&request, "GET", target, host != NULL ? host : own, line);
+    struct attack_shot shot = {.request = buf_span(&request), .login = "", .want = want};
+    attack_refused(a, c, "base URL", &a->at_other, &shot);
+    buf_deinit(&request);
+}
+
+static void try_base_urls(struct attack *a)
+{
+    static const struct attack_case site = {"a page of another site, in a browser on this machine",
+                                            "CWE-352"};
+    static const struct attack_case image = {"an image on another site's page", "CWE-352; Fetch Metadata"};
+    static const struct attack_case rebound = {"a page whose name resolves to this machine (DNS rebinding)",
+                                               "CWE-350"};
+    static const struct attack_case none = {"a base URL without a token", "CWE-306"};
+    static const struct attack_case others = {"a base URL with another tenant's token", "CWE-639"};
+    const char *token = strchr(a->at_other.login, ':') + 1;
+    try_base_url(a, &site, token, NULL, "Origin: https://evil.example\r\n", 403);
+    try_base_url(a, &image, token, NULL, "Sec-Fetch-Site: cross-site\r\n", 403);
+    try_base_url(a, &rebound, token, "evil.example", "", 403);
+    try_base_url(a, &none, "", NULL, "", 407);
+    try_base_url(a, &others, strchr(a->at_live.login, ':') + 1, NULL, "", 407);
+}
+
 void attack_tenant(struct attack *a)
 {
     char inside[64];
@@ -104,4 +139,5 @@ void attack_tenant(struct attack *a)
     try_placeholders(a, a->live);
     try_placeholders(a, a->mirror);
     try_names(a);
+    try_base_urls(a);
 }

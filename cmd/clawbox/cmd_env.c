@@ -128,6 +128,7 @@ static int put_variables(struct output *o, const char *tenant, const char *state
 {
     char bundle[PATH_MAX];
     char proxy[256];
+    char base[256];
     uint64_t port = control_number(root, "port");
     const char *token = control_text(root, "token");
     const char *ca = control_text(root, "ca_pem");
@@ -141,11 +142,17 @@ static int put_variables(struct output *o, const char *tenant, const char *state
     if (len < 0 || (size_t)len >= sizeof(proxy)) {
         return cmd_fail("the token of %s is too long", tenant);
     }
+    /* For SDKs that take no proxy: this, a slash, the host, and what else their base URL has. */
+    len = snprintf(base, sizeof(base), "http://127.0.0.1:%u/t/%s/https", (unsigned)port, token);
+    if (len < 0 || (size_t)len >= sizeof(base)) {
+        return cmd_fail("the token of %s is too long", tenant);
+    }
     int r = bundle_write(state, tenant, span_str(ca), bundle, sizeof(bundle));
     if (r != CMD_GO) {
         return r;
     }
     put_all(o, proxy_names, COUNT(proxy_names), proxy);
+    put(o, "CLAWBOX_BASE_URL", span_str(base));
     put_all(o, direct_names, COUNT(direct_names), "localhost,127.0.0.1,::1");
     put_all(o, bundle_names, COUNT(bundle_names), bundle);
     put_all(o, node_names, COUNT(node_names), "1");

@@ -124,6 +124,7 @@ static const char help_env[] =
     "\n"
     "Prints what the tenant's agent needs in its environment, as lines for a shell: the proxy, the certificates that it\n"
     "has to trust (written to DIR/tenants/TENANT/ca-bundle.pem), and a placeholder for each credential.\n"
+    "An SDK that takes a base URL and no proxy is given $CLAWBOX_BASE_URL/HOST/PATH for https://HOST/PATH.\n"
     "\n"
     "options:\n"
     "  --json          {\"variables\": {NAME: VALUE, ...}} instead of shell lines\n" STATE_HELP "\n"

@@ -9,8 +9,15 @@
 #define CONNECT_TLS_HANDSHAKE 0x16 /* RFC 8446, 5.1: the first byte of a ClientHello's record */
 #define CONNECT_INSIDE_MS     60000
 
+bool connect_token_matches(const struct agent *a, struct span token)
+{
+    uint8_t hash[DIGEST_LEN];
+    digest_sha256(&token, 1, hash);
+    return secret_eq(span_of(hash, sizeof(hash)), span_of(a->gate->routes.token_hash, IPC_HASH_LEN));
+}
+
 /* Proxy-Authorization: Basic base64(anything ":" token). The name is not looked at: who the tenant is, the listener says. */
-static bool token_is_right(const struct agent *a, const struct http_head *head)
+bool connect_has_token(const struct agent *a, const struct http_head *head)
 {
     const struct http_field *field = http_field_find(head->fields, head->field_count, "Proxy-Authorization");
     struct span scheme = SPAN_LIT("Basic ");
@@ -28,10 +35,9 @@ static bool token_is_right(const struct agent *a, const struct http_head *head)
         return false;
     }
     struct span token = span_of(colon + 1, len - (size_t)(colon + 1 - pair));
-    uint8_t hash[DIGEST_LEN];
-    digest_sha256(&token, 1, hash);
+    bool right = connect_token_matches(a, token);
     secret_wipe(pair, sizeof(pair));
-    return secret_eq(span_of(hash, sizeof(hash)), span_of(a->gate->routes.token_hash, IPC_HASH_LEN));
+    return right;
 }
 
 /* Whether a tunnel to this authority is opened. A host that no route has gets one all the same, so that the agent is
@@ -78,7 +84,9 @@ static void connect_tunnel(struct agent *a, const struct http_head *head)
 
 void connect_head(struct agent *a, const struct http_head *head)
 {
-    if (a->needs_token && !token_is_right(a, head)) {
+    if (base_url_is_asked(a, head)) {
+        request_head(a, head); /* the token is in its target */
+    } else if (a->needs_token && !connect_has_token(a, head)) {
         answer_refuse(a, POLICY_REASON_PROXY_AUTH, head, SPAN_EMPTY, 0, SPEC_SCHEME_HTTPS);
     } else if (span_eq_str(head->method, "CONNECT")) {
         connect_tunnel(a, head);

@@ -143,6 +143,9 @@ static int on_listener(void *arg, enum ipc_listener_kind kind, int fd)
         (void)close(fd);
         return r;
     }
+    if (tcp) {
+        base_url_learn_listener(g, fd);
+    }
     net_listener_pause(g->listeners[tcp], true); /* until the role is confined */
     return 0;
 }

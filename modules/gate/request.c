@@ -8,21 +8,8 @@
 
 #include <unistd.h>
 
-/* What the target and the tunnel say together. */
-struct destination {
-    enum spec_scheme scheme;
-    struct policy_host host;
-    uint16_t port;
-    struct span path_and_query;
-};
-
-/* Splits "http://authority/path" (RFC 9112, 3.2.2). False when it is not of that scheme. */
-static bool split_absolute(struct span target, struct span scheme, struct span *authority, struct span *rest)
+void request_split_authority(struct span target, struct span *authority, struct span *rest)
 {
-    if (target.len < scheme.len || !span_eq_nocase(span_sub(target, 0, scheme.len), scheme)) {
-        return false;
-    }
-    target = span_sub(target, scheme.len, SIZE_MAX);
     size_t len = 0;
     while (len < target.len && target.ptr[len] != '/' && target.ptr[len] != '?' && target.ptr[len] != '#') {
         len++;
@@ -32,6 +19,14 @@ static bool split_absolute(struct span target, struct span scheme, struct span *
     if (rest->len == 0) {
         *rest = SPAN_LIT("/");
     }
+}
+
+bool request_split_absolute(struct span target, struct span scheme, struct span *authority, struct span *rest)
+{
+    if (target.len < scheme.len || !span_eq_nocase(span_sub(target, 0, scheme.len), scheme)) {
+        return false;
+    }
+    request_split_authority(span_sub(target, scheme.len, SIZE_MAX), authority, rest);
     return true;
 }
 
@@ -58,8 +53,8 @@ static enum policy_reason destination_in_tunnel(const struct agent *a, const str
     struct span authority;
     struct policy_host host;
     uint16_t port;
-    if (!split_absolute(head->target, tls ? SPAN_LIT("https://") : SPAN_LIT("http://"), &authority,
-                        &d->path_and_query)) {
+    if (!request_split_absolute(head->target, tls ? SPAN_LIT("https://") : SPAN_LIT("http://"), &authority,
+                                &d->path_and_query)) {
         return POLICY_REASON_BAD_REQUEST;
     }
     if (policy_authority_parse(authority, tls ? 443 : 80, &host, &port) != 0) {
@@ -72,7 +67,7 @@ static enum policy_reason destination_absolute(const struct http_head *head, str
 {
     struct span authority;
     d->scheme = SPEC_SCHEME_HTTP;
-    if (!split_absolute(head->target, SPAN_LIT("http://"), &authority, &d->path_and_query)) {
+    if (!request_split_absolute(head->target, SPAN_LIT("http://"), &authority, &d->path_and_query)) {
         return POLICY_REASON_BAD_REQUEST;
     }
     return policy_authority_parse(authority, 80, &d->host, &d->port) == 0 ? POLICY_REASON_ROUTE
@@ -170,10 +165,12 @@ static enum policy_reason pass_on(struct agent *a, const struct http_head *head,
     if (span_eq_str(head->method, "CONNECT")) {
         return POLICY_REASON_METHOD_NEVER; /* inside of a tunnel */
     }
-    enum policy_reason reason =
-        a->mode == AGENT_PROXY ? destination_absolute(head, d) : destination_in_tunnel(a, head, d);
-    if (reason == POLICY_REASON_ROUTE) {
-        reason = check_host_field(head, d);
+    enum policy_reason reason;
+    if (base_url_is_asked(a, head)) {
+        reason = base_url_destination(a, head, d); /* the Host field names the listener */
+    } else {
+        reason = a->mode == AGENT_PROXY ? destination_absolute(head, d) : destination_in_tunnel(a, head, d);
+        reason = reason == POLICY_REASON_ROUTE ? check_host_field(head, d) : reason;
     }
     if (reason != POLICY_REASON_ROUTE) {
         return reason;
@@ -209,7 +206,9 @@ void request_head(struct agent *a, const struct http_head *head)
     struct destination d = {.port = 0};
     enum policy_reason reason = pass_on(a, head, &d);
     if (reason != POLICY_REASON_ROUTE) {
-        answer_refuse(a, reason, head, span_of(d.host.text, d.host.len), d.port, d.scheme);
+        struct http_head shown = *head;
+        shown.target = base_url_is_asked(a, head) ? d.path_and_query : head->target;
+        answer_refuse(a, reason, &shown, span_of(d.host.text, d.host.len), d.port, d.scheme);
     }
 }
 

@@ -6,6 +6,7 @@
  *   leaf.c      certificates for the hosts that agents ask for, signed by the vault
  *   agent.c     one agent connection: bytes, TLS, HTTP events
  *   connect.c   proxy requests: CONNECT and what follows it; the proxy token
+ *   base_url.c  requests of SDKs that take a base URL and no proxy
  *   request.c   a request inside: checks, and its way to egress as fields
  *   answer.c    the answer from egress, and answers of our own
  *   upgrade.c   what passes when a 101 has made the connection a WebSocket
@@ -78,6 +79,8 @@ struct gate {
     struct ipc_chan *vault;
     struct ipc_chan *egress;
     struct net_listener *listeners[2]; /* Unix, TCP */
+    char base_literal[64];             /* "address:port" of a TCP listener on loopback, else "" */
+    char base_name[32];                /* "localhost:port" of the same */
     struct gate_routes routes;
     struct tls_server *tls;
     struct leaf_cache *leaves;
@@ -169,15 +172,41 @@ void agent_expect_more(struct agent *a, uint64_t within_ms);
 
 /* A head that came outside of any tunnel. */
 void connect_head(struct agent *a, const struct http_head *head);
+/* Whether the head has a Proxy-Authorization with the tenant's token; whether this is the token. In constant time. */
+bool connect_has_token(const struct agent *a, const struct http_head *head);
+bool connect_token_matches(const struct agent *a, struct span token);
 /* The first bytes inside a tunnel. */
 void connect_first_bytes(struct agent *a, struct span bytes);
 
 /* ---- request.c ---- */
 
-/* A head inside a tunnel, or in absolute-form outside of one. */
+/* What the target and the tunnel say together. */
+struct destination {
+    enum spec_scheme scheme;
+    struct policy_host host;
+    uint16_t port;
+    struct span path_and_query;
+};
+
+/* Splits "authority/path"; an empty path is "/". */
+void request_split_authority(struct span target, struct span *authority, struct span *rest);
+/* Splits "http://authority/path" (RFC 9112, 3.2.2). False when it is not of that scheme. */
+bool request_split_absolute(struct span target, struct span scheme, struct span *authority,
+                            struct span *rest);
+/* A head inside a tunnel, or outside of one in absolute-form or of a base URL. */
 void request_head(struct agent *a, const struct http_head *head);
 void request_body(struct agent *a, struct span body);
 void request_end(struct agent *a);
+
+/* ---- base_url.c ---- */
+
+/* Notes where the TCP listener is reached, before the role is confined. */
+void base_url_learn_listener(struct gate *g, int fd);
+/* Whether the head is for the listener itself, as an origin. Its target may have the token in it, and is not for showing. */
+bool base_url_is_asked(const struct agent *a, const struct http_head *head);
+/* The destination of such a head, without the token; *d has as much as was found out when the answer is not ROUTE. */
+enum policy_reason base_url_destination(const struct agent *a, const struct http_head *head,
+                                        struct destination *d);
 
 /* ---- upgrade.c ---- */
 

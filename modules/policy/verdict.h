@@ -106,7 +106,10 @@
     R(CLIENT_TIMEOUT, FAILED, 408, "client_timeout", "http_request_error",                                          \
       "The agent sent no more of its request, or took no more of the answer.")                                      \
     R(TENANT_SUSPENDED, DENIED, 403, "tenant_suspended", "http_request_denied",                                     \
-      "This tenant is suspended. `clawbox tenant resume NAME` lets its requests go on.")
+      "This tenant is suspended. `clawbox tenant resume NAME` lets its requests go on.")                            \
+    R(BASE_URL_FOREIGN, DENIED, 403, "base_url_foreign", "http_request_denied",                                     \
+      "The base URL is for programs on this machine: at a loopback address, with the listener's own address as "    \
+      "Host, and without the fields by which browsers say where a request comes from.")
 
 enum policy_verdict {
 #define POLICY_VERDICT_ENUM(name, text) POLICY_VERDICT_##name,

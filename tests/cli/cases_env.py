@@ -34,6 +34,7 @@ def expected(world):
     out |= dict.fromkeys(["NO_PROXY", "no_proxy"], "localhost,127.0.0.1,::1")
     out |= dict.fromkeys(["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
                           "GIT_SSL_CAINFO", "AWS_CA_BUNDLE", "PIP_CERT"], bundle)
+    out["CLAWBOX_BASE_URL"] = "http://127.0.0.1:40123/t/tok-EN_0.~/https"
     return out | {"NODE_USE_ENV_PROXY": "1"} | VARIABLES
 
 

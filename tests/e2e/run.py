@@ -13,6 +13,7 @@ import traceback
 
 import yaml
 
+import base_url
 import bodies
 import keys
 import kubernetes
@@ -150,7 +151,7 @@ def main():
             with open(os.path.join(HERE, "cases", file)) as text:
                 for case in yaml.safe_load(text):
                     report.run(case["name"], scenarios.play, world, case)
-        for test in bodies.TESTS + signed.TESTS + policy.TESTS + attack.TESTS + scenarios.TESTS:
+        for test in bodies.TESTS + base_url.TESTS + signed.TESTS + policy.TESTS + attack.TESTS + scenarios.TESTS:
             report.run(test.__name__.replace("_", " "), test, world)
     finally:
         status, log = world.close()
@@ -160,7 +161,7 @@ def main():
     report.run("no credential in the log", lambda: scenarios.absent("log", REAL, log))
     for test in lifecycle.LIFECYCLE + kubernetes.KUBERNETES + presets.PRESET_TESTS + tenants.TESTS + keys.TESTS + cas.TESTS + tokens.TOKENS:
         report.run(test.__name__.replace("_", " "), test)
-    for test in reload.RELOADS + websockets.WEBSOCKETS + tools.TOOLS + upstream.TESTS:
+    for test in base_url.LIFE + reload.RELOADS + websockets.WEBSOCKETS + tools.TOOLS + upstream.TESTS:
         report.run(test.__name__.replace("_", " "), test)
     print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
     return 1 if report.failed or not report.passed else 0

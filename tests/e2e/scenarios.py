@@ -309,7 +309,7 @@ def curl_works(world):
     equal("length", json.loads(done.stdout)["length"], 2)
 
 
-def node_client(world, name, oldest=18):
+def node_client(world, name, oldest=18, proxy=True):
     modules = os.environ.get("CLAWBOX_NODE_MODULES", "")
     if not shutil.which("node") or not os.path.isdir(modules):
         raise Skip("node or the packages of tests/e2e/clients are not installed")
@@ -321,7 +321,7 @@ def node_client(world, name, oldest=18):
     for script in ("proxy.mjs", name):
         shutil.copy(os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients", script), folder)
     world.provider.take()
-    done = subprocess.run(["node", "--import", "./proxy.mjs", name], cwd=folder, capture_output=True, timeout=WAIT,
+    done = subprocess.run(["node", *(["--import", "./proxy.mjs"] if proxy else []), name], cwd=folder, capture_output=True, timeout=WAIT,
                           env={**os.environ, **world.environment})
     equal("node", (done.returncode, done.stderr.decode()), (0, ""))
     return json.loads(done.stdout)
