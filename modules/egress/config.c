@@ -1,6 +1,7 @@
 /* config.c - the tenant's routes, placeholders and credentials; a reload swaps all of it at once. */
 #include "base/log.h"
 #include "egress/state.h"
+#include "tls/seal.h"
 
 #include <stdlib.h>
 
@@ -27,6 +28,10 @@ void config_unref(struct egress_config *config)
     for (size_t i = 0; i < config->credential_count; i++) {
         credential_deinit(&config->credentials[i]);
     }
+    for (size_t i = 0; config->ways != NULL && i < config->spec->route_count; i++) {
+        free(config->ways[i]);
+    }
+    free(config->ways);
     trust_free(config);
     free(config->credentials);
     free(config->placeholders);
@@ -151,6 +156,33 @@ static int config_read_credentials(struct egress_config *config, struct span lis
     return reader_finish(&r);
 }
 
+/* Once for each route, because there can be the digest of a CA in it. */
+static int config_make_ways(struct egress_config *config)
+{
+    const struct spec *spec = config->spec;
+    config->ways = calloc(spec->route_count + 1, sizeof(*config->ways));
+    int r = config->ways != NULL ? 0 : CB_ENOMEM;
+    for (size_t i = 0; r == 0 && i < spec->route_count; i++) {
+        struct buf way;
+        buf_init(&way, 1024);
+        r = spec_route_way(&spec->routes[i], digest_sha256_of, &way);
+        if (r == 0) {
+            config->ways[i] = strndup((const char *)buf_span(&way).ptr, buf_len(&way));
+            r = config->ways[i] != NULL ? 0 : CB_ENOMEM;
+        }
+        buf_deinit(&way);
+    }
+    return r;
+}
+
+bool config_is_bound(const struct egress_config *config, const struct egress_credential *credential,
+                     const struct spec_route *route, struct span host)
+{
+    const char *way = config->ways[route - config->spec->routes];
+    return credential->binding != NULL &&
+           spec_binding_allows_way(span_str(credential->binding), host, span_str(way));
+}
+
 static int config_make(const struct egress *e, const struct ipc_spec *m, struct egress_config **out)
 {
     struct egress_config *config = calloc(1, sizeof(*config));
@@ -181,6 +213,9 @@ static int config_make(const struct egress *e, const struct ipc_spec *m, struct 
         if (c != NULL) {
             c->signs = true;
         }
+    }
+    if (r == 0) {
+        r = config_make_ways(config);
     }
     if (r == 0) {
         r = trust_make(e->system_roots, config);

@@ -73,6 +73,7 @@ struct egress_config {
     size_t credential_count;
     struct inject_placeholder *placeholders; /* views of the credentials, for screening */
     struct egress_trust *trust;              /* per route */
+    char **ways;                             /* per route: what a binding has to say of it (spec_route_way) */
     uint8_t token_hash[IPC_HASH_LEN];        /* of the proxy token, for the gate */
 };
 
@@ -83,6 +84,10 @@ void config_fetch(struct egress *e);
 /* Tells the gate which hosts there are. */
 void config_send_to_gate(struct egress *e);
 struct egress_credential *config_credential(struct egress_config *config, const char *name);
+/* Whether the credential may go to this canonical host by this route of the config: its binding was sealed together with it, so
+ * whoever edits routes cannot change it. */
+bool config_is_bound(const struct egress_config *config, const struct egress_credential *credential,
+                     const struct spec_route *route, struct span host);
 /* The opened credential that the route injects; empty when it injects none, or it is not open. */
 struct span config_value(struct egress_config *config, const struct spec_route *route);
 /* Takes over what the vault answered. 0, CB_ENOTFOUND, CB_EAUTHENTIC, CB_ENOMEM, ... */

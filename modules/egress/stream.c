@@ -11,7 +11,6 @@
 #include "http/write.h"
 #include "policy/host.h"
 #include "policy/path.h"
-#include "tls/seal.h"
 
 #include <stdlib.h>
 
@@ -276,13 +275,10 @@ static const char *stream_needs(const struct stream *s, size_t i)
     return s->route->upstream_credential;
 }
 
-/* The binding was sealed together with the credential: whoever edits routes cannot change it. */
 static bool stream_is_bound(const struct stream *s, const char *name)
 {
     const struct egress_credential *credential = config_credential(s->config, name);
-    return credential != NULL && credential->binding != NULL &&
-           spec_binding_allows_route(span_str(credential->binding), s->route, s->request.host,
-                                     digest_sha256_of);
+    return credential != NULL && config_is_bound(s->config, credential, s->route, s->request.host);
 }
 
 static void stream_unseal(struct stream *s);

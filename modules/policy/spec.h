@@ -225,6 +225,10 @@ bool spec_binding_allows(struct span bound, struct span host, uint16_t port);
 /* True when the credential, or a token fetched with it, may go to this canonical host by this route. */
 bool spec_binding_allows_route(struct span bound, const struct spec_route *route, struct span host,
                                spec_digest_fn *digest);
+/* The same for a route that is asked about at every request: what a line of it has behind the host and its colon, appended to `out`
+ * once (there can be a digest in it), and then asked with the host. CB_ELIMIT or CB_ENOMEM. */
+CB_MUST_USE int spec_route_way(const struct spec_route *route, spec_digest_fn *digest, struct buf *out);
+bool spec_binding_allows_way(struct span bound, struct span host, struct span way);
 /* True when the credential itself may go to the token endpoint of this route, which has one. */
 bool spec_binding_allows_token(struct span bound, const struct spec_route *route, spec_digest_fn *digest);
 /* True when whoever set the credential has agreed that a token endpoint replaces it. */

@@ -64,27 +64,28 @@ static int append_upstream(const char *address, unsigned port, const char *ca, s
     return r == 0 && ca != NULL ? append_ca(ca, digest, out) : r;
 }
 
-static int append_notes(const struct spec_route *route, spec_digest_fn *digest, struct buf *out)
-{
-    unsigned port = route->upstream_port != 0 ? route->upstream_port : route->port;
-    int r = route->scheme == SPEC_SCHEME_HTTP ? buf_append_str(out, " clear") : 0;
-    if (r == 0) {
-        r = append_upstream(route->upstream_address, port, route->upstream_ca, digest, out);
-    }
-    if (r == 0 && route->token.grant != SPEC_GRANT_NONE) {
-        r = buf_append_str(out, " token");
-    }
-    return r;
-}
-
-static int append_token_notes(const struct spec_token *token, spec_digest_fn *digest, struct buf *out)
+/* What a line has behind the host and its colon: the port, and the notes. */
+static int append_token_way(const struct spec_token *token, spec_digest_fn *digest, struct buf *out)
 {
     unsigned port = token->address_port != 0 ? token->address_port : token->port;
-    int r = append_upstream(token->address, port, token->ca, digest, out);
+    int r = buf_appendf(out, "%u", token->port);
+    if (r == 0) {
+        r = append_upstream(token->address, port, token->ca, digest, out);
+    }
     if (r == 0) {
         r = buf_append_str(out, " token-endpoint");
     }
     return r == 0 && token->grant == SPEC_GRANT_REFRESH ? buf_append_str(out, ROTATES) : r;
+}
+
+int spec_route_way(const struct spec_route *route, spec_digest_fn *digest, struct buf *out)
+{
+    unsigned port = route->upstream_port != 0 ? route->upstream_port : route->port;
+    int r = buf_appendf(out, "%u%s", route->port, route->scheme == SPEC_SCHEME_HTTP ? " clear" : "");
+    if (r == 0) {
+        r = append_upstream(route->upstream_address, port, route->upstream_ca, digest, out);
+    }
+    return r == 0 && route->token.grant != SPEC_GRANT_NONE ? buf_append_str(out, " token") : r;
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -97,10 +98,9 @@ static int route_line(const struct spec_route *route, bool endpoint, spec_digest
 {
     struct buf line;
     buf_init(&line, 1024);
-    int r = buf_appendf(&line, "%s:%u", endpoint ? route->token.host : route->host,
-                        endpoint ? route->token.port : route->port);
+    int r = buf_appendf(&line, "%s:", endpoint ? route->token.host : route->host);
     if (r == 0) {
-        r = endpoint ? append_token_notes(&route->token, digest, &line) : append_notes(route, digest, &line);
+        r = endpoint ? append_token_way(&route->token, digest, &line) : spec_route_way(route, digest, &line);
     }
     if (r == 0) {
         *out = strndup((const char *)buf_span(&line).ptr, buf_len(&line));
@@ -217,32 +217,33 @@ bool spec_binding_allows(struct span bound, struct span host, uint16_t port)
 }
 
 /* `notes` are appended by the caller; what failed there allows nothing. */
-static bool allows(struct span bound, struct span host, uint16_t port, int failed, struct span notes)
+bool spec_binding_allows_way(struct span bound, struct span host, struct span way)
 {
-    char text[8];
-    (void)snprintf(text, sizeof(text), "%u", port);
-    struct line wanted = {.host = host, .port = span_str(text), .notes = notes};
-    return failed == 0 && is_bound(bound, &wanted);
+    const uint8_t *blank = way.len != 0 ? memchr(way.ptr, ' ', way.len) : NULL;
+    size_t port = blank != NULL ? (size_t)(blank - way.ptr) : way.len;
+    struct line wanted = {
+        .host = host, .port = span_sub(way, 0, port), .notes = span_sub(way, port, SIZE_MAX)};
+    return port != 0 && is_bound(bound, &wanted);
 }
 
 bool spec_binding_allows_route(struct span bound, const struct spec_route *route, struct span host,
                                spec_digest_fn *digest)
 {
-    struct buf notes;
-    buf_init(&notes, 1024);
-    int r = append_notes(route, digest, &notes);
-    bool allowed = allows(bound, host, route->port, r, buf_span(&notes));
-    buf_deinit(&notes);
+    struct buf way;
+    buf_init(&way, 1024);
+    int r = spec_route_way(route, digest, &way);
+    bool allowed = r == 0 && spec_binding_allows_way(bound, host, buf_span(&way));
+    buf_deinit(&way);
     return allowed;
 }
 
 bool spec_binding_allows_token(struct span bound, const struct spec_route *route, spec_digest_fn *digest)
 {
-    struct buf notes;
-    buf_init(&notes, 1024);
-    int r = append_token_notes(&route->token, digest, &notes);
-    bool allowed = allows(bound, span_str(route->token.host), route->token.port, r, buf_span(&notes));
-    buf_deinit(&notes);
+    struct buf way;
+    buf_init(&way, 1024);
+    int r = append_token_way(&route->token, digest, &way);
+    bool allowed = r == 0 && spec_binding_allows_way(bound, span_str(route->token.host), buf_span(&way));
+    buf_deinit(&way);
     return allowed;
 }
 
