@@ -168,7 +168,7 @@ static int on_applied(struct api_request *q, struct span payload)
 static void send_tenants(struct api_request *q, const struct conf_tenants *tenants, struct span text)
 {
     struct buf list;
-    buf_init(&list, IPC_APPLY_MAX - 16);
+    buf_init(&list, IPC_APPLY_MAX - 64);
     int r = write_tenants(tenants, text, &list);
     if (r == CB_EMALFORMED) {
         api_refuse(q, 422,

@@ -55,6 +55,8 @@ enum ipc_file_kind {
 };
 /* What is sealed. */
 enum ipc_sealed_kind { IPC_SEALED_CREDENTIAL, IPC_SEALED_CA, IPC_SEALED_CA_NEXT, IPC_SEALED__COUNT };
+/* What a tenant must be like, for a change to be made: anything, not there, or exactly in that generation. */
+enum ipc_expect { IPC_EXPECT_ANY, IPC_EXPECT_ABSENT, IPC_EXPECT_GENERATION, IPC_EXPECT__COUNT };
 enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTROL, IPC_LISTENER__COUNT };
 
 #define IPC_NAME_MAX         40
@@ -391,8 +393,14 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(TEXT, detail, IPC_AUDIT_DETAIL_MAX)
 
 /* All or none. `tenants` is a list of: text name, bytes yaml, bytes spec, list of (text credential, text placeholder
- * to use when it has none yet). */
-#define IPC_FIELDS_tenants_apply(F) F(BYTES, tenants, IPC_APPLY_MAX - 16)
+ * to use when it has none yet). `expect` is for a list of one: ABSENT fails with EEXIST, GENERATION (of the tenant with that id) with
+ * ECONFLICT. `dry_run`: everything is checked and told, and nothing is kept. */
+#define IPC_FIELDS_tenants_apply(F)    \
+    F(ENUM, expect, IPC_EXPECT__COUNT) \
+    F(U64, tenant_id, 0)               \
+    F(U64, generation, 0)              \
+    F(BOOL, dry_run, 0)                \
+    F(BYTES, tenants, IPC_APPLY_MAX - 64)
 /* `results` is a list of: text name, u8 what (0 unchanged, 1 created, 2 updated). On failure `why` says what. */
 #define IPC_FIELDS_tenants_applied(F)      \
     F(U32, code, 0)                        \
@@ -420,7 +428,11 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(BYTES, yaml, IPC_PAGE_MAX)  \
     F(BYTES, spec, IPC_SPEC_MAX)  \
     F(BYTES, credentials, IPC_PAGE_MAX / 2)
-#define IPC_FIELDS_tenant_delete(F) F(TEXT, tenant, IPC_NAME_MAX)
+/* With a tenant_id: only that tenant, and in no other generation; else ECONFLICT. */
+#define IPC_FIELDS_tenant_delete(F) \
+    F(TEXT, tenant, IPC_NAME_MAX)   \
+    F(U64, tenant_id, 0)            \
+    F(U64, generation, 0)
 /* Suspends it, or lets it go on. Answered by DONE. */
 #define IPC_FIELDS_tenant_suspend(F) \
     F(TEXT, tenant, IPC_NAME_MAX)    \

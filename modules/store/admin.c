@@ -139,11 +139,11 @@ static int admin_apply(struct store_peer *p, const struct ipc_in *in)
     }
     struct store_applied *applied = NULL;
     size_t count = 0;
-    int code = store_tenants_apply(s->db, m.tenants, clock_wall_ms(), &applied, &count);
+    int code = store_tenants_apply(s->db, &m, clock_wall_ms(), &applied, &count);
     if (code != 0) {
         return apply_answer(p, in->call, code, NULL, 0);
     }
-    size_t created = apply_tell(s, applied, count);
+    size_t created = m.dry_run ? 0 : apply_tell(s, applied, count);
     struct apply_wait *w = created != 0 ? calloc(1, sizeof(*w)) : NULL;
     if (w == NULL) {
         r = apply_answer(p, in->call, 0, applied, count);
@@ -229,7 +229,7 @@ static int admin_delete(struct store_peer *p, const struct ipc_in *in)
         return r;
     }
     uint64_t id = 0;
-    int code = store_tenant_delete(s->db, m.tenant, &id);
+    int code = store_tenant_delete(s->db, &m, &id);
     if (code == 0) {
         log_info("tenant %.*s was removed", SPAN_ARG(m.tenant));
         admin_tell_vault(s, id);

@@ -266,7 +266,22 @@ static int apply_update(struct store_db *db, const struct apply *a, uint64_t now
     return store_stmt_run(db, stmt);
 }
 
-static int apply_one(struct store_db *db, const struct apply *a, uint64_t now_ms, struct store_applied *out)
+/* Whether the tenant is as whoever changes it believes. */
+static int apply_check_expected(struct store_db *db, const struct ipc_tenants_apply *m,
+                                const struct store_tenant *old)
+{
+    if (m->expect == IPC_EXPECT_ABSENT && old != NULL) {
+        return store_db_fail(db, CB_EEXIST, "there is a tenant %s already", old->name);
+    }
+    if (m->expect == IPC_EXPECT_GENERATION &&
+        (old == NULL || old->id != m->tenant_id || old->generation != m->generation)) {
+        return store_db_fail(db, CB_ECONFLICT, "the tenant has been changed meanwhile");
+    }
+    return 0;
+}
+
+static int apply_one(struct store_db *db, const struct apply *a, const struct ipc_tenants_apply *m,
+                     uint64_t now_ms, struct store_applied *out)
 {
     struct store_tenant old;
     int r = store_tenant_get(db, a->name, &old);
@@ -274,6 +289,11 @@ static int apply_one(struct store_db *db, const struct apply *a, uint64_t now_ms
         return r;
     }
     bool exists = r == 0;
+    r = apply_check_expected(db, m, exists ? &old : NULL);
+    if (r != 0) {
+        store_tenant_deinit(&old);
+        return r;
+    }
     memset(out, 0, sizeof(*out));
     copy_text(a->name, out->name, sizeof(out->name));
     out->what = !exists ? STORE_APPLIED_CREATED
@@ -296,10 +316,12 @@ static int apply_one(struct store_db *db, const struct apply *a, uint64_t now_ms
     return r != 0 ? r : apply_credentials(db, a, out->tenant_id);
 }
 
-static int apply_all(struct store_db *db, struct reader *r, uint32_t count, uint64_t now_ms,
-                     struct store_applied *applied)
+static int apply_all(struct store_db *db, const struct ipc_tenants_apply *m, struct reader *r, uint32_t count,
+                     uint64_t now_ms, struct store_applied *applied)
 {
-    int result = 0;
+    int result = m->expect == IPC_EXPECT_ANY || count == 1
+                     ? 0
+                     : store_db_fail(db, CB_EINVAL, "what is expected can be said of one tenant only");
     for (uint32_t i = 0; i < count && result == 0; i++) {
         struct apply a = {0};
         result = apply_read(db, r, &a);
@@ -310,7 +332,7 @@ static int apply_all(struct store_db *db, struct reader *r, uint32_t count, uint
             }
         }
         if (result == 0) {
-            result = apply_one(db, &a, now_ms, &applied[i]);
+            result = apply_one(db, &a, m, now_ms, &applied[i]);
         }
         spec_free(a.spec);
     }
@@ -320,10 +342,10 @@ static int apply_all(struct store_db *db, struct reader *r, uint32_t count, uint
     return result;
 }
 
-int store_tenants_apply(struct store_db *db, struct span tenants, uint64_t now_ms, struct store_applied **out,
-                        size_t *count)
+int store_tenants_apply(struct store_db *db, const struct ipc_tenants_apply *apply, uint64_t now_ms,
+                        struct store_applied **out, size_t *count)
 {
-    struct reader r = reader_of(tenants);
+    struct reader r = reader_of(apply->tenants);
     uint32_t n = ipc_list_read(&r, STORE_APPLY_TENANTS_MAX);
     if (r.error != 0) {
         return store_db_fail(db, r.error, "the list of tenants is malformed or too long");
@@ -337,8 +359,8 @@ int store_tenants_apply(struct store_db *db, struct span tenants, uint64_t now_m
         free(applied);
         return result;
     }
-    result = apply_all(db, &r, n, now_ms, applied);
-    if (result == 0) {
+    result = apply_all(db, apply, &r, n, now_ms, applied);
+    if (result == 0 && !apply->dry_run) {
         result = store_db_commit(db);
     } else {
         store_db_rollback(db);
@@ -366,17 +388,23 @@ int store_applied_write(const struct store_applied *applied, size_t count, struc
 
 /* ---- deleting, ports ---- */
 
-int store_tenant_delete(struct store_db *db, struct span name, uint64_t *tenant_id)
+int store_tenant_delete(struct store_db *db, const struct ipc_tenant_delete *which, uint64_t *tenant_id)
 {
     struct store_tenant tenant;
     int r = store_db_begin(db);
     if (r != 0) {
         return r;
     }
-    r = store_tenant_get(db, name, &tenant);
+    r = store_tenant_get(db, which->tenant, &tenant);
     if (r == 0) {
         *tenant_id = tenant.id;
+        if (which->tenant_id != 0 &&
+            (which->tenant_id != tenant.id || which->generation != tenant.generation)) {
+            r = store_db_fail(db, CB_ECONFLICT, "the tenant has been changed meanwhile");
+        }
         store_tenant_deinit(&tenant);
+    }
+    if (r == 0) {
         sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_TENANT_DELETE);
         store_bind_u64(stmt, 1, *tenant_id);
         r = store_stmt_run(db, stmt);

@@ -7,7 +7,7 @@
 #ifndef CB_STORE_TENANTS_H
 #define CB_STORE_TENANTS_H
 
-#include "ipc/msgs.h"
+#include "ipc/codec.h"
 #include "store/db.h"
 
 #define STORE_APPLY_TENANTS_MAX 4096
@@ -24,14 +24,14 @@ struct store_applied {
 };
 
 /*
- * Applies the list of the message TENANTS_APPLY, all or none. Every spec is decoded and must be of the tenant it is given
+ * Applies the list of the message TENANTS_APPLY, all or none; with `dry_run` none, but everything else as if. Every spec is decoded and must be of the tenant it is given
  * for; every credential of it needs a placeholder in the list. A credential that is set is bound to hosts: a spec that sends
  * it anywhere else is refused.
  * 0 and *out (free() it, even for an empty list). CB_EMALFORMED, CB_EINVAL and others of reader.h: the list. CB_EPERM: a binding does not cover
- * the routes. CB_EFULL and others.
+ * the routes. CB_EEXIST, CB_ECONFLICT: the tenant is not as `expect` says. CB_EFULL and others.
  */
-CB_MUST_USE int store_tenants_apply(struct store_db *db, struct span tenants, uint64_t now_ms,
-                                    struct store_applied **out, size_t *count);
+CB_MUST_USE int store_tenants_apply(struct store_db *db, const struct ipc_tenants_apply *apply,
+                                    uint64_t now_ms, struct store_applied **out, size_t *count);
 /* Appends the list of the message TENANTS_APPLIED. */
 CB_MUST_USE int store_applied_write(const struct store_applied *applied, size_t count, struct buf *out);
 
@@ -65,8 +65,10 @@ CB_MUST_USE int store_tenant_brief(struct store_db *db, uint64_t id, struct stor
 CB_MUST_USE int store_tenant_list(struct store_db *db, struct span after, uint32_t limit, struct buf *out,
                                   bool *more);
 
-/* Deletes the tenant with its credentials and its CA; its audit stays, its id is never used again. CB_ENOTFOUND. */
-CB_MUST_USE int store_tenant_delete(struct store_db *db, struct span name, uint64_t *tenant_id);
+/* Deletes the tenant with its credentials and its CA; its audit stays, its id is never used again. CB_ENOTFOUND. CB_ECONFLICT: it is not
+ * the one, or not in the generation, that is asked for. */
+CB_MUST_USE int store_tenant_delete(struct store_db *db, const struct ipc_tenant_delete *which,
+                                    uint64_t *tenant_id);
 /*
  * Suspends a tenant or lets it go on, with a record of that in the audit, in one transaction. `by` is who did it, for people;
  * `request_id` is that of the request that caused it, or empty. CB_EEXIST when it is so already: nothing is changed then.

@@ -262,10 +262,12 @@ struct test_apply {
     struct buf list;
     size_t at;
     uint32_t count;
+    struct ipc_tenants_apply how; /* what is expected; `tenants` is set at the end */
 };
 
 static inline void test_apply_init(struct test_apply *a)
 {
+    a->how = (struct ipc_tenants_apply){.expect = IPC_EXPECT_ANY};
     buf_init(&a->list, IPC_APPLY_MAX);
     struct writer w = writer_to(&a->list);
     a->at = ipc_list_begin(&w);
@@ -316,9 +318,15 @@ static inline int test_apply_run(struct store_db *db, struct test_apply *a, uint
     ipc_list_end(&w, a->at, a->count);
     *applied = NULL;
     *count = 0;
-    int r = store_tenants_apply(db, buf_span(&a->list), now_ms, applied, count);
+    a->how.tenants = buf_span(&a->list);
+    int r = store_tenants_apply(db, &a->how, now_ms, applied, count);
     buf_deinit(&a->list);
     return r;
+}
+
+static inline int test_delete(struct store_db *db, const char *tenant, uint64_t *id)
+{
+    return store_tenant_delete(db, &(struct ipc_tenant_delete){.tenant = span_str(tenant)}, id);
 }
 
 /* One tenant with one route that sends `credential` (or none when NULL) to `destination`. */

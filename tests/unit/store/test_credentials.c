@@ -349,7 +349,7 @@ TEST(a_ca_and_its_successor)
     /* It goes with its tenant. */
     CHECK_EQ_INT(store_ca_next_add(db, 1, SPAN_LIT("third"), SPAN_LIT("k"), false, TEST_NOW_MS), 0);
     uint64_t id;
-    CHECK_EQ_INT(store_tenant_delete(db, SPAN_LIT("alice"), &id), 0);
+    CHECK_EQ_INT(test_delete(db, "alice", &id), 0);
     buf_reset(&cert);
     CHECK_EQ_INT(store_ca_next_get(db, 1, &cert), 0);
     CHECK_EQ_UINT(buf_len(&cert), 0);

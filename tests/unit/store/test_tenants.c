@@ -219,7 +219,8 @@ TEST(a_list_cut_at_every_byte)
         size_t count;
         uint8_t *copy = make_or_die(malloc(len + 1));
         memcpy(copy, buf_span(&list.list).ptr, len);
-        int r = store_tenants_apply(db, span_of(copy, len), TEST_NOW_MS, &applied, &count);
+        int r = store_tenants_apply(db, &(struct ipc_tenants_apply){.tenants = span_of(copy, len)},
+                                    TEST_NOW_MS, &applied, &count);
         free(copy);
         if (!CHECK_EQ_INT(r, CB_ETRUNCATED) || !CHECK(!store_db_in_transaction(db))) {
             free(applied);
@@ -239,7 +240,7 @@ TEST(inside_a_transaction_nothing_is_applied)
     CHECK_EQ_INT(test_apply_one(db, "alice", "a", "https://a.example:443", NULL, TEST_NOW_MS, NULL), 0);
     CHECK_EQ_INT(store_db_begin(db), 0);
     CHECK_EQ_INT(test_apply_one(db, "bob", "b", "https://a.example:443", NULL, TEST_NOW_MS, NULL), CB_ESTATE);
-    CHECK_EQ_INT(store_tenant_delete(db, SPAN_LIT("alice"), &id), CB_ESTATE);
+    CHECK_EQ_INT(test_delete(db, "alice", &id), CB_ESTATE);
     CHECK_EQ_INT(store_tenant_set_port(db, 1, 7), CB_ESTATE);
     CHECK(store_db_in_transaction(db));
     CHECK_EQ_INT(store_db_commit(db), 0);
@@ -364,7 +365,7 @@ TEST(a_tenant_that_is_made_again_inherits_nothing)
     uint64_t id = 99;
     buf_init(&box, 1000);
     buf_init(&cert, 1000);
-    CHECK_EQ_INT(store_tenant_delete(db, SPAN_LIT("alice"), &id), CB_ENOTFOUND);
+    CHECK_EQ_INT(test_delete(db, "alice", &id), CB_ENOTFOUND);
     CHECK_EQ_UINT(id, 99);
     CHECK_EQ_INT(test_apply_one(db, "alice", "1", "https://a.example:443", "key", TEST_NOW_MS, &a), 0);
     CHECK_EQ_INT(
@@ -374,7 +375,7 @@ TEST(a_tenant_that_is_made_again_inherits_nothing)
     CHECK_EQ_INT(test_append(db, 1, 4), 0);
     CHECK_EQ_INT(store_tenant_get_by_id(db, 1, &old), 0);
 
-    CHECK_EQ_INT(store_tenant_delete(db, SPAN_LIT("alice"), &id), 0);
+    CHECK_EQ_INT(test_delete(db, "alice", &id), 0);
     CHECK_EQ_UINT(id, 1);
     check_absent(db, "alice");
     CHECK_EQ_INT(store_credential_box(db, 1, SPAN_LIT("key"), &box), CB_ENOTFOUND);
@@ -401,7 +402,7 @@ TEST(a_tenant_that_is_made_again_inherits_nothing)
     CHECK_EQ_INT(store_audit_verify(db, 0, SPAN_EMPTY, 100, &v), 0);
     CHECK_EQ_UINT(v.rows, 4);
     for (uint64_t want = 2; want < 6; want++) {
-        CHECK_EQ_INT(store_tenant_delete(db, SPAN_LIT("alice"), &id), 0);
+        CHECK_EQ_INT(test_delete(db, "alice", &id), 0);
         CHECK_EQ_UINT(id, want);
         CHECK_EQ_INT(test_apply_one(db, "alice", "1", "https://a.example:443", "key", TEST_NOW_MS, &a), 0);
     }
@@ -409,6 +410,100 @@ TEST(a_tenant_that_is_made_again_inherits_nothing)
     store_tenant_deinit(&fresh);
     buf_deinit(&box);
     buf_deinit(&cert);
+    store_db_free(db);
+}
+
+/* One tenant, alice, only when she is as `how` says. */
+static int apply_expecting(struct store_db *db, const char *yaml, struct ipc_tenants_apply how,
+                           enum store_applied_what *what)
+{
+    struct test_apply a;
+    struct store_applied *applied;
+    size_t count;
+    test_apply_init(&a);
+    a.how = how;
+    test_apply_add(&a, "alice", yaml, test_spec("alice", "https://a.example:443", "key"), NULL);
+    int r = test_apply_run(db, &a, TEST_NOW_MS, &applied, &count);
+    if (r == 0) {
+        *what = applied[0].what;
+    }
+    free(applied);
+    CHECK(!store_db_in_transaction(db));
+    return r;
+}
+
+TEST(only_a_tenant_that_is_as_expected_changes)
+{
+    const struct ipc_tenants_apply absent = {.expect = IPC_EXPECT_ABSENT};
+    const struct ipc_tenants_apply first = {.expect = IPC_EXPECT_GENERATION, .tenant_id = 1, .generation = 1};
+    const struct ipc_tenants_apply other = {.expect = IPC_EXPECT_GENERATION, .tenant_id = 2, .generation = 1};
+    struct store_db *db = test_open_new("expected.db");
+    enum store_applied_what what = STORE_APPLIED_UNCHANGED;
+    CHECK_EQ_INT(apply_expecting(db, "v1", first, &what), CB_ECONFLICT);
+    check_absent(db, "alice");
+    CHECK_EQ_INT(apply_expecting(db, "v1", absent, &what), 0);
+    CHECK_EQ_INT(what, STORE_APPLIED_CREATED);
+    CHECK_EQ_INT(apply_expecting(db, "v2", absent, &what), CB_EEXIST);
+    CHECK(strstr(store_db_why(db), "there is a tenant alice already") != NULL);
+    CHECK_EQ_INT(apply_expecting(db, "v2", other, &what), CB_ECONFLICT);
+    check_tenant(db, "alice", 1, 1, "v1");
+    CHECK_EQ_INT(apply_expecting(db, "v2", first, &what), 0);
+    CHECK_EQ_INT(what, STORE_APPLIED_UPDATED);
+    CHECK_EQ_INT(apply_expecting(db, "v3", first, &what), CB_ECONFLICT);
+    CHECK(strstr(store_db_why(db), "changed meanwhile") != NULL);
+    check_tenant(db, "alice", 1, 2, "v2");
+
+    /* Said of two tenants at once it means nothing. */
+    struct test_apply two;
+    struct store_applied *applied;
+    size_t count;
+    test_apply_init(&two);
+    two.how = absent;
+    test_apply_add(&two, "bob", "b", test_spec("bob", "https://a.example:443", NULL), NULL);
+    test_apply_add(&two, "carol", "c", test_spec("carol", "https://a.example:443", NULL), NULL);
+    CHECK_EQ_INT(test_apply_run(db, &two, TEST_NOW_MS, &applied, &count), CB_EINVAL);
+    check_absent(db, "bob");
+
+    uint64_t id = 0;
+    struct ipc_tenant_delete gone = {.tenant = SPAN_LIT("alice"), .tenant_id = 1, .generation = 1};
+    CHECK_EQ_INT(store_tenant_delete(db, &gone, &id), CB_ECONFLICT);
+    gone.tenant_id = 2;
+    gone.generation = 2;
+    CHECK_EQ_INT(store_tenant_delete(db, &gone, &id), CB_ECONFLICT);
+    check_tenant(db, "alice", 1, 2, "v2");
+    gone.tenant_id = 1;
+    CHECK_EQ_INT(store_tenant_delete(db, &gone, &id), 0);
+    check_absent(db, "alice");
+    store_db_free(db);
+}
+
+TEST(a_dry_run_checks_everything_and_keeps_nothing)
+{
+    const struct ipc_tenants_apply dry = {.dry_run = true};
+    struct store_db *db = test_open_new("dry.db");
+    enum store_applied_what what = STORE_APPLIED_UNCHANGED;
+    uint64_t generation;
+    CHECK_EQ_INT(apply_expecting(db, "v1", dry, &what), 0);
+    CHECK_EQ_INT(what, STORE_APPLIED_CREATED);
+    check_absent(db, "alice");
+    CHECK_EQ_INT(test_apply_one(db, "alice", "v1", "https://a.example:443", "key", TEST_NOW_MS, NULL), 0);
+    CHECK_EQ_INT(apply_expecting(db, "v2", dry, &what), 0);
+    CHECK_EQ_INT(what, STORE_APPLIED_UPDATED);
+    CHECK_EQ_INT(apply_expecting(db, "v1", dry, &what), 0);
+    CHECK_EQ_INT(what, STORE_APPLIED_UNCHANGED);
+    check_tenant(db, "alice", 1, 1, "v1");
+    /* A binding that does not cover the routes is found as well. */
+    struct store_tenant now;
+    CHECK_EQ_INT(store_tenant_get(db, SPAN_LIT("alice"), &now), 0);
+    CHECK_EQ_INT(test_put(db, "alice", now.id, "key", "a.example:443", "box", TEST_NOW_MS, &generation), 0);
+    store_tenant_deinit(&now);
+    struct test_apply wide;
+    struct store_applied *applied;
+    size_t count;
+    test_apply_init(&wide);
+    wide.how = dry;
+    test_apply_add(&wide, "alice", "v3", test_spec("alice", "https://evil.example:443", "key"), NULL);
+    CHECK_EQ_INT(test_apply_run(db, &wide, TEST_NOW_MS, &applied, &count), CB_EPERM);
     store_db_free(db);
 }
 
@@ -427,7 +522,7 @@ TEST(what_is_deleted_is_gone_from_the_file)
     CHECK(memmem(f.bytes, f.len, secret, strlen(secret)) != NULL);
     free(f.bytes);
     db = test_open(path);
-    CHECK_EQ_INT(store_tenant_delete(db, SPAN_LIT("alice"), &id), 0);
+    CHECK_EQ_INT(test_delete(db, "alice", &id), 0);
     store_db_free(db);
     f = test_file_read(path);
     CHECK(memmem(f.bytes, f.len, secret, strlen(secret)) == NULL);
