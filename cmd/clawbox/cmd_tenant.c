@@ -122,17 +122,14 @@ static void list_json(struct json *j, const struct conf_node *tenant)
 /* Calls for page after page, into a table or into JSON. */
 static int list_pages(const char *state, struct table *t, struct json *j)
 {
-    char target[128];
-    char after[64] = "";
-    for (bool more = true; more;) {
+    char target[256];
+    (void)snprintf(target, sizeof(target), "/v1/tenants?limit=%d", PAGE);
+    while (target[0] != '\0') {
         struct control_answer answer;
-        (void)snprintf(target, sizeof(target), "/v1/tenants?limit=%d%s%s", PAGE,
-                       after[0] != '\0' ? "&after=" : "", after);
         int r = control_read(state, target, &answer);
         if (r != CMD_GO) {
             return r;
         }
-        more = false;
         for (const struct conf_node *tenant = control_first(control_answer_root(&answer), "tenants");
              tenant != NULL; tenant = tenant->next) {
             if (j != NULL) {
@@ -140,10 +137,8 @@ static int list_pages(const char *state, struct table *t, struct json *j)
             } else {
                 list_row(t, tenant);
             }
-            /* Another page only when this one had somebody to go on from. */
-            (void)snprintf(after, sizeof(after), "%s", control_text(tenant, "name"));
-            more = control_flag(control_answer_root(&answer), "more");
         }
+        (void)snprintf(target, sizeof(target), "%s", control_text(control_answer_root(&answer), "next"));
         control_answer_deinit(&answer);
     }
     return CMD_GO;

@@ -272,6 +272,23 @@ static int fail_exchange(const struct exchange *x, int r)
     }
 }
 
+/* What is wrong in a file: FILE:LINE:COL: FIELD: DETAIL, as far as that is known. */
+static void print_error(const struct conf_node *error)
+{
+    const char *field = control_text(error, "field");
+    uint64_t line = control_number(error, "line");
+    cmd_print_text(stderr, span_str(control_text(error, "file")));
+    if (line != 0) {
+        (void)fprintf(stderr, ":%llu:%llu", (unsigned long long)line,
+                      (unsigned long long)control_number(error, "column"));
+    }
+    (void)fputs(": ", stderr);
+    cmd_print_text(stderr, span_str(field));
+    (void)fputs(field[0] != '\0' ? ": " : "", stderr);
+    cmd_print_text(stderr, span_str(control_text(error, "detail")));
+    (void)fputc('\n', stderr);
+}
+
 /* The problem document (RFC 9457), for people. */
 static int fail_problem(const struct exchange *x)
 {
@@ -289,10 +306,7 @@ static int fail_problem(const struct exchange *x)
     }
     for (const struct conf_node *line = control_first(tree.documents, "errors"); line != NULL;
          line = line->next) {
-        if (line->kind == CONF_KIND_SCALAR) {
-            cmd_print_text(stderr, span_of(line->text, line->len));
-            (void)fputc('\n', stderr);
-        }
+        print_error(line);
     }
     conf_tree_deinit(&tree);
     return CMD_FAILED;

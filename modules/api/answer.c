@@ -2,6 +2,7 @@
 #include "api/state.h"
 
 #include "base/log.h"
+#include "base/strnum.h"
 #include "http/write.h"
 
 #include <stdarg.h>
@@ -29,16 +30,25 @@ struct json *api_json_begin(struct api_request *q)
 
 void api_answer_json(struct api_request *q)
 {
-    json_object_end(&q->json);
-    int r = json_finish(&q->json);
-    if (r == 0) {
-        r = buf_append_byte(&q->out, '\n');
-    }
+    int r = api_json_finish(q);
     if (r != 0) {
         api_refuse_code(q, r, SPAN_EMPTY);
-        return;
+    } else if (!q->has_tag || api_condition_holds(q)) {
+        answered(q, q->location[0] != '\0' ? 201 : 200, "application/json");
     }
-    answered(q, 200, "application/json");
+}
+
+int api_json_finish(struct api_request *q)
+{
+    json_object_end(&q->json);
+    int r = json_finish(&q->json);
+    return r == 0 ? buf_append_byte(&q->out, '\n') : r;
+}
+
+void api_answer_unchanged(struct api_request *q)
+{
+    buf_reset(&q->out);
+    answered(q, 304, NULL);
 }
 
 void api_answer_text(struct api_request *q, const char *content_type)
@@ -60,9 +70,11 @@ static const char *problem_word(unsigned status)
         unsigned status;
         const char *word;
     } table[] = {
-        {400, "bad_request"},   {403, "forbidden"},      {404, "not_found"},    {405, "method_not_allowed"},
-        {409, "conflict"},      {413, "body_too_large"}, {414, "uri_too_long"}, {417, "expectation"},
-        {422, "unprocessable"}, {431, "head_too_large"}, {503, "unavailable"},  {505, "version"},
+        {400, "bad_request"},        {403, "forbidden"},     {404, "not_found"},
+        {405, "method_not_allowed"}, {409, "conflict"},      {412, "precondition_failed"},
+        {413, "body_too_large"},     {414, "uri_too_long"},  {415, "media_type"},
+        {417, "expectation"},        {422, "unprocessable"}, {431, "head_too_large"},
+        {503, "unavailable"},        {505, "version"},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         if (table[i].status == status) {
@@ -103,9 +115,47 @@ void api_json_text_or_null(struct json *j, const char *key, const char *text)
     }
 }
 
-void api_refuse_errors(struct api_request *q, unsigned status, const char *detail, struct span errors)
+/* The next field of a line: up to a tab, or to its end. */
+static struct span take_field(struct span *line)
+{
+    const uint8_t *tab = line->len != 0 ? memchr(line->ptr, '\t', line->len) : NULL;
+    struct span field = span_sub(*line, 0, tab != NULL ? (size_t)(tab - line->ptr) : line->len);
+    *line = span_sub(*line, field.len + 1, SIZE_MAX);
+    return field;
+}
+
+/* The lines of conf/report.h for programs, as objects. What has no place has no such member. */
+static void write_errors(struct json *j, const char *file, struct span errors)
+{
+    struct span line;
+    json_array(j, "errors");
+    while (api_next_line(&errors, &line)) {
+        uint64_t at = 0;
+        uint64_t column = 0;
+        struct span at_text = take_field(&line);
+        struct span column_text = take_field(&line);
+        struct span field = take_field(&line);
+        json_object(j, NULL);
+        json_text(j, "file", span_str(file));
+        if (strnum_u64(at_text, UINT32_MAX, &at) == 0 && at != 0 &&
+            strnum_u64(column_text, UINT32_MAX, &column) == 0) {
+            json_number(j, "line", at);
+            json_number(j, "column", column);
+        }
+        if (field.len != 0) {
+            json_text(j, "field", field);
+        }
+        json_text(j, "detail", line);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void refuse(struct api_request *q, unsigned status, const char *detail, const char *file,
+                   struct span errors)
 {
     char type[64];
+    q->tag[0] = q->location[0] = '\0'; /* of another answer */
     struct json *j = api_json_begin(q);
     (void)snprintf(type, sizeof(type), "urn:clawbox:problem:%s", problem_word(status));
     json_text(j, "type", span_str(type));
@@ -113,19 +163,20 @@ void api_refuse_errors(struct api_request *q, unsigned status, const char *detai
     json_number(j, "status", status);
     json_text(j, "detail", span_str(detail));
     if (errors.len != 0) {
-        api_json_lines(j, "errors", errors);
+        write_errors(j, file, errors);
     }
-    json_object_end(j);
-    int r = json_finish(j);
-    if (r == 0) {
-        r = buf_append_byte(&q->out, '\n');
-    }
+    int r = api_json_finish(q);
     if (r != 0) {
         /* The status alone has to say it. */
         log_error_r(r, "a problem document cannot be written");
         buf_reset(&q->out);
     }
     answered(q, status, "application/problem+json");
+}
+
+void api_refuse_errors(struct api_request *q, const char *detail, const char *file, struct span errors)
+{
+    refuse(q, 422, detail, file, errors);
 }
 
 void api_refuse(struct api_request *q, unsigned status, const char *fmt, ...)
@@ -135,7 +186,7 @@ void api_refuse(struct api_request *q, unsigned status, const char *fmt, ...)
     va_start(ap, fmt);
     int len = vsnprintf(detail, sizeof(detail), fmt, ap);
     va_end(ap);
-    api_refuse_errors(q, status, len >= 0 ? detail : "", SPAN_EMPTY);
+    refuse(q, status, len >= 0 ? detail : "", NULL, SPAN_EMPTY);
 }
 
 static unsigned status_of(int code)

@@ -128,9 +128,14 @@ static int write_tenants(const struct conf_tenants *tenants, struct span text, s
 
 /* ---- the answer ---- */
 
-static int on_applied(struct api_request *q, struct span payload)
+const char *api_applied_word(uint8_t what)
 {
     static const char *const results[] = {"unchanged", "created", "updated"};
+    return what < sizeof(results) / sizeof(results[0]) ? results[what] : NULL;
+}
+
+static int on_applied(struct api_request *q, struct span payload)
+{
     struct ipc_tenants_applied m;
     int error = ipc_get_tenants_applied(payload, &m);
     if (error != 0) {
@@ -146,13 +151,13 @@ static int on_applied(struct api_request *q, struct span payload)
     json_array(j, "tenants");
     for (uint32_t i = 0; i < count && r.error == 0; i++) {
         struct span name = ipc_read_text(&r, IPC_NAME_MAX);
-        uint8_t what = reader_u8(&r);
-        if (what >= sizeof(results) / sizeof(results[0])) {
+        const char *word = api_applied_word(reader_u8(&r));
+        if (word == NULL) {
             return CB_EMALFORMED;
         }
         json_object(j, NULL);
         json_text(j, "name", name);
-        json_text(j, "result", span_str(results[what]));
+        json_text(j, "result", span_str(word));
         json_object_end(j);
     }
     json_array_end(j);
@@ -165,11 +170,10 @@ static int on_applied(struct api_request *q, struct span payload)
 
 /* ---- the request ---- */
 
-static void send_tenants(struct api_request *q, const struct conf_tenants *tenants, struct span text)
+static bool encode_tenants(struct api_request *q, const struct conf_tenants *tenants, struct span text,
+                           struct buf *list)
 {
-    struct buf list;
-    buf_init(&list, IPC_APPLY_MAX - 64);
-    int r = write_tenants(tenants, text, &list);
+    int r = write_tenants(tenants, text, list);
     if (r == CB_EMALFORMED) {
         api_refuse(q, 422,
                    "The documents of this file cannot be told apart: write a line \"---\" between them.");
@@ -177,32 +181,45 @@ static void send_tenants(struct api_request *q, const struct conf_tenants *tenan
         api_refuse(q, 422, "These tenants are too large to be applied at once: split the file.");
     } else if (r != 0) {
         api_refuse_code(q, r, SPAN_EMPTY);
-    } else {
-        struct ipc_chan *store = q->api->store;
-        struct ipc_tenants_apply m = {.tenants = buf_span(&list)};
-        api_wait(q, store, API_CALL(q, store, tenants_apply, &m), IPC_MSG_TENANTS_APPLIED, on_applied);
     }
-    buf_deinit(&list);
+    return r == 0;
 }
 
-static void load_tenants(struct api_request *q, const char *file, struct span text,
-                         const struct conf_node *files)
+/* The path says whose document it is; the document says so too, since it has to make sense in a repository of its own. */
+static bool check_only(struct api_request *q, const struct conf_tenants *tenants, struct span only)
 {
+    if (tenants->count != 1) {
+        api_refuse(q, 422, "The body should be one document, not %zu.", tenants->count);
+        return false;
+    }
+    if (!span_eq_str(only, tenants->specs[0]->tenant)) {
+        api_refuse(q, 422, "The document is of tenant \"%s\" (metadata.name), and the path of \"%.*s\".",
+                   tenants->specs[0]->tenant, SPAN_ARG(only));
+        return false;
+    }
+    return true;
+}
+
+bool api_tenants_read(struct api_request *q, const char *file, struct span text,
+                      const struct conf_node *files, struct span only, struct buf *list)
+{
+    bool fine = false;
     struct buf errors;
     struct conf_tenants tenants;
     /* The callback only reads; its argument has no const. */
     struct conf_files named = {.read = read_named_file, .arg = (void *)(uintptr_t)files};
     buf_init(&errors, ERRORS_MAX);
-    int r = conf_tenants_load(text, file, &named, &tenants, &errors);
+    int r = conf_tenants_load(text, NULL, &named, &tenants, &errors);
     if (r == CB_ECONFIG) {
-        api_refuse_errors(q, 422, "The tenant file is not valid.", buf_span(&errors));
+        api_refuse_errors(q, "The tenant file is not valid.", file, buf_span(&errors));
     } else if (r != 0) {
         api_refuse_code(q, r, SPAN_EMPTY);
     } else {
-        send_tenants(q, &tenants, text);
+        fine = (only.len == 0 || check_only(q, &tenants, only)) && encode_tenants(q, &tenants, text, list);
     }
     conf_tenants_deinit(&tenants);
     buf_deinit(&errors);
+    return fine;
 }
 
 /* The name stands in front of each line of errors, so it has to be one line itself. */
@@ -226,31 +243,51 @@ static bool are_files(const struct conf_node *files)
     return fine;
 }
 
-static void apply(struct api_request *q, const struct conf_tree *body)
+/* False when it refused the request. */
+static bool check_file(struct api_request *q, struct api_file *out)
 {
-    struct span file;
-    struct span text;
-    const struct conf_node *files = conf_node_get(body->documents, "files");
-    if (!api_member_text(q, body, "file", &file) || !api_member_text(q, body, "text", &text)) {
-        return;
+    struct span name;
+    if (!api_member_text(q, &out->tree, "file", &name) ||
+        !api_member_text(q, &out->tree, "text", &out->text)) {
+        return false;
     }
-    if (!is_file_name(file)) {
+    out->name = (const char *)name.ptr; /* a tree's texts end in NUL */
+    out->files = conf_node_get(out->tree.documents, "files");
+    if (!is_file_name(name)) {
         api_refuse(q, 422,
                    "\"file\" should be the file's name, for messages: one line, without control bytes.");
-    } else if (!are_files(files)) {
-        api_refuse(q, 422, "\"files\" should be an object of strings: contents by path.");
-    } else {
-        load_tenants(q, (const char *)file.ptr, text, files); /* a tree's texts end in NUL */
+        return false;
     }
+    if (!are_files(out->files)) {
+        api_refuse(q, 422, "\"files\" should be an object of strings: contents by path.");
+        return false;
+    }
+    return true;
+}
+
+bool api_file_read(struct api_request *q, struct api_file *out)
+{
+    static const char *const known[] = {"file", "text", "files", NULL};
+    if (!api_body_read(q, known, &out->tree)) {
+        return false;
+    }
+    bool fine = check_file(q, out);
+    if (!fine) {
+        conf_tree_deinit(&out->tree);
+    }
+    return fine;
 }
 
 void api_tenants_apply(struct api_request *q)
 {
-    static const char *const known[] = {"file", "text", "files", NULL};
-    struct conf_tree body;
-    if (!api_query_read(q, NULL, 0) || !api_body_read(q, known, &body)) {
+    struct api_file file;
+    if (!api_query_read(q, NULL, 0) || !api_file_read(q, &file)) {
         return;
     }
-    apply(q, &body);
-    conf_tree_deinit(&body);
+    if (api_tenants_read(q, file.name, file.text, file.files, SPAN_EMPTY, &q->list)) {
+        struct ipc_chan *store = q->api->store;
+        struct ipc_tenants_apply m = {.tenants = buf_span(&q->list)};
+        api_wait(q, store, API_CALL(q, store, tenants_apply, &m), IPC_MSG_TENANTS_APPLIED, on_applied);
+    }
+    conf_tree_deinit(&file.tree);
 }

@@ -26,6 +26,7 @@ static void conn_free(struct api_conn *c)
     buf_deinit(&c->held);
     buf_deinit(&c->body);
     buf_deinit(&c->request.out);
+    buf_deinit(&c->request.list);
     list_remove(&c->link);
     free(c);
     api_conn_gone(api);
@@ -65,8 +66,11 @@ static int conn_write_head(const struct api_conn *c, struct buf *out)
     if (r == 0) {
         r = http_write_framing(out, has_body ? HTTP_FRAMING_LENGTH : HTTP_FRAMING_NONE, buf_len(&q->out));
     }
-    if (r == 0 && q->allow[0] != '\0') {
-        r = http_write_field(out, SPAN_LIT("Allow"), span_str(q->allow));
+    const struct http_field more[] = {{SPAN_LIT("Allow"), span_str(q->allow)},
+                                      {SPAN_LIT("ETag"), span_str(q->tag)},
+                                      {SPAN_LIT("Location"), span_str(q->location)}};
+    for (size_t i = 0; r == 0 && i < sizeof(more) / sizeof(more[0]); i++) {
+        r = more[i].value.len != 0 ? http_write_field(out, more[i].name, more[i].value) : 0;
     }
     if (r == 0 && c->closing) {
         r = http_write_field(out, SPAN_LIT("Connection"), SPAN_LIT("close"));
@@ -93,10 +97,12 @@ static int conn_write_answer(struct api_conn *c)
 static void conn_request_init(struct api_conn *c)
 {
     buf_deinit(&c->request.out);
+    buf_deinit(&c->request.list);
     buf_deinit(&c->body);
     c->request = (struct api_request){.api = c->api, .conn = c};
     buf_init(&c->request.out, API_ANSWER_MAX);
     buf_set_sensitive(&c->request.out); /* proxy tokens */
+    buf_init(&c->request.list, IPC_APPLY_MAX - 64);
 }
 
 /* ---- requests ---- */

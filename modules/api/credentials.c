@@ -29,13 +29,24 @@ struct api_credential api_credential_read(struct reader *r)
     return out;
 }
 
-int api_credentials_write(struct json *j, const struct api_tenant *tenant)
+int api_credentials_write(struct json *j, const struct api_tenant *tenant, const struct api_page *page,
+                          struct span *last)
 {
     struct reader r;
     uint32_t count = api_credentials_begin(tenant, &r);
+    uint64_t left = page->limit;
+    bool begun = page->after.len == 0;
     json_array(j, "credentials");
     for (uint32_t i = 0; i < count && r.error == 0; i++) {
         struct api_credential credential = api_credential_read(&r);
+        if (!begun || left == 0) {
+            begun = begun || span_eq(credential.name, page->after);
+            continue;
+        }
+        left--;
+        if (last != NULL) {
+            *last = i + 1 < count ? credential.name : SPAN_EMPTY;
+        }
         const struct spec_credential *used = spec_find_credential(tenant->spec, credential.name);
         json_object(j, NULL);
         json_text(j, "name", credential.name);
@@ -51,18 +62,23 @@ int api_credentials_write(struct json *j, const struct api_tenant *tenant)
         json_object_end(j);
     }
     json_array_end(j);
-    return reader_finish(&r);
+    return r.error == 0 && !begun ? CB_ENOTFOUND : reader_finish(&r);
 }
 
 static int on_list(struct api_request *q, struct span payload)
 {
     struct api_tenant tenant;
+    struct span last = SPAN_EMPTY;
     int r = api_tenant_read(q, payload, &tenant);
     if (r != 0) {
         return r > 0 ? 0 : r;
     }
-    r = api_credentials_write(api_json_begin(q), &tenant);
-    if (r == 0) {
+    r = api_credentials_write(api_json_begin(q), &tenant, &q->page, &last);
+    if (r == CB_ENOTFOUND) {
+        api_page_refuse(q, "credential");
+        r = 0;
+    } else if (r == 0) {
+        api_page_next(q, last);
         api_answer_json(q);
     }
     api_tenant_deinit(&tenant);
@@ -71,7 +87,7 @@ static int on_list(struct api_request *q, struct span payload)
 
 void api_credentials_list(struct api_request *q)
 {
-    if (api_query_read(q, NULL, 0)) {
+    if (api_page_read(q, API_PAGE_MAX)) {
         api_tenant_get(q, on_list);
     }
 }

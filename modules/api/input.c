@@ -2,6 +2,7 @@
 #include "api/state.h"
 
 #include "base/strnum.h"
+#include "http/fields.h"
 
 #include <stdio.h>
 
@@ -82,7 +83,55 @@ bool api_query_read(struct api_request *q, const struct api_param *params, size_
     return true;
 }
 
+/* ---- pages ---- */
+
+bool api_page_read(struct api_request *q, uint64_t limit_default)
+{
+    q->page = (struct api_page){.limit = limit_default};
+    const struct api_param params[] = {
+        {.name = "after", .text = &q->page.after},
+        {.name = "limit", .number = &q->page.limit, .min = 1, .max = API_PAGE_MAX}};
+    return api_query_read(q, params, sizeof(params) / sizeof(params[0]));
+}
+
+void api_page_next(struct api_request *q, struct span last)
+{
+    char next[512];
+    if (last.len == 0) {
+        json_null(&q->json, "next");
+        return;
+    }
+    const uint8_t *mark = memchr(q->head->target.ptr, '?', q->head->target.len);
+    size_t len = mark != NULL ? (size_t)(mark - q->head->target.ptr) : q->head->target.len;
+    (void)snprintf(next, sizeof(next), "%.*s?limit=%llu&after=%.*s",
+                   SPAN_ARG(span_sub(q->head->target, 0, len)), (unsigned long long)q->page.limit,
+                   SPAN_ARG(last));
+    json_text(&q->json, "next", span_str(next));
+}
+
+void api_page_refuse(struct api_request *q, const char *what)
+{
+    api_refuse(q, 400, "There is no %s \"%.*s\" that the list could go on after: read it from the start.",
+               what, SPAN_ARG(q->page.after));
+}
+
 /* ---- the body ---- */
+
+void api_body_type(const struct api_request *q, char *out, size_t size)
+{
+    const struct http_field *field = http_field_find(q->head->fields, q->head->field_count, "Content-Type");
+    struct span type = field != NULL ? field->value : SPAN_EMPTY;
+    size_t len = 0;
+    while (len < type.len && type.ptr[len] != ';' && type.ptr[len] != ' ' && type.ptr[len] != '\t') {
+        len++;
+    }
+    /* One that is too long must not pass for one that is not there. */
+    (void)snprintf(out, size, "%s", len < size ? "" : "?");
+    for (size_t i = 0; i < len && len < size; i++) {
+        out[i] = (char)ascii_lower(type.ptr[i]);
+        out[i + 1] = '\0';
+    }
+}
 
 bool api_is_text(const struct conf_node *node)
 {

@@ -4,23 +4,25 @@
 #include <stdio.h>
 
 static const struct api_route routes[] = {
-    {"POST", "/v1/tenants:apply", api_tenants_apply, true},
-    {"GET", "/v1/tenants", api_tenants_list, false},
-    {"GET", "/v1/tenants/{tenant}", api_tenant_show, false},
-    {"POST", "/v1/tenants/{tenant}:suspend", api_tenant_suspend, false},
-    {"POST", "/v1/tenants/{tenant}:resume", api_tenant_resume, false},
-    {"POST", "/v1/tenants/{tenant}:rotate-ca", api_tenant_rotate_ca, false},
-    {"POST", "/v1/tenants/{tenant}:finish-ca", api_tenant_finish_ca, false},
-    {"DELETE", "/v1/tenants/{tenant}", api_tenant_delete, false},
-    {"GET", "/v1/tenants/{tenant}/env", api_tenant_env, false},
-    {"GET", "/v1/tenants/{tenant}/policy", api_tenant_policy, false},
-    {"GET", "/v1/tenants/{tenant}/credentials", api_credentials_list, false},
-    {"GET", "/v1/tenants/{tenant}/credentials/{credential}:prepare", api_credential_prepare, false},
-    {"PUT", "/v1/tenants/{tenant}/credentials/{credential}", api_credential_put, true},
-    {"DELETE", "/v1/tenants/{tenant}/credentials/{credential}", api_credential_delete, false},
-    {"GET", "/v1/audit", api_audit_page, false},
-    {"GET", "/v1/audit:verify", api_audit_verify, false},
-    {"GET", "/v1/status", api_status, false},
+    {"POST", "/v1/tenants:apply", api_tenants_apply, API_BODY},
+    {"GET", "/v1/tenants", api_tenants_list, API_TAGGED},
+    {"GET", "/v1/tenants/{tenant}", api_tenant_show, API_TAGGED},
+    {"PUT", "/v1/tenants/{tenant}", api_tenant_put, API_BODY | API_CONDITION},
+    {"DELETE", "/v1/tenants/{tenant}", api_tenant_delete, API_CONDITION},
+    {"POST", "/v1/tenants/{tenant}:suspend", api_tenant_suspend, 0},
+    {"POST", "/v1/tenants/{tenant}:resume", api_tenant_resume, 0},
+    {"POST", "/v1/tenants/{tenant}:rotate-ca", api_tenant_rotate_ca, 0},
+    {"POST", "/v1/tenants/{tenant}:finish-ca", api_tenant_finish_ca, 0},
+    {"GET", "/v1/tenants/{tenant}/routes", api_routes_list, API_TAGGED},
+    {"GET", "/v1/tenants/{tenant}/env", api_tenant_env, 0},
+    {"GET", "/v1/tenants/{tenant}/policy", api_tenant_policy, API_TAGGED},
+    {"GET", "/v1/tenants/{tenant}/credentials", api_credentials_list, API_TAGGED},
+    {"GET", "/v1/tenants/{tenant}/credentials/{credential}:prepare", api_credential_prepare, 0},
+    {"PUT", "/v1/tenants/{tenant}/credentials/{credential}", api_credential_put, API_BODY},
+    {"DELETE", "/v1/tenants/{tenant}/credentials/{credential}", api_credential_delete, 0},
+    {"GET", "/v1/audit", api_audit_page, 0},
+    {"GET", "/v1/audit:verify", api_audit_verify, 0},
+    {"GET", "/v1/status", api_status, 0},
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
@@ -79,20 +81,56 @@ static void refuse_path(struct api_request *q, struct span path)
     api_refuse(q, 404, "There is nothing at \"%.*s\". There are: %s.", API_SHORT(path), list);
 }
 
-/* The path is known, the method is not one of its own. */
-static void refuse_method(struct api_request *q, struct span path)
+static void add_method(struct api_request *q, const char *method)
 {
-    size_t len = 0;
+    size_t len = strlen(q->allow);
+    (void)snprintf(q->allow + len, sizeof(q->allow) - len, "%s%s", len != 0 ? ", " : "", method);
+}
+
+/* The methods that a path has. */
+static void list_methods(struct api_request *q, struct span path)
+{
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
         struct span tenant;
         struct span credential;
-        if (matches(routes[i].path, path, &tenant, &credential) && len < sizeof(q->allow)) {
-            int put = snprintf(q->allow + len, sizeof(q->allow) - len, "%s%s", len != 0 ? ", " : "",
-                               routes[i].method);
-            len += put > 0 ? (size_t)put : 0;
+        if (matches(routes[i].path, path, &tenant, &credential)) {
+            add_method(q, routes[i].method);
+            if (strcmp(routes[i].method, "GET") == 0) {
+                add_method(q, "HEAD");
+            }
         }
     }
-    api_refuse(q, 405, "%.*s is not possible here. Possible: %s.", API_SHORT(q->head->method), q->allow);
+    add_method(q, "OPTIONS");
+}
+
+/* The path is known, the method is not one of its own; or it is OPTIONS, which asks for just that. */
+static void answer_methods(struct api_request *q, struct span path)
+{
+    list_methods(q, path);
+    if (span_eq_str(q->head->method, "OPTIONS")) {
+        api_answer_nothing(q);
+    } else {
+        api_refuse(q, 405, "%.*s is not possible here. Possible: %s.", API_SHORT(q->head->method), q->allow);
+    }
+}
+
+static bool is_method(const struct api_route *route, struct span method)
+{
+    return span_eq_str(method, route->method) ||
+           (span_eq_str(method, "HEAD") && strcmp(route->method, "GET") == 0);
+}
+
+static void run(struct api_request *q, const struct api_route *route)
+{
+    if (q->tenant.len != 0 && !spec_name_valid(q->tenant)) {
+        api_refuse(q, 404, "\"%.*s\" cannot be the name of a tenant.", API_SHORT(q->tenant));
+    } else if (q->credential.len != 0 && !spec_name_valid(q->credential)) {
+        api_refuse(q, 404, "\"%.*s\" cannot be the name of a credential.", API_SHORT(q->credential));
+    } else if (q->body.len != 0 && (route->flags & API_BODY) == 0) {
+        api_refuse(q, 400, "%s takes no body here.", route->method);
+    } else if (api_condition_read(q, route)) {
+        route->handle(q);
+    }
 }
 
 void api_dispatch(struct api_request *q)
@@ -109,22 +147,13 @@ void api_dispatch(struct api_request *q)
             continue;
         }
         known = true;
-        if (!span_eq_str(q->head->method, routes[i].method)) {
-            continue;
+        if (is_method(&routes[i], q->head->method)) {
+            run(q, &routes[i]);
+            return;
         }
-        if (q->tenant.len != 0 && !spec_name_valid(q->tenant)) {
-            api_refuse(q, 404, "\"%.*s\" cannot be the name of a tenant.", API_SHORT(q->tenant));
-        } else if (q->credential.len != 0 && !spec_name_valid(q->credential)) {
-            api_refuse(q, 404, "\"%.*s\" cannot be the name of a credential.", API_SHORT(q->credential));
-        } else if (q->body.len != 0 && !routes[i].takes_body) {
-            api_refuse(q, 400, "%s takes no body here.", routes[i].method);
-        } else {
-            routes[i].handle(q);
-        }
-        return;
     }
     if (known) {
-        refuse_method(q, path);
+        answer_methods(q, path);
     } else {
         refuse_path(q, path);
     }

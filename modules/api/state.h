@@ -35,6 +35,8 @@
 #define API_ANSWER_MAX   ((size_t)32 * 1024 * 1024)
 #define API_IDLE_MS      60000
 #define API_VERIFY_SLICE 2000
+#define API_PAGE_MAX     1000
+#define API_TAG_SIZE     40 /* an entity tag of ours, with its quotes and a NUL */
 
 struct api_conn;
 struct api_request;
@@ -57,11 +59,17 @@ struct api {
 
 typedef void api_handler_fn(struct api_request *q);
 
+enum {
+    API_BODY = 1,      /* takes a body */
+    API_TAGGED = 2,    /* a GET whose answer has an entity tag, so that it can depend on it */
+    API_CONDITION = 4, /* heeds If-Match and If-None-Match itself, with api_condition_...() */
+};
+
 struct api_route {
-    const char *method;
-    const char *path; /* {tenant} and {credential} stand for names */
+    const char *method; /* GET stands for HEAD too, and every path has OPTIONS */
+    const char *path;   /* {tenant} and {credential} stand for names */
     api_handler_fn *handle;
-    bool takes_body;
+    unsigned flags;
 };
 
 /* A complete request: finds its handler and runs it, or refuses. */
@@ -73,6 +81,12 @@ void api_dispatch(struct api_request *q);
  * is dropped and the request answered with 503. */
 typedef int api_answer_fn(struct api_request *q, struct span payload);
 
+/* What of a list is asked for: at most `limit` of what comes after that name (empty: from the start). */
+struct api_page {
+    struct span after;
+    uint64_t limit;
+};
+
 /* One request. Spans point into the connection's parser and body and live until it is answered. */
 struct api_request {
     struct api *api;
@@ -81,7 +95,11 @@ struct api_request {
     struct span query; /* behind the '?' */
     struct span tenant;
     struct span credential;
+    struct span if_match; /* the values of these fields; empty: not there */
+    struct span if_none_match;
     struct span body;
+
+    struct api_page page;
 
     /* the call under way */
     struct ipc_chan *chan; /* NULL: none */
@@ -93,9 +111,18 @@ struct api_request {
     bool answered;
     unsigned status;
     const char *content_type; /* NULL: no body */
-    char allow[64];           /* of a 405 */
+    char allow[64];           /* of a 405, and for OPTIONS */
+    bool has_tag;             /* the JSON that answers it is a representation with a tag */
+    char tag[API_TAG_SIZE];   /* ETag; empty: none */
+    char location[64];        /* of what was created; empty: nothing was */
     struct buf out;
     struct json json; /* writes to `out` */
+
+    /* of PUT on a tenant */
+    bool dry_run;
+    uint8_t applied; /* what became of it: enum of TENANTS_APPLIED */
+    enum ipc_expect expect;
+    struct buf list; /* of TENANTS_APPLY */
 
     /* of audit:verify */
     uint64_t verified; /* rows so far */
@@ -113,16 +140,20 @@ void api_fail_calls(struct api *api, const struct ipc_chan *chan);
 
 /* Begins a JSON answer and returns its writer, inside the outermost object. */
 struct json *api_json_begin(struct api_request *q);
-/* Ends the outermost object and answers 200; or 500 when it did not fit. */
+/* Ends the outermost object and answers 200, 201 when there is a location, or 304; or 500 when it did not fit. */
 void api_answer_json(struct api_request *q);
+/* Ends the outermost object, and answers nothing: for a representation that only its tag is wanted of. */
+CB_MUST_USE int api_json_finish(struct api_request *q);
+/* Answers 304. */
+void api_answer_unchanged(struct api_request *q);
 /* Answers 200 with what is in `out`. */
 void api_answer_text(struct api_request *q, const char *content_type);
 /* Answers 204. */
 void api_answer_nothing(struct api_request *q);
 /* Answers with a problem document. What was in `out` is dropped. */
 void api_refuse(struct api_request *q, unsigned status, const char *fmt, ...) CB_PRINTF(3, 4);
-/* The same with lines of `errors` as its member "errors". */
-void api_refuse_errors(struct api_request *q, unsigned status, const char *detail, struct span errors);
+/* Answers 422 with what is wrong in a file, in the lines of conf/report.h for programs, as the member "errors". */
+void api_refuse_errors(struct api_request *q, const char *detail, const char *file, struct span errors);
 /* Refuses with the status that belongs to an error code; `why` is the detail, or the code's own text when it is empty. */
 void api_refuse_code(struct api_request *q, int code, struct span why);
 /* The answer has such a `code` (positive, as in msgs.h). */
@@ -134,6 +165,22 @@ void api_json_lines(struct json *j, const char *key, struct span lines);
 void api_json_text_or_null(struct json *j, const char *key, const char *text);
 /* The next line of *text without its '\n', which is consumed. False at the end. */
 bool api_next_line(struct span *text, struct span *line);
+
+/* ---- condition.c: requests that depend on what is there (RFC 9110, 13) ---- */
+
+/* Takes the fields of the head. False when it refused the request, because it cannot be read or the route heeds none. */
+bool api_condition_read(struct api_request *q, const struct api_route *route);
+/* Of a GET: makes the tag of what is in `out`. False when it answered: 304, or 412. */
+bool api_condition_holds(struct api_request *q);
+/* Of a change: whether it depends on a tag, so that what is there has to be asked for. */
+bool api_condition_needs_tag(const struct api_request *q);
+/* The change may be made of what is in `out`, a representation of what is there, or of nothing when there is none. False when it
+ * answered with 412. */
+bool api_condition_allows(struct api_request *q, bool exists);
+/* Answers 412, because something came in between. */
+void api_condition_lost(struct api_request *q);
+/* The tag of what is in `out`, into q->tag. */
+void api_condition_tag(struct api_request *q);
 
 /* ---- input.c ---- */
 
@@ -148,6 +195,14 @@ struct api_param {
 
 /* Reads the query; false when it refused the request. */
 bool api_query_read(struct api_request *q, const struct api_param *params, size_t count);
+/* Reads the parameters `after` and `limit` into q->page; at most API_PAGE_MAX at once. False when it refused the request. */
+bool api_page_read(struct api_request *q, uint64_t limit_default);
+/* Writes "next": the target that asks for what comes after that name, or null when it is empty. */
+void api_page_next(struct api_request *q, struct span last);
+/* Refuses the page: there is no such `what` any more. */
+void api_page_refuse(struct api_request *q, const char *what);
+/* The media type of the body in lower case, without parameters; "" when it is not said, "?" when it is too long to be one of ours. */
+void api_body_type(const struct api_request *q, char *out, size_t size);
 /* Reads the body as a JSON object with no other members than `known` (ended by NULL). False when it refused the request;
  * the tree is empty then. */
 bool api_body_read(struct api_request *q, const char *const *known, struct conf_tree *out);
@@ -160,6 +215,7 @@ bool api_is_text(const struct conf_node *node);
 /* ---- handlers ---- */
 
 api_handler_fn api_tenants_apply;
+api_handler_fn api_tenant_put;
 api_handler_fn api_tenants_list;
 api_handler_fn api_tenant_show;
 api_handler_fn api_tenant_suspend;
@@ -169,6 +225,7 @@ api_handler_fn api_tenant_finish_ca;
 api_handler_fn api_tenant_delete;
 api_handler_fn api_tenant_env;
 api_handler_fn api_tenant_policy;
+api_handler_fn api_routes_list;
 api_handler_fn api_credentials_list;
 api_handler_fn api_credential_prepare;
 api_handler_fn api_credential_put;
@@ -198,16 +255,40 @@ struct api_tenant {
     struct spec *spec;
 };
 
+/* Checks tenant documents in full and appends the list of TENANTS_APPLY. `files`: contents by path, of JSON; or NULL. `only`: there has to
+ * be one, of that name; empty: any. `file` stands in messages. False when it refused the request. */
+bool api_tenants_read(struct api_request *q, const char *file, struct span text,
+                      const struct conf_node *files, struct span only, struct buf *list);
+/* Reads {"file", "text", "files"}: a file's name, its text, and the files that it names. The spans and nodes are the tree's. False when it
+ * refused the request; the tree is empty then. */
+struct api_file {
+    struct conf_tree tree;
+    const char *name;
+    struct span text;
+    const struct conf_node *files;
+};
+bool api_file_read(struct api_request *q, struct api_file *out);
+/* Reads the body of a PUT on the request's tenant (put.c) in the same way. */
+bool api_document_read(struct api_request *q, struct buf *list);
+/* "unchanged", "created", "updated", or NULL: of a `what` in TENANTS_APPLIED. */
+const char *api_applied_word(uint8_t what);
+
 /* Calls for the request's tenant. */
 void api_tenant_get(struct api_request *q, api_answer_fn *next);
 /* Reads the answer. 1: refused, because there is no such tenant or it is damaged. Free with api_tenant_deinit() after 0. */
 CB_MUST_USE int api_tenant_read(struct api_request *q, struct span payload, struct api_tenant *out);
 void api_tenant_deinit(struct api_tenant *tenant);
+/* Writes what GET of a tenant answers, without the end of its object. */
+CB_MUST_USE int api_tenant_write(struct api_request *q, const struct api_tenant *tenant);
 struct api_credential api_credential_read(struct reader *r);
 /* How many credentials the list has; *r is then where they begin. */
 uint32_t api_credentials_begin(const struct api_tenant *tenant, struct reader *r);
-/* Writes the array "credentials". The reader's error, if any. */
-CB_MUST_USE int api_credentials_write(struct json *j, const struct api_tenant *tenant);
+/* Writes a page of the array "credentials", or of "routes". With `last` it says after which name the list goes on; empty: it ends.
+ * CB_ENOTFOUND: nothing has the name that the page is after. Or the reader's error. */
+CB_MUST_USE int api_credentials_write(struct json *j, const struct api_tenant *tenant,
+                                      const struct api_page *page, struct span *last);
+CB_MUST_USE int api_routes_write(struct json *j, const struct api_tenant *tenant, const struct api_page *page,
+                                 struct span *last);
 
 /* ---- conn.c ---- */
 

@@ -1,4 +1,4 @@
-/* tenants.c - tenants: list, show, delete, their policy, and what their agents need (env). */
+/* tenants.c - tenants: list, show, suspend, their policy, and what their agents need (env). */
 #include "api/state.h"
 
 #include "base/encode.h"
@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #define LIST_LIMIT_DEFAULT 100
-#define LIST_LIMIT_MAX     1000
 
 /* ---- reading TENANT ---- */
 
@@ -78,10 +77,12 @@ static int on_list(struct api_request *q, struct span payload)
     struct json *j = api_json_begin(q);
     struct reader r = reader_of(m.tenants);
     uint32_t count = ipc_list_read(&r, UINT16_MAX);
+    struct span last = SPAN_EMPTY;
     json_array(j, "tenants");
     for (uint32_t i = 0; i < count && r.error == 0; i++) {
         json_object(j, NULL);
-        json_text(j, "name", ipc_read_text(&r, IPC_NAME_MAX));
+        last = ipc_read_text(&r, IPC_NAME_MAX);
+        json_text(j, "name", last);
         json_number(j, "id", reader_u64(&r));
         json_number(j, "port", reader_u16(&r));
         json_number(j, "routes", reader_u32(&r));
@@ -93,7 +94,7 @@ static int on_list(struct api_request *q, struct span payload)
         json_object_end(j);
     }
     json_array_end(j);
-    json_bool(j, "more", m.more);
+    api_page_next(q, m.more ? last : SPAN_EMPTY);
     error = reader_finish(&r);
     if (error == 0) {
         api_answer_json(q);
@@ -103,60 +104,32 @@ static int on_list(struct api_request *q, struct span payload)
 
 void api_tenants_list(struct api_request *q)
 {
-    struct span after = SPAN_EMPTY;
-    uint64_t limit = LIST_LIMIT_DEFAULT;
-    const struct api_param params[] = {{.name = "after", .text = &after},
-                                       {.name = "limit", .number = &limit, .min = 1, .max = LIST_LIMIT_MAX}};
-    if (!api_query_read(q, params, sizeof(params) / sizeof(params[0]))) {
+    if (!api_page_read(q, LIST_LIMIT_DEFAULT)) {
         return;
     }
     struct ipc_chan *store = q->api->store;
-    struct ipc_tenant_list m = {.after = after, .limit = (uint16_t)limit};
+    struct ipc_tenant_list m = {.after = q->page.after, .limit = (uint16_t)q->page.limit};
     api_wait(q, store, API_CALL(q, store, tenant_list, &m), IPC_MSG_TENANT_PAGE, on_list);
 }
 
 /* ---- show ---- */
 
-static void write_texts(struct json *j, const char *key, char *const *texts, size_t count)
+int api_tenant_write(struct api_request *q, const struct api_tenant *tenant)
 {
-    json_array(j, key);
-    for (size_t i = 0; i < count; i++) {
-        json_text(j, NULL, span_str(texts[i]));
+    int r;
+    struct json *j = api_json_begin(q);
+    json_text(j, "name", q->tenant);
+    json_number(j, "id", tenant->row.tenant_id);
+    json_number(j, "generation", tenant->row.generation);
+    json_number(j, "port", tenant->row.port);
+    write_time_or_null(j, "suspended", tenant->row.suspended_ms);
+    if (tenant->row.suspended_ms != 0) {
+        json_text(j, "suspended_by", tenant->row.suspended_by);
     }
-    json_array_end(j);
-}
-
-/* "ADDRESS:PORT", as a tenant file has it. */
-static int write_upstream(struct json *j, const struct spec_route *route)
-{
-    struct buf text;
-    if (route->upstream_address == NULL) {
-        json_null(j, "upstream");
-        return 0;
-    }
-    buf_init(&text, 512);
-    int r = buf_appendf(&text, "%s:%u", route->upstream_address, (unsigned)route->upstream_port);
-    if (r == 0) {
-        json_text(j, "upstream", buf_span(&text));
-    }
-    buf_deinit(&text);
-    return r;
-}
-
-static int write_route(struct json *j, const struct spec_route *route)
-{
-    json_object(j, NULL);
-    json_text(j, "name", span_str(route->name));
-    json_text(j, "action", span_str(route->action == SPEC_ACTION_DENY ? "deny" : "allow"));
-    json_text(j, "scheme", span_str(route->scheme == SPEC_SCHEME_HTTP ? "http" : "https"));
-    json_text(j, "host", span_str(route->host));
-    json_number(j, "port", route->port);
-    write_texts(j, "methods", route->methods, route->method_count);
-    write_texts(j, "paths", route->paths, route->path_count);
-    api_json_text_or_null(j, "credential", route->credential);
-    int r = write_upstream(j, route);
-    json_object_end(j);
-    return r;
+    json_text(j, "yaml", tenant->row.yaml);
+    const struct api_page all = {.limit = UINT64_MAX};
+    r = api_routes_write(j, tenant, &all, NULL);
+    return r == 0 ? api_credentials_write(j, tenant, &all, NULL) : r;
 }
 
 static int on_show(struct api_request *q, struct span payload)
@@ -166,24 +139,7 @@ static int on_show(struct api_request *q, struct span payload)
     if (r != 0) {
         return r > 0 ? 0 : r;
     }
-    struct json *j = api_json_begin(q);
-    json_text(j, "name", q->tenant);
-    json_number(j, "id", tenant.row.tenant_id);
-    json_number(j, "generation", tenant.row.generation);
-    json_number(j, "port", tenant.row.port);
-    write_time_or_null(j, "suspended", tenant.row.suspended_ms);
-    if (tenant.row.suspended_ms != 0) {
-        json_text(j, "suspended_by", tenant.row.suspended_by);
-    }
-    json_text(j, "yaml", tenant.row.yaml);
-    json_array(j, "routes");
-    for (size_t i = 0; r == 0 && i < tenant.spec->route_count; i++) {
-        r = write_route(j, &tenant.spec->routes[i]);
-    }
-    json_array_end(j);
-    if (r == 0) {
-        r = api_credentials_write(j, &tenant);
-    }
+    r = api_tenant_write(q, &tenant);
     if (r == 0) {
         api_answer_json(q);
     }
@@ -215,6 +171,7 @@ static int write_spec(struct json *j, struct span spec)
 
 static int on_policy(struct api_request *q, struct span payload)
 {
+    const struct api_page all = {.limit = UINT64_MAX};
     struct api_tenant tenant;
     int r = api_tenant_read(q, payload, &tenant);
     if (r != 0) {
@@ -227,7 +184,7 @@ static int on_policy(struct api_request *q, struct span payload)
     if (r == CB_ENOMEM) {
         api_refuse_code(q, r, SPAN_EMPTY);
         r = 0;
-    } else if ((r = api_credentials_write(j, &tenant)) == 0) {
+    } else if ((r = api_credentials_write(j, &tenant, &all, NULL)) == 0) {
         api_answer_json(q);
     }
     api_tenant_deinit(&tenant);
@@ -239,18 +196,6 @@ void api_tenant_policy(struct api_request *q)
     if (api_query_read(q, NULL, 0)) {
         api_tenant_get(q, on_policy);
     }
-}
-
-/* ---- delete ---- */
-
-void api_tenant_delete(struct api_request *q)
-{
-    if (!api_query_read(q, NULL, 0)) {
-        return;
-    }
-    struct ipc_chan *store = q->api->store;
-    struct ipc_tenant_delete m = {.tenant = q->tenant};
-    api_wait(q, store, API_CALL(q, store, tenant_delete, &m), IPC_MSG_DONE, api_on_done);
 }
 
 /* ---- suspend, resume ---- */

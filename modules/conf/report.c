@@ -12,19 +12,29 @@
 static const char *const kind_names[CONF_KIND__COUNT] = {
     [CONF_KIND_SCALAR] = "a single value", [CONF_KIND_MAP] = "a map", [CONF_KIND_SEQUENCE] = "a list"};
 
+/* Keys and values of the file end on a terminal. */
+static void make_printable(const char *text, char *out, size_t size)
+{
+    (void)snprintf(out, size, "%s", text);
+    for (char *p = out; *p != '\0'; p++) {
+        *p = *p >= ' ' && *p <= '~' ? *p : '?';
+    }
+}
+
 static void add_line(struct conf_report *report, size_t line, size_t column, const char *path,
                      const char *message)
 {
     if (report->count++ >= CONF_REPORT_MAX || report->failure != 0) {
         return;
     }
-    char text[MESSAGE_MAX + 512];
-    (void)snprintf(text, sizeof(text), ":%zu:%zu: %s%s%s", line, column, path, *path != '\0' ? ": " : "",
-                   message);
-    for (char *p = text; *p != '\0'; p++) {
-        *p = *p >= ' ' && *p <= '~' ? *p : '?'; /* keys and values of the file end on a terminal */
-    }
-    report->failure = buf_appendf(report->out, "%s%s\n", report->file, text);
+    char where[CONF_PATH_MAX];
+    char what[MESSAGE_MAX];
+    make_printable(path, where, sizeof(where));
+    make_printable(message, what, sizeof(what));
+    report->failure = report->file == NULL
+                          ? buf_appendf(report->out, "%zu\t%zu\t%s\t%s\n", line, column, where, what)
+                          : buf_appendf(report->out, "%s:%zu:%zu: %s%s%s\n", report->file, line, column,
+                                        where, where[0] != '\0' ? ": " : "", what);
 }
 
 void conf_report_place(struct conf_report *report, size_t line, size_t column, const char *path,
@@ -60,8 +70,9 @@ void conf_report_key(struct conf_report *report, const struct conf_node *node, c
 void conf_report_end(struct conf_report *report)
 {
     if (report->count > CONF_REPORT_MAX && report->failure == 0) {
-        report->failure = buf_appendf(report->out, "%s: %zu more errors are not shown\n", report->file,
-                                      report->count - CONF_REPORT_MAX);
+        report->failure = buf_appendf(report->out, "%s%s%zu more errors are not shown\n",
+                                      report->file != NULL ? report->file : "0\t0\t",
+                                      report->file != NULL ? ": " : "\t", report->count - CONF_REPORT_MAX);
     }
 }
 

@@ -1,7 +1,8 @@
 /*
  * report.h - the errors of one file, and reading typed values out of a tree with an error for everything else.
  *
- * A line is `FILE:LINE:COL: spec.routes[1].host: message`. All errors of a file are collected, CONF_REPORT_MAX at most,
+ * A line is `FILE:LINE:COL: spec.routes[1].host: message`; without a file name it is for programs, with tabs between its parts:
+ * LINE, COL, path, message, where a line 0 means that it has no place. All errors of a file are collected, CONF_REPORT_MAX at most,
  * so that a person repairs a file in one go.
  */
 #ifndef CB_CONF_REPORT_H
@@ -13,10 +14,10 @@
 #define CONF_REPORT_MAX 20
 
 struct conf_report {
-    const char *file;
-    struct buf *out; /* receives the lines */
-    size_t count;    /* errors, also those that were left out */
-    int failure;     /* CB_ENOMEM or CB_ELIMIT when a line did not fit, else 0 */
+    const char *file; /* NULL: lines for programs */
+    struct buf *out;  /* receives the lines */
+    size_t count;     /* errors, also those that were left out */
+    int failure;      /* CB_ENOMEM or CB_ELIMIT when a line did not fit, else 0 */
 };
 
 /* An error at a place that no node has; the path may be "". */

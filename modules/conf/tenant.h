@@ -26,7 +26,7 @@ struct conf_tenants {
 };
 
 /*
- * Reads a text. `file_name` stands in messages only; `files` NULL refuses caFile. 0 with at least one tenant in *out,
+ * Reads a text. `file_name` stands in messages only, and NULL asks for lines as conf/report.h has them for programs; `files` NULL refuses caFile. 0 with at least one tenant in *out,
  * each of which spec_encode() takes and policy_table_new() compiles. CB_ECONFIG: `errors` has one line per error, 20 at
  * most, each `FILE:LINE:COL: PATH: message` with a newline. CB_ENOMEM, or CB_ELIMIT when `errors` is too small for its
  * lines. *out is empty after a failure; free with conf_tenants_deinit().

@@ -105,7 +105,7 @@ def the_state_directory_comes_from_the_environment(world):
 def a_socket_of_another_user_says_so(world):
     if os.geteuid() != 0:
         raise unittest.SkipTest("only root can be two users")
-    world.serve(lambda request: Answer(200, {"tenants": [], "more": False}))
+    world.serve(lambda request: Answer(200, {"tenants": [], "next": None}))
     done = world.fails(1, "tenant", "ls", user=65534, cwd="/")
     contains("the message", done.err, "you may not use", "as the user who runs clawbox serve")
 
@@ -114,17 +114,21 @@ def a_socket_of_another_user_says_so(world):
 def a_long_state_path_works(world):
     state = os.path.join(world.home, *["a-rather-long-name-of-a-folder"] * 6)
     os.makedirs(state)
-    world.serve(lambda request: Answer(200, {"tenants": [], "more": False}), state)
+    world.serve(lambda request: Answer(200, {"tenants": [], "next": None}), state)
     contains("the message", world.ok("tenant", "ls", state=state).err, "no tenants yet")
 
 
 @case
 def problems_are_told_with_all_their_lines(world):
-    errors = ["a.yaml:3:5: spec.routes[0].host: not canonical", "a.yaml:9:1: spec: \x1b[2J"]
+    errors = [{"file": "a.yaml", "line": 3, "column": 5, "field": "spec.routes[0].host", "detail": "not canonical"},
+              {"file": "a.yaml", "line": 9, "column": 1, "field": "spec", "detail": "\x1b[2J"},
+              {"file": "a.yaml", "line": 10, "column": 2, "detail": "no place in the tree"},
+              {"file": "a.yaml", "detail": "3 more errors are not shown"}]
     world.serve(lambda request: problem(422, "the tenant file is not valid", errors))
     done = world.fails(1, "tenant", "ls")
-    equal("standard error", done.err, "clawbox: the tenant file is not valid\n" + errors[0] + "\n" +
-          "a.yaml:9:1: spec: \\x1b[2J\n")
+    equal("standard error", done.err, "clawbox: the tenant file is not valid\n"
+          "a.yaml:3:5: spec.routes[0].host: not canonical\na.yaml:9:1: spec: \\x1b[2J\n"
+          "a.yaml:10:2: no place in the tree\na.yaml: 3 more errors are not shown\n")
     equal("standard output", done.out, "")
 
 
@@ -181,7 +185,7 @@ def output_that_is_lost_is_a_failure(world):
 def colour_only_on_a_terminal_that_wants_it(world):
     tenant = {"name": "alice", "id": 1, "port": 4000, "routes": 1, "credentials_used": 1, "credentials_set": 0,
               "created": "2026-11-24T03:00:00.000Z", "updated": "2026-11-24T03:00:00.000Z"}
-    world.serve(lambda request: Answer(200, {"tenants": [tenant], "more": False}))
+    world.serve(lambda request: Answer(200, {"tenants": [tenant], "next": None}))
     absent("a pipe", world.ok("tenant", "ls").out, "\x1b")
     terminal = Terminal(world, "tenant", "ls")
     status, shown = terminal.end()

@@ -132,7 +132,7 @@ def ls_walks_the_pages(world):
         return Answer(200, {"tenants": [
             {"name": n, "id": 1, "port": 0, "routes": 2, "credentials_used": 3, "credentials_set": 1,
              "created": "2026-11-24T03:00:00.000Z", "updated": "2026-11-24T03:15:00.042Z"} for n in page],
-            "more": len(rest) > len(page)}, chunked=True)
+            "next": f"/v1/tenants?limit=500&after={page[-1]}" if len(rest) > len(page) else None}, chunked=True)
 
     server = world.serve(answer)
     lines = world.ok("tenant", "ls").out.splitlines()
@@ -171,7 +171,7 @@ def show_says_that_it_is_suspended(world):
 
 @case
 def ls_without_tenants(world):
-    world.serve(lambda request: Answer(200, {"tenants": [], "more": False}))
+    world.serve(lambda request: Answer(200, {"tenants": [], "next": None}))
     done = world.ok("tenant", "ls")
     equal("standard output", done.out, "")
     contains("standard error", done.err, "clawbox tenant apply -f FILE")

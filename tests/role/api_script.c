@@ -42,12 +42,12 @@ static void write_credential(struct writer *w, const char *name, const char *pla
 
 static int answer_tenant(struct world *w, struct ipc_chan *chan, const struct ipc_in *in)
 {
-    struct ipc_tenant m = {.code = w->code};
+    struct ipc_tenant m = {.code = w->absent ? (uint32_t)-CB_ENOTFOUND : w->code};
     struct buf spec;
     struct buf credentials;
     buf_init(&spec, IPC_SPEC_MAX);
     buf_init(&credentials, 4096);
-    if (w->code == 0) {
+    if (m.code == 0) {
         struct spec *alice = alice_spec();
         CHECK_EQ_INT(spec_encode(alice, &spec), 0);
         spec_free(alice);
@@ -60,7 +60,7 @@ static int answer_tenant(struct world *w, struct ipc_chan *chan, const struct ip
         ipc_list_end(&out, at, 3);
         CHECK_EQ_INT(writer_finish(&out), 0);
         m = (struct ipc_tenant){.tenant_id = 7,
-                                .generation = 9,
+                                .generation = w->generation != 0 ? w->generation : 9,
                                 .port = 4711,
                                 .token = SPAN_LIT("tok"),
                                 .yaml = SPAN_LIT("# mine\nname: \"x\"\n"),
@@ -178,13 +178,17 @@ static int answer_applied(struct world *w, struct ipc_chan *chan, struct ipc_in 
                        : 0);
         spec_free(spec);
         ipc_write_text(&out, name, IPC_NAME_MAX);
-        writer_u8(&out, (uint8_t)(i % 3));
+        writer_u8(&out, (uint8_t)((i + w->result) % 3));
     }
     ipc_list_end(&out, at, count);
     CHECK_EQ_INT(error, 0);
     CHECK_EQ_INT(reader_finish(&r), 0);
-    struct ipc_tenants_applied a = {.code = w->code, .why = span_str(w->why)};
-    if (w->code == 0) {
+    if (m.expect != IPC_EXPECT_ANY || m.dry_run) {
+        world_note(w, "expect=%u id=%llu generation=%llu dry=%d\n", m.expect, (unsigned long long)m.tenant_id,
+                   (unsigned long long)m.generation, m.dry_run);
+    }
+    struct ipc_tenants_applied a = {.code = w->code | w->apply_code, .why = span_str(w->why)};
+    if (a.code == 0) {
         a.results = buf_span(&results);
     }
     int sent = ipc_send_tenants_applied(chan, in->call, &a);
@@ -247,6 +251,10 @@ int play_script(struct world *w, struct ipc_chan *chan, struct ipc_in *in)
     case IPC_MSG_TENANT_DELETE:
         r = ipc_get_tenant_delete(in->payload, &gone);
         world_note(w, "delete %.*s\n", SPAN_ARG(gone.tenant));
+        if (gone.tenant_id != 0) {
+            world_note(w, "id=%llu generation=%llu\n", (unsigned long long)gone.tenant_id,
+                       (unsigned long long)gone.generation);
+        }
         return r == 0 ? answer_done(w, chan, in) : r;
     case IPC_MSG_CREDENTIAL_PUT:
         return answer_put(w, chan, in);

@@ -46,6 +46,10 @@ struct world {
     void *arg;             /* of the test */
     char seen[65536];      /* what store and vault were asked, a line each */
     uint32_t code;         /* that store and vault answer */
+    uint32_t apply_code;   /* the same, of TENANTS_APPLY alone */
+    uint8_t result;        /* of the first tenant that is applied */
+    bool absent;           /* TENANT_GET finds nobody */
+    uint64_t generation;   /* that TENANT says; 0: 9 */
     const char *why;       /* with the code */
     bool asked;            /* set by a play that does not answer */
     uint32_t pending_call; /* of that */
@@ -65,6 +69,8 @@ struct client {
     unsigned status;
     char type[64];
     char allow[64];
+    char tag[64];
+    char location[64];
     bool close_said;
     struct buf body;
 };
@@ -281,13 +287,15 @@ static inline void world_end(struct world *w)
 static inline void client_head(struct client *c, const struct http_head *head)
 {
     c->status = head->status;
-    c->type[0] = c->allow[0] = '\0';
+    c->type[0] = c->allow[0] = c->tag[0] = c->location[0] = '\0';
     c->close_said = !head->keep_alive;
     buf_reset(&c->body);
     for (size_t i = 0; i < head->field_count; i++) {
         const struct http_field *f = &head->fields[i];
         char *to = span_eq_nocase(f->name, SPAN_LIT("Content-Type")) ? c->type
                    : span_eq_nocase(f->name, SPAN_LIT("Allow"))      ? c->allow
+                   : span_eq_nocase(f->name, SPAN_LIT("ETag"))       ? c->tag
+                   : span_eq_nocase(f->name, SPAN_LIT("Location"))   ? c->location
                                                                      : NULL;
         if (to != NULL) {
             (void)snprintf(to, sizeof(c->type), "%.*s", SPAN_ARG(f->value));
@@ -392,12 +400,14 @@ static inline bool client_body_has(const struct client *c, const char *part)
     return has;
 }
 
-/* Sends one request with an optional body and waits for its answer. */
-static inline bool client_ask(struct client *c, const char *method, const char *path, const char *body)
+/* Sends one request with more fields ("Name: value\r\n...") and an optional body, and waits for its answer. */
+static inline bool client_ask_with(struct client *c, const char *method, const char *path, const char *fields,
+                                   const char *body)
 {
     struct buf out;
     buf_init(&out, (size_t)4 << 20);
-    int r = buf_appendf(&out, "%s %s HTTP/1.1\r\nHost: clawbox\r\n", method, path);
+    http_parser_set_head_request(c->parser, strcmp(method, "HEAD") == 0);
+    int r = buf_appendf(&out, "%s %s HTTP/1.1\r\nHost: clawbox\r\n%s", method, path, fields);
     if (r == 0 && body != NULL) {
         r = buf_appendf(&out, "Content-Length: %zu\r\n", strlen(body));
     }
@@ -411,6 +421,11 @@ static inline bool client_ask(struct client *c, const char *method, const char *
     CHECK_EQ_INT(net_conn_write(c->conn, buf_span(&out)), 0);
     buf_deinit(&out);
     return client_wait(c, c->answers + 1);
+}
+
+static inline bool client_ask(struct client *c, const char *method, const char *path, const char *body)
+{
+    return client_ask_with(c, method, path, "", body);
 }
 
 /* The usual beginning and end of a test. */

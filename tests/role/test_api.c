@@ -25,7 +25,7 @@ static const struct {
      "{\"tenants\":[{\"name\":\"alice\",\"id\":7,\"port\":4711,\"routes\":3,\"credentials_used\":2,"
      "\"credentials_set\":1,\"created\":\"1970-01-01T00:00:00.000Z\",\"updated\":\"2000-02-29T00:00:00.007Z\","
      "\"suspended\":\"2000-02-29T00:00:00.008Z\"}],"
-     "\"more\":true}\n"},
+     "\"next\":\"/v1/tenants?limit=100&after=alice\"}\n"},
     {"GET", "/v1/tenants?after=al&limit=7", NULL, "list after=al limit=7\n", 200, "application/json", NULL},
     {"GET", "/v1/tenants?after=&limit=1000", NULL, "list after= limit=1000\n", 200, "application/json", NULL},
     {"GET", "/v1/tenants/alice", NULL, "get alice\n", 200, "application/json",
@@ -44,7 +44,7 @@ static const struct {
      "-----END CERTIFICATE-----\\n\"}\n"},
     {"GET", "/v1/tenants/alice/policy", NULL, "get alice\n", 200, "application/json", NULL},
     {"GET", "/v1/tenants/alice/credentials", NULL, "get alice\n", 200, "application/json",
-     "{" CREDENTIALS "}\n"},
+     "{" CREDENTIALS ",\"next\":null}\n"},
     {"GET", "/v1/tenants/alice/credentials/openai:prepare", NULL, "get alice\nseal key\n", 200,
      "application/json",
      "{\"tenant_id\":7,\"grant\":\"none\",\"forms\":[],\"binding\":[\"api.openai.com:443\"],"
@@ -151,13 +151,15 @@ TEST(apply_reports_every_error)
                      ONE_TENANT("{name: x, host: UPPER.example, pahts: [/]}") "}"));
     CHECK_EQ_INT(c.status, 422);
     CHECK_EQ_STR(c.type, "application/problem+json");
-    CHECK(client_body_has(&c, "\"detail\":\"The tenant file is not valid.\",\"errors\":[\"alice.yaml:6:"));
+    CHECK(client_body_has(
+        &c,
+        "\"detail\":\"The tenant file is not valid.\",\"errors\":[{\"file\":\"alice.yaml\",\"line\":6,\"column\":"));
     CHECK(client_body_has(&c, "pahts"));
     CHECK_EQ_STR(w.seen, "");
     /* Not YAML at all. */
     CHECK(client_ask(&c, "POST", "/v1/tenants:apply", "{\"file\":\"a.yaml\",\"text\":\"a: [\"}"));
     CHECK_EQ_INT(c.status, 422);
-    CHECK(client_body_has(&c, "\"errors\":[\"a.yaml:"));
+    CHECK(client_body_has(&c, "\"errors\":[{\"file\":\"a.yaml\",\"line\":"));
     CHECK(client_ask(&c, "POST", "/v1/tenants:apply", "{\"file\":\"a.yaml\",\"text\":\"\"}"));
     CHECK_EQ_INT(c.status, 422);
     end(&w, &c);
@@ -246,16 +248,17 @@ static const struct {
     {"GET", "/", NULL, 404, "", "There is nothing at \\\"/\\\". There are: /v1/tenants:apply, /v1/tenants, "},
     {"GET", "/v1/tenants/", NULL, 404, "", "/v1/tenants/{tenant}/env"},
     {"GET", "/v1/tenants/alice/envy", NULL, 404, "", "There is nothing at"},
-    {"GET", "/v1/tenants/alice/credentials/openai", NULL, 405, "PUT, DELETE", "GET is not possible here."},
+    {"GET", "/v1/tenants/alice/credentials/openai", NULL, 405, "PUT, DELETE, OPTIONS",
+     "GET is not possible here."},
     {"GET", "/v1/tenants/alice/credentials/openai:prepared", NULL, 404, "", "There is nothing at"},
     {"GET", "/v1/tenants/Alice", NULL, 404, "", "cannot be the name of a tenant"},
     {"GET", "/v1/tenants/al%69ce", NULL, 404, "", "cannot be the name of a tenant"},
     {"GET", "/v1/tenants/..", NULL, 404, "", "cannot be the name of a tenant"},
     {"DELETE", "/v1/tenants/alice/credentials/-x", NULL, 404, "", "cannot be the name of a credential"},
     {"GET", "http://x/v1/tenants", NULL, 404, "", "There is nothing at"},
-    {"POST", "/v1/tenants/alice", "{}", 405, "GET, DELETE", "POST is not possible here."},
-    {"PUT", "/v1/audit", "{}", 405, "GET", "PUT is not possible here."},
-    {"GET", "/v1/tenants:apply", NULL, 405, "POST", "GET is not possible here."},
+    {"POST", "/v1/tenants/alice", "{}", 405, "GET, HEAD, PUT, DELETE, OPTIONS", "POST is not possible here."},
+    {"PUT", "/v1/audit", "{}", 405, "GET, HEAD, OPTIONS", "PUT is not possible here."},
+    {"GET", "/v1/tenants:apply", NULL, 405, "POST, OPTIONS", "GET is not possible here."},
     {"DELETE", "/v1/tenants/alice", "{}", 400, "", "takes no body"},
     {"GET", "/v1/tenants?limit=0", NULL, 400, "", "limit should be a number from 1 to 1000"},
     {"GET", "/v1/tenants?limit=1001", NULL, 400, "", "limit should be a number from 1 to 1000"},

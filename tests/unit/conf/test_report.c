@@ -131,4 +131,23 @@ TEST(a_full_buffer_is_said)
     value_deinit(&v);
 }
 
+TEST(lines_for_programs_have_tabs_between_their_parts)
+{
+    struct buf out;
+    buf_init(&out, 65536);
+    struct conf_report report = {.out = &out};
+    conf_report_place(&report, 3, 7, "spec.\tx", "should be\tthis: or\nthat");
+    conf_report_place(&report, 4, 1, "", "no path");
+    for (size_t i = 0; i < CONF_REPORT_MAX; i++) {
+        conf_report_place(&report, 5, 1, "spec", "more");
+    }
+    conf_report_end(&report);
+    CHECK_EQ_INT(report.failure, 0);
+    struct span text = buf_span(&out);
+    CHECK(span_starts(
+        text, SPAN_LIT("3\t7\tspec.?x\tshould be?this: or?that\n4\t1\t\tno path\n5\t1\tspec\tmore\n")));
+    CHECK(span_ends(text, SPAN_LIT("\n0\t0\t\t2 more errors are not shown\n")));
+    buf_deinit(&out);
+}
+
 TEST_MAIN()
