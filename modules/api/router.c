@@ -66,7 +66,7 @@ static bool matches(const char *template, struct span path, struct span *tenant,
 /* Says which paths there are, each once. */
 static void refuse_path(struct api_request *q, struct span path)
 {
-    char list[1024] = "";
+    char list[2048] = "";
     size_t len = 0;
     for (size_t i = 0; i < ROUTE_COUNT && len < sizeof(list); i++) {
         bool listed = false;

@@ -53,6 +53,9 @@ static int write_roles(struct json *j, struct span roles)
 void api_status(struct api_request *q)
 {
     struct ipc_status m;
+    if (!api_query_read(q, NULL, 0)) {
+        return;
+    }
     if (buf_len(&q->api->status) == 0 || ipc_get_status(buf_span(&q->api->status), &m) != 0) {
         api_refuse(q, 503, "The monitor has not said yet what runs: try again.");
         return;

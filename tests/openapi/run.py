@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""Holds a real `clawbox serve` to schema/openapi.yaml, and the description to the server.
+
+    run.py [PART]       runs the tests whose name contains PART
+
+The packages of requirements.txt are looked for in this Python; without them, what needs them is skipped and said. The last line is
+`N passed, N failed, N skipped`.
+"""
+
+import os
+import re
+import shutil
+import sys
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+
+import scenario  # noqa: E402
+from appliance import Appliance  # noqa: E402
+from client import Client  # noqa: E402
+from description import Description  # noqa: E402
+
+try:
+    import generated
+    from jsonschema_rs import Draft202012Validator
+except ImportError as error:
+    generated, MISSING = None, str(error)
+
+
+class Report:
+    def __init__(self, part):
+        self.part = part
+        self.passed = self.failed = self.skipped = 0
+
+    def run(self, name, function):
+        if self.part not in name:
+            return
+        try:
+            function()
+            self.passed += 1
+        except Exception as error:  # every failure is a result, not an end of the run
+            self.failed += 1
+            print(f"FAILED: {name}: {error}", flush=True)
+            if not isinstance(error, AssertionError) and "schemathesis" not in type(error).__module__:
+                traceback.print_exc()
+
+    def skip(self, name, why):
+        if self.part in name:
+            self.skipped += 1
+            print(f"skipped: {name}: {why}", flush=True)
+
+
+def routes_are_described(client, description):
+    """The server says which paths it has when it is asked for another, and which methods when asked for OPTIONS."""
+    detail = client.ask("GET", "/v1/nothing").json()["detail"]
+    served = set(re.search(r"There are: (.*)\.$", detail)[1].split(", "))
+    described = set(description.document["paths"])
+    assert served == described, f"not described: {sorted(served - described)}; not served: {sorted(described - served)}"
+    for path in described:
+        answer = client.ask("OPTIONS", re.sub(r"\{\w+\}", "x", path))
+        methods = {method for p, method in description.operations if p == path}
+        expected = methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+        assert answer.status == 204 and set(answer.headers["allow"].split(", ")) == expected, \
+            f"{path} has {answer.headers.get('allow')}, not {sorted(expected)}"
+
+
+def answers_are_as_described(client, description):
+    seen = set()
+
+    def ask(status, method, target, *body, **fields):
+        answer = client.ask(method, target, *body, **fields)
+        assert answer.status == status, f"not {status}: {answer}"
+        seen.add(description.check(answer, Draft202012Validator))
+        return answer
+
+    scenario.play(ask)
+    described = {(path, method, int(status)) for (path, method), operation in description.operations.items()
+                 for status in operation["responses"]}
+    missing = {d for d in described - seen if d[2] not in scenario.UNSEEN} - scenario.UNSEEN_AT
+    assert not missing, f"described, and never seen: {sorted(missing)}"
+
+
+def main():
+    report = Report(sys.argv[1] if len(sys.argv) > 1 else "")
+    description = Description()
+    appliance = Appliance().start()
+    try:
+        socket = os.path.join(appliance.state, "control.sock")
+        client = Client(socket)
+        report.run("routes are described", lambda: routes_are_described(client, description))
+        if generated is None:
+            report.skip("answers are as described", MISSING)
+            report.skip("generated requests", MISSING)
+        else:
+            report.run("answers are as described", lambda: answers_are_as_described(client, description))
+            for name, function in generated.operations(socket, lambda: client.ask("PUT", "/v1/tenants/alice", scenario.ALICE)):
+                report.run("generated: " + name, function)
+            report.run("the server is still there", lambda: client.ask("GET", "/v1/status").json()["version"])
+    finally:
+        status = appliance.stop()
+        log = appliance.log()
+        shutil.rmtree(appliance.home, ignore_errors=True)
+    report.run("serve ends with status 0", lambda: check(status == 0, f"status {status}\n{log[-2000:]}"))
+    report.run("no errors in the log", lambda: check("error:" not in log, log[-2000:]))
+    print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
+    return 1 if report.failed or not report.passed else 0
+
+
+def check(holds, text):
+    assert holds, text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

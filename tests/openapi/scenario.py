@@ -1,0 +1,138 @@
+"""Every operation, with every answer that can be had from a server in good health."""
+
+ALICE = """apiVersion: clawbox/v1
+kind: Tenant
+metadata: {name: alice}
+spec:
+  routes:
+    - provider: openai
+      credential: openai
+    - {name: docs, host: docs.example.com, methods: [GET], inject: {header: X-Key}, credential: docs}
+    - {name: no-admin, action: deny, host: docs.example.com, methods: [DELETE], paths: [/admin]}
+"""
+BOB = {"apiVersion": "clawbox/v1", "kind": "Tenant", "metadata": {"name": "bob"}, "spec": {"routes": [
+    {"name": "inside", "host": "llm.example.com", "upstream": {"address": "10.0.0.1:8443"}}]}}
+FILE = "application/vnd.clawbox.tenant-file+json"
+OTHER = '"00000000000000000000000000000000"'
+LARGE = "#" * (1024 * 1024 + 1)
+# Described, and not to be had here: 503 is for a store or a vault that is away (tests/role has it).
+UNSEEN = {503}
+UNSEEN_AT = {("/v1/tenants/{tenant}/credentials/{credential}:prepare", "GET", 422),  # more hosts than a binding holds
+             ("/v1/tenants/{tenant}/credentials/{credential}", "DELETE", 409),
+             ("/v1/tenants/{tenant}:rotate-ca", "POST", 409),
+             ("/v1/tenants/{tenant}:suspend", "POST", 409), ("/v1/tenants/{tenant}:resume", "POST", 409)}
+
+
+def play(ask):
+    """`ask` checks each answer against the description, and that its status is the one given first."""
+    ask(200, "GET", "/v1/status")
+    ask(400, "GET", "/v1/status?x=1")
+
+    # ---- PUT, GET, DELETE of a tenant ----
+    made = ask(201, "PUT", "/v1/tenants/alice", ALICE, "application/yaml")
+    assert made.headers["location"] == "/v1/tenants/alice", made
+    first = ask(200, "GET", "/v1/tenants/alice")
+    tag = first.headers["etag"]
+    assert made.headers["etag"] == tag, "PUT tells another tag than GET"
+    assert first.json()["yaml"] == ALICE, "the document is not kept as it was written"
+    again = ask(200, "PUT", "/v1/tenants/alice", ALICE, "application/yaml")
+    assert again.json()["result"] == "unchanged" and again.headers["etag"] == tag, again
+    ask(304, "GET", "/v1/tenants/alice", If_None_Match=tag)
+    ask(304, "HEAD", "/v1/tenants/alice", If_None_Match=tag)
+    ask(200, "HEAD", "/v1/tenants/alice")
+    ask(412, "GET", "/v1/tenants/alice", If_Match=OTHER)
+    ask(412, "PUT", "/v1/tenants/alice", ALICE, If_None_Match="*")
+    ask(412, "PUT", "/v1/tenants/alice", ALICE, If_Match=OTHER)
+    changed = ALICE.replace("methods: [GET]", "methods: [GET, POST]")
+    dry = ask(200, "PUT", "/v1/tenants/alice?dry_run=1", changed)
+    assert dry.json() == {"name": "alice", "result": "updated", "dry_run": True}, dry
+    ask(304, "GET", "/v1/tenants/alice", If_None_Match=tag)
+    new = ask(200, "PUT", "/v1/tenants/alice", changed, If_Match=tag)
+    assert new.json()["result"] == "updated" and new.headers["etag"] != tag, new
+    ask(412, "PUT", "/v1/tenants/alice", ALICE, If_Match=tag)
+    ask(400, "PUT", "/v1/tenants/alice", ALICE, If_Match="7")
+    ask(404, "PUT", "/v1/tenants/Alice", ALICE)
+    ask(415, "PUT", "/v1/tenants/alice", ALICE, "text/html")
+    ask(413, "PUT", "/v1/tenants/alice", LARGE)
+    ask(422, "PUT", "/v1/tenants/bob", ALICE)
+    wrong = ask(422, "PUT", "/v1/tenants/alice", ALICE.replace("docs.example.com, m", "DOCS.example.com, pahts: [], m"))
+    fields = {error["field"] for error in wrong.json()["errors"]}
+    assert fields >= {"spec.routes[1].host", "spec.routes[1].pahts"}, wrong
+    ask(201, "PUT", "/v1/tenants/bob", BOB, If_None_Match="*")
+    ask(200, "PUT", "/v1/tenants/bob", {"file": "bob.json", "text": str(BOB).replace("'", '"'), "files": {}}, FILE)
+    ask(404, "GET", "/v1/tenants/nobody")
+    ask(400, "GET", "/v1/tenants/alice?x=1")
+    ask(400, "GET", "/v1/tenants/alice", If_None_Match="x")
+
+    # ---- lists ----
+    page = ask(200, "GET", "/v1/tenants?limit=1")
+    assert page.json()["next"] == "/v1/tenants?limit=1&after=alice", page
+    page = ask(200, "GET", page.json()["next"])
+    assert [t["name"] for t in page.json()["tenants"]] == ["bob"] and page.json()["next"] is None, page
+    ask(400, "GET", "/v1/tenants?limit=0")
+    names = []
+    target = "/v1/tenants/alice/routes?limit=2"
+    while target is not None:
+        page = ask(200, "GET", target).json()
+        names += [r["name"] for r in page["routes"]]
+        target = page["next"]
+    whole = ask(200, "GET", "/v1/tenants/alice/routes").json()["routes"]
+    assert names == [r["name"] for r in whole] and len(names) >= 3 and names[-2:] == ["docs", "no-admin"], names
+    page = ask(200, "GET", "/v1/tenants/alice/credentials?limit=1")
+    assert ask(200, "GET", page.json()["next"]).json()["next"] is None
+    for path in ("/v1/tenants", "/v1/tenants/alice/routes", "/v1/tenants/alice/credentials", "/v1/tenants/alice/policy"):
+        tag = ask(200, "GET", path).headers["etag"]
+        ask(304, "GET", path, If_None_Match=f'"x", W/{tag}')
+        ask(412, "GET", path, If_Match=OTHER)
+        ask(400, "GET", path, If_Match="x")
+        if path != "/v1/tenants":
+            ask(404, "GET", path.replace("alice", "nobody"))
+    ask(200, "GET", "/v1/tenants/alice/env")
+    ask(404, "GET", "/v1/tenants/nobody/env")
+    ask(400, "GET", "/v1/tenants/alice/env", If_Match="*")
+
+    # ---- several at once ----
+    text = ALICE + "---\n" + ALICE.replace("alice", "carol")
+    applied = ask(200, "POST", "/v1/tenants:apply", {"file": "two.yaml", "text": text})
+    assert [t["result"] for t in applied.json()["tenants"]] == ["updated", "created"], applied
+    ask(400, "POST", "/v1/tenants:apply", "[]")
+    ask(413, "POST", "/v1/tenants:apply", LARGE)
+    ask(422, "POST", "/v1/tenants:apply", {"file": "x.yaml", "text": "x: 1\n"})
+
+    # ---- credentials: a box of nobody's is taken as it is; only the vault can tell ----
+    prepared = ask(200, "GET", "/v1/tenants/alice/credentials/docs:prepare").json()
+    ask(400, "GET", "/v1/tenants/alice/credentials/docs:prepare?x=1")
+    ask(404, "GET", "/v1/tenants/alice/credentials/nothing:prepare")
+    box = {"tenant_id": prepared["tenant_id"], "binding": prepared["binding"], "box": "c2VhbGVk"}
+    ask(200, "PUT", "/v1/tenants/alice/credentials/docs", box)
+    ask(400, "PUT", "/v1/tenants/alice/credentials/docs", "{")
+    ask(404, "PUT", "/v1/tenants/nobody/credentials/docs", box)
+    ask(409, "PUT", "/v1/tenants/alice/credentials/docs", {**box, "binding": ["evil.example:443"]})
+    ask(413, "PUT", "/v1/tenants/alice/credentials/docs", LARGE)
+    ask(422, "PUT", "/v1/tenants/alice/credentials/docs", {**box, "box": "?"})
+    moved = ALICE.replace("{name: docs, host: docs.example.com", "{name: docs, host: evil.example.com")
+    ask(409, "PUT", "/v1/tenants/alice", moved)
+    ask(409, "PUT", "/v1/tenants/alice?dry_run=1", moved)
+    ask(409, "POST", "/v1/tenants:apply", {"file": "x.yaml", "text": moved})
+    ask(204, "DELETE", "/v1/tenants/alice/credentials/docs")
+    ask(404, "DELETE", "/v1/tenants/alice/credentials/docs")
+    ask(400, "DELETE", "/v1/tenants/alice/credentials/docs?x=1")
+
+    # ---- verbs ----
+    ask(409, "POST", "/v1/tenants/alice:finish-ca")
+    for verb in ("suspend", "resume", "rotate-ca", "finish-ca"):
+        ask(204, "POST", f"/v1/tenants/alice:{verb}")
+        ask(404, "POST", f"/v1/tenants/nobody:{verb}")
+        ask(400, "POST", f"/v1/tenants/alice:{verb}?x=1")
+
+    # ---- the audit ----
+    ask(200, "GET", "/v1/audit?tenant=alice&limit=10&newest=1")
+    ask(400, "GET", "/v1/audit?limit=0")
+    ask(200, "GET", "/v1/audit:verify")
+    ask(400, "GET", "/v1/audit:verify?x=1")
+
+    tag = ask(200, "GET", "/v1/tenants/bob").headers["etag"]
+    ask(412, "DELETE", "/v1/tenants/bob", If_Match=OTHER)
+    ask(400, "DELETE", "/v1/tenants/bob", If_Match="x")
+    ask(204, "DELETE", "/v1/tenants/bob", If_Match=tag)
+    ask(404, "DELETE", "/v1/tenants/bob")
