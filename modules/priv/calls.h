@@ -1,9 +1,8 @@
 /*
  * calls.h - every system call that a role may make, with what its arguments must be. Whatever is not here ends the process.
  *
- * A row is allowed to a role that has its need (0: every role). Rows of the same call are alternatives. A condition reads
- * the low half of an argument, which is all that the kernel reads of an int: IS for a value, LACKS for bits that must not
- * be set, TYPE for the type of a socket without its flags. Pointers cannot be looked into by a filter.
+ * A row is allowed to a role that has its need (0: every role). Rows of the same call are alternatives. filter.h says what
+ * conditions are.
  *
  * Not here, so that nobody has to search: execve, fork and clone in any form, kill, ptrace, process_vm_*, pidfd_*, prctl,
  * seccomp, setuid and its kin, capset, unshare, setns, mount, chroot, pivot_root, listen, bind, sendmmsg, memfd_create,
@@ -13,6 +12,7 @@
 #define CB_PRIV_CALLS_H
 
 #include "priv/confine.h"
+#include "priv/filter.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -21,40 +21,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-
-#define CALLS_CONDITIONS 3
-
-/* argument & mask == value */
-struct call_condition {
-    uint8_t argument;
-    uint32_t mask; /* 0: no condition */
-    uint32_t value;
-};
-
-struct call_rule {
-    unsigned need;
-    int number;
-    struct call_condition conditions[CALLS_CONDITIONS];
-};
-
-#define ALWAYS      \
-    {               \
-        {           \
-            0, 0, 0 \
-        }           \
-    }
-#define IS(argument, value)                     \
-    {                                           \
-        argument, UINT32_MAX, (uint32_t)(value) \
-    }
-#define LACKS(argument, bits)         \
-    {                                 \
-        argument, (uint32_t)(bits), 0 \
-    }
-#define TYPE(argument, value)            \
-    {                                    \
-        argument, 0xf, (uint32_t)(value) \
-    }
 
 /* What the store may ask of open(): neither paths without a file (O_PATH), nor nameless files, nor signals (O_ASYNC). */
 #define CALLS_OPEN_FLAGS \
