@@ -131,6 +131,27 @@ static const char help_env[] =
     "example:\n"
     "  eval \"$(clawbox env alice)\"\n";
 
+static const char help_run[] =
+    "usage: clawbox run TENANT [options] -- PROGRAM [ARGUMENT]...\n"
+    "\n"
+    "Runs a program whose only way out is the tenant's listener. It has a network of its own with nothing in it but that, sees its own\n"
+    "processes alone, has no capability, and makes no Unix socket by name (so it reaches no container engine, no SSH agent, no\n"
+    "session bus). It reads the files that you can read, but for the state directory and the places below your home directory\n"
+    "where credentials usually are; it writes to the working directory and to a /tmp of its own. Of your environment it gets\n"
+    "what a terminal needs, and then what `clawbox env` says. What it leaves in the working directory (a hook of git, a Makefile)\n"
+    "is not held back when you run it later.\n"
+    "\n"
+    "options:\n"
+    "  --write PATH    can be written too (up to 31 times)\n"
+    "  --hide PATH     is empty for it too (up to 31 times)\n"
+    "  --env NAME[=VALUE]\n"
+    "                  a variable that it gets too (up to 32 times)\n"
+    "  -q, --quiet     without the line that says what holds\n" STATE_HELP "\n"
+    "The exit code is the program's; 126 when it cannot be executed, 127 when it is not found, 128 and a signal's number.\n"
+    "\n"
+    "example:\n"
+    "  clawbox run alice -- claude\n";
+
 static const char help_explain[] =
     "usage: clawbox explain TENANT METHOD URL [-H 'Name: value']... [-f FILE] [--json]\n"
     "\n"
@@ -221,6 +242,7 @@ const struct command cmd_table[] = {
      cmd_tenant},
     {"credential", "credentials of a tenant: set, ls, rm", help_credential, cmd_credential},
     {"env", "what a tenant's agent needs in its environment", help_env, cmd_env},
+    {"run", "runs a program whose only way out is a tenant's listener", help_run, cmd_run},
     {"explain", "what would become of a request, and why; no traffic", help_explain, cmd_explain},
     {"attack", "how somebody would try to break it, done, and what held", help_attack, cmd_attack},
     {"audit", "what was decided about each request; verify checks the records", help_audit, cmd_audit},
