@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "conf/kube_route.h"
 #include "conf/route.h"
 
 #define REQUESTS_PER_MINUTE_MAX 1000000
@@ -150,7 +151,7 @@ static int check_encoding(const struct conf_draft *draft, const struct conf_node
 static int read_tenant(struct conf_draft *draft, const struct conf_node *document)
 {
     static const char *const keys[] = {"apiVersion", "kind", "metadata", "spec", NULL};
-    static const char *const spec_keys[] = {"routes", "limits", "tripwire", "ca", NULL};
+    static const char *const spec_keys[] = {"routes", "limits", "tripwire", "ca", "kubernetes", NULL};
     struct conf_report *report = draft->report;
     size_t errors = report->count;
     if (!conf_read_kind(report, document, CONF_KIND_MAP)) {
@@ -166,8 +167,10 @@ static int read_tenant(struct conf_draft *draft, const struct conf_node *documen
     }
     (void)conf_read_keys(report, spec, spec_keys);
     const struct conf_node *routes = need(report, spec, "routes");
-    r = read_routes(draft, routes);
-    if (r != 0) {
+    const struct conf_node *kubernetes = conf_node_get(spec, "kubernetes");
+    if ((r = read_routes(draft, routes)) != 0 ||
+        (r = conf_kubernetes_read(report, kubernetes, draft->kubernetes)) != 0 ||
+        (r = conf_kubernetes_add_route(draft, kubernetes, draft->kubernetes)) != 0) {
         return r;
     }
     read_limits(draft, conf_node_get(spec, "limits"));
@@ -204,12 +207,16 @@ static int read_documents(struct conf_draft *draft, const struct conf_tree *tree
         return 0;
     }
     out->specs = calloc(count, sizeof(struct spec *));
-    if (out->specs == NULL) {
+    out->kubernetes = calloc(count, sizeof(*out->kubernetes));
+    if (out->specs == NULL || out->kubernetes == NULL) {
         return CB_ENOMEM;
     }
     for (const struct conf_node *node = tree->documents; node != NULL; node = node->next) {
-        *draft = (struct conf_draft){
-            .report = draft->report, .files = draft->files, .presets = draft->presets, .spec = spec_new()};
+        *draft = (struct conf_draft){.report = draft->report,
+                                     .files = draft->files,
+                                     .presets = draft->presets,
+                                     .spec = spec_new(),
+                                     .kubernetes = &out->kubernetes[out->count]};
         if (draft->spec == NULL) {
             return CB_ENOMEM;
         }
@@ -262,7 +269,9 @@ void conf_tenants_deinit(struct conf_tenants *tenants)
 {
     for (size_t i = 0; i < tenants->count; i++) {
         spec_free(tenants->specs[i]);
+        conf_kubernetes_deinit(&tenants->kubernetes[i]);
     }
     free(tenants->specs);
+    free(tenants->kubernetes);
     *tenants = (struct conf_tenants){0};
 }

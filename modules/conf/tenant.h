@@ -7,6 +7,7 @@
 #ifndef CB_CONF_TENANT_H
 #define CB_CONF_TENANT_H
 
+#include "conf/kubernetes.h"
 #include "policy/spec.h"
 
 /* Path patterns of one tenant, all routes together: the search for two that could match the same path takes milliseconds
@@ -21,7 +22,8 @@ struct conf_files {
 };
 
 struct conf_tenants {
-    struct spec **specs; /* in the order of the documents; names are unique */
+    struct spec **specs;                /* in the order of the documents; names are unique */
+    struct conf_kubernetes *kubernetes; /* beside each of them: its spec.kubernetes */
     size_t count;
 };
 

@@ -7,6 +7,8 @@
  */
 #include "policy/address.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 struct block {
@@ -111,4 +113,23 @@ bool policy_address_is_public(const uint8_t *address, size_t len, const char **w
         *why = special;
     }
     return special == NULL;
+}
+
+bool policy_address_exception(bool ipv6, size_t index, char out[POLICY_ADDRESS_PREFIX_SIZE])
+{
+    const struct block *blocks = ipv6 ? ipv6_blocks : ipv4_blocks;
+    size_t count =
+        ipv6 ? sizeof(ipv6_blocks) / sizeof(ipv6_blocks[0]) : sizeof(ipv4_blocks) / sizeof(ipv4_blocks[0]);
+    for (size_t i = 0; i < count; i++) {
+        if (ipv6 && blocks[i].prefix[0] >> 5 != 1) {
+            continue; /* outside 2000::/3 */
+        }
+        if (index-- == 0) {
+            char address[INET6_ADDRSTRLEN];
+            (void)inet_ntop(ipv6 ? AF_INET6 : AF_INET, blocks[i].prefix, address, sizeof(address));
+            (void)snprintf(out, POLICY_ADDRESS_PREFIX_SIZE, "%s/%u", address, blocks[i].bits);
+            return true;
+        }
+    }
+    return false;
 }

@@ -214,4 +214,31 @@ TEST(special_purpose_list)
     json_close(&s);
 }
 
+TEST(exceptions_are_the_blocks)
+{
+    char text[POLICY_ADDRESS_PREFIX_SIZE];
+    const char *why = NULL;
+    size_t counts[2] = {0, 0};
+    for (int ipv6 = 0; ipv6 < 2; ipv6++) {
+        for (size_t i = 0; policy_address_exception(ipv6 != 0, i, text); i++) {
+            char *slash = strchr(text, '/');
+            counts[ipv6]++;
+            if (CHECK(slash != NULL)) {
+                *slash = '\0';
+                expect(text, false); /* the first address of the block */
+                (void)is_public(text, &why);
+                *slash = '/';
+                /* The reason names the same block, or one that it is in. */
+                CHECK(why != NULL);
+            }
+        }
+    }
+    CHECK_EQ_UINT(counts[0], 19);
+    CHECK_EQ_UINT(counts[1], 6);
+    CHECK(policy_address_exception(false, 1, text));
+    CHECK_EQ_STR(text, "10.0.0.0/8");
+    CHECK(policy_address_exception(true, 0, text));
+    CHECK_EQ_STR(text, "2001::/32");
+}
+
 TEST_MAIN()
