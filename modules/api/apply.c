@@ -170,8 +170,8 @@ static int on_applied(struct api_request *q, struct span payload)
 
 /* ---- the request ---- */
 
-static bool encode_tenants(struct api_request *q, const struct conf_tenants *tenants, struct span text,
-                           struct buf *list)
+bool api_tenants_encode(struct api_request *q, const struct conf_tenants *tenants, struct span text,
+                        struct buf *list)
 {
     int r = write_tenants(tenants, text, list);
     if (r == CB_EMALFORMED) {
@@ -200,24 +200,23 @@ static bool check_only(struct api_request *q, const struct conf_tenants *tenants
     return true;
 }
 
-bool api_tenants_read(struct api_request *q, const char *file, struct span text,
-                      const struct conf_node *files, struct span only, struct buf *list)
+bool api_tenants_load(struct api_request *q, const char *file, struct span text,
+                      const struct conf_node *files, struct span only, struct conf_tenants *out)
 {
-    bool fine = false;
     struct buf errors;
-    struct conf_tenants tenants;
     /* The callback only reads; its argument has no const. */
     struct conf_files named = {.read = read_named_file, .arg = (void *)(uintptr_t)files};
     buf_init(&errors, ERRORS_MAX);
-    int r = conf_tenants_load(text, NULL, &named, &tenants, &errors);
+    int r = conf_tenants_load(text, NULL, &named, out, &errors);
+    bool fine = r == 0 && (only.len == 0 || check_only(q, out, only));
     if (r == CB_ECONFIG) {
         api_refuse_errors(q, "The tenant file is not valid.", file, buf_span(&errors));
     } else if (r != 0) {
         api_refuse_code(q, r, SPAN_EMPTY);
-    } else {
-        fine = (only.len == 0 || check_only(q, &tenants, only)) && encode_tenants(q, &tenants, text, list);
     }
-    conf_tenants_deinit(&tenants);
+    if (!fine) {
+        conf_tenants_deinit(out);
+    }
     buf_deinit(&errors);
     return fine;
 }
@@ -281,13 +280,17 @@ bool api_file_read(struct api_request *q, struct api_file *out)
 void api_tenants_apply(struct api_request *q)
 {
     struct api_file file;
+    struct conf_tenants tenants;
     if (!api_query_read(q, NULL, 0) || !api_file_read(q, &file)) {
         return;
     }
-    if (api_tenants_read(q, file.name, file.text, file.files, SPAN_EMPTY, &q->list)) {
-        struct ipc_chan *store = q->api->store;
-        struct ipc_tenants_apply m = {.tenants = buf_span(&q->list)};
-        api_wait(q, store, API_CALL(q, store, tenants_apply, &m), IPC_MSG_TENANTS_APPLIED, on_applied);
+    if (api_tenants_load(q, file.name, file.text, file.files, SPAN_EMPTY, &tenants)) {
+        if (api_tenants_encode(q, &tenants, file.text, &q->list)) {
+            struct ipc_chan *store = q->api->store;
+            struct ipc_tenants_apply m = {.tenants = buf_span(&q->list)};
+            api_wait(q, store, API_CALL(q, store, tenants_apply, &m), IPC_MSG_TENANTS_APPLIED, on_applied);
+        }
+        conf_tenants_deinit(&tenants);
     }
     conf_tree_deinit(&file.tree);
 }

@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#define WORD_MAX 512
+
 /* ---- the query ---- */
 
 static const struct api_param *find_param(const struct api_param *params, size_t count, struct span name)
@@ -43,6 +45,19 @@ static bool read_param(struct api_request *q, const struct api_param *param, str
             return false;
         }
         *param->text = value;
+        return true;
+    }
+    if (param->word != NULL) {
+        bool fine = value.len <= WORD_MAX;
+        for (size_t i = 0; fine && i < value.len; i++) {
+            fine = value.ptr[i] > 0x20 && value.ptr[i] < 0x7f && value.ptr[i] != '%';
+        }
+        if (!fine) {
+            api_refuse(q, 400, "%s should be a word as it is written, without percent-escapes, not \"%.*s\".",
+                       param->name, API_SHORT(value));
+            return false;
+        }
+        *param->word = value;
         return true;
     }
     uint64_t number;

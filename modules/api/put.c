@@ -6,6 +6,8 @@
  */
 #include "api/state.h"
 
+#include "conf/tenant.h"
+
 #include <stdio.h>
 
 #define TYPE_FILE "application/vnd.clawbox.tenant-file+json"
@@ -137,24 +139,21 @@ static int on_put_before(struct api_request *q, struct span payload)
     return r > 0 ? 0 : r;
 }
 
-bool api_document_read(struct api_request *q, struct buf *list)
+/* What the body is: the document itself, or a file with others; its media type tells which. False when it refused the request, being
+ * neither; else the caller frees file->tree. */
+static bool open_body(struct api_request *q, struct api_file *file)
 {
     static const char *const document_types[] = {"", "application/yaml", "application/json",
                                                  "application/x-yaml", "text/yaml"};
     char type[64];
-    struct api_file file;
+    *file = (struct api_file){.name = "body", .text = q->body};
     api_body_type(q, type, sizeof(type));
     if (strcmp(type, TYPE_FILE) == 0) {
-        if (!api_file_read(q, &file)) {
-            return false;
-        }
-        bool fine = api_tenants_read(q, file.name, file.text, file.files, q->tenant, list);
-        conf_tree_deinit(&file.tree);
-        return fine;
+        return api_file_read(q, file);
     }
     for (size_t i = 0; i < sizeof(document_types) / sizeof(document_types[0]); i++) {
         if (strcmp(type, document_types[i]) == 0) {
-            return api_tenants_read(q, "body", q->body, NULL, q->tenant, list);
+            return true;
         }
     }
     api_refuse(q, 415,
@@ -163,11 +162,38 @@ bool api_document_read(struct api_request *q, struct buf *list)
     return false;
 }
 
+bool api_document_load(struct api_request *q, struct conf_tenants *out)
+{
+    struct api_file file;
+    if (!open_body(q, &file)) {
+        return false;
+    }
+    bool fine = api_tenants_load(q, file.name, file.text, file.files, q->tenant, out);
+    conf_tree_deinit(&file.tree);
+    return fine;
+}
+
+static bool read_document(struct api_request *q)
+{
+    struct api_file file;
+    struct conf_tenants tenants;
+    if (!open_body(q, &file)) {
+        return false;
+    }
+    bool fine = api_tenants_load(q, file.name, file.text, file.files, q->tenant, &tenants);
+    if (fine) {
+        fine = api_tenants_encode(q, &tenants, file.text, &q->list);
+        conf_tenants_deinit(&tenants);
+    }
+    conf_tree_deinit(&file.tree);
+    return fine;
+}
+
 void api_tenant_put(struct api_request *q)
 {
     uint64_t dry_run = 0;
     const struct api_param params[] = {{.name = "dry_run", .number = &dry_run, .max = 1}};
-    if (!api_query_read(q, params, 1) || !api_document_read(q, &q->list)) {
+    if (!api_query_read(q, params, 1) || !read_document(q)) {
         return;
     }
     q->dry_run = dry_run != 0;

@@ -14,6 +14,8 @@ static const struct api_route routes[] = {
     {"POST", "/v1/tenants/{tenant}:rotate-ca", api_tenant_rotate_ca, 0},
     {"POST", "/v1/tenants/{tenant}:finish-ca", api_tenant_finish_ca, 0},
     {"GET", "/v1/tenants/{tenant}/routes", api_routes_list, API_TAGGED},
+    {"GET", "/v1/tenants/{tenant}/manifests", api_manifests_get, API_TAGGED},
+    {"POST", "/v1/tenants/{tenant}/manifests:preview", api_manifests_preview, API_BODY},
     {"GET", "/v1/tenants/{tenant}/env", api_tenant_env, 0},
     {"GET", "/v1/tenants/{tenant}/policy", api_tenant_policy, API_TAGGED},
     {"GET", "/v1/tenants/{tenant}/credentials", api_credentials_list, API_TAGGED},

@@ -40,6 +40,7 @@
 
 struct api_conn;
 struct api_request;
+struct conf_tenants;
 
 struct api {
     struct net_loop *loop;
@@ -124,6 +125,14 @@ struct api_request {
     enum ipc_expect expect;
     struct buf list; /* of TENANTS_APPLY */
 
+    /* of manifests: what the query says; empty: as the document has it */
+    struct api_manifests {
+        struct span flavor;
+        struct span image;
+        struct span gateway_image;
+        struct span secrets;
+    } manifests;
+
     /* of audit:verify */
     uint64_t verified; /* rows so far */
     uint64_t verified_seq;
@@ -188,6 +197,7 @@ void api_condition_tag(struct api_request *q);
 struct api_param {
     const char *name;
     struct span *text; /* a name, or empty; or */
+    struct span *word; /* up to 512 bytes of visible ASCII, which whoever takes them checks; or */
     uint64_t *number;  /* a number in these bounds */
     uint64_t min;
     uint64_t max;
@@ -226,6 +236,8 @@ api_handler_fn api_tenant_delete;
 api_handler_fn api_tenant_env;
 api_handler_fn api_tenant_policy;
 api_handler_fn api_routes_list;
+api_handler_fn api_manifests_get;
+api_handler_fn api_manifests_preview;
 api_handler_fn api_credentials_list;
 api_handler_fn api_credential_prepare;
 api_handler_fn api_credential_put;
@@ -255,10 +267,13 @@ struct api_tenant {
     struct spec *spec;
 };
 
-/* Checks tenant documents in full and appends the list of TENANTS_APPLY. `files`: contents by path, of JSON; or NULL. `only`: there has to
+/* Reads tenant documents and checks them in full; conf_tenants_deinit() them. `files`: contents by path, of JSON; or NULL. `only`: there has to
  * be one, of that name; empty: any. `file` stands in messages. False when it refused the request. */
-bool api_tenants_read(struct api_request *q, const char *file, struct span text,
-                      const struct conf_node *files, struct span only, struct buf *list);
+bool api_tenants_load(struct api_request *q, const char *file, struct span text,
+                      const struct conf_node *files, struct span only, struct conf_tenants *out);
+/* Appends the list of TENANTS_APPLY: of tenants that were loaded from that text. False when it refused the request. */
+bool api_tenants_encode(struct api_request *q, const struct conf_tenants *tenants, struct span text,
+                        struct buf *list);
 /* Reads {"file", "text", "files"}: a file's name, its text, and the files that it names. The spans and nodes are the tree's. False when it
  * refused the request; the tree is empty then. */
 struct api_file {
@@ -269,7 +284,7 @@ struct api_file {
 };
 bool api_file_read(struct api_request *q, struct api_file *out);
 /* Reads the body of a PUT on the request's tenant (put.c) in the same way. */
-bool api_document_read(struct api_request *q, struct buf *list);
+bool api_document_load(struct api_request *q, struct conf_tenants *out);
 /* "unchanged", "created", "updated", or NULL: of a `what` in TENANTS_APPLIED. */
 const char *api_applied_word(uint8_t what);
 

@@ -65,7 +65,7 @@ static bool is_word(struct span text, const char *characters, const char *edge, 
     return true;
 }
 
-static bool is_image(struct span text)
+bool conf_kube_image_valid(struct span text)
 {
     return is_word(text, LOWER UPPER DIGITS "._-/:@", LOWER UPPER DIGITS, CONF_KUBE_IMAGE_MAX) &&
            memmem(text.ptr, text.len, "//", 2) == NULL;
@@ -378,8 +378,8 @@ static int read_texts(struct conf_report *report, const struct conf_node *node, 
         const char *wrong;
         char **out;
     } texts[] = {
-        {"image", is_image, image, &out->image},
-        {"gatewayImage", is_image, image, &out->gateway_image},
+        {"image", conf_kube_image_valid, image, &out->image},
+        {"gatewayImage", conf_kube_image_valid, image, &out->gateway_image},
         {"storageClass", is_object_name, "not an object's name: a-z, 0-9, \"-\" and \".\"",
          &out->storage_class},
         {"storage", is_quantity, "should be a whole number with Mi, Gi or Ti, such as 10Gi", &out->storage},

@@ -85,6 +85,8 @@ struct conf_kubernetes {
 
 /* Frees the texts. A zeroed struct is fine: it holds the defaults. */
 void conf_kubernetes_deinit(struct conf_kubernetes *kubernetes);
+/* Whether a text can be a reference to an image. */
+bool conf_kube_image_valid(struct span text);
 /* The words of tenant files. */
 const char *conf_kube_flavor_name(enum conf_kube_flavor flavor);
 const char *conf_kube_secrets_name(enum conf_kube_secrets secrets);

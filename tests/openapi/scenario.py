@@ -91,6 +91,27 @@ def play(ask):
     ask(404, "GET", "/v1/tenants/nobody/env")
     ask(400, "GET", "/v1/tenants/alice/env", If_Match="*")
 
+    # ---- manifests ----
+    files = ask(200, "GET", "/v1/tenants/alice/manifests").json()
+    assert files == ask(200, "GET", "/v1/tenants/alice/manifests").json(), "not the same twice"
+    assert any(f["path"] == "alice/kustomization.yaml" for f in files["files"]), files
+    tag = ask(200, "GET", "/v1/tenants/alice/manifests?flavor=openshift&image=registry.example:5000/clawbox@sha256:0a").headers["etag"]
+    ask(304, "GET", "/v1/tenants/alice/manifests?flavor=openshift&image=registry.example:5000/clawbox@sha256:0a", If_None_Match=tag)
+    ask(412, "GET", "/v1/tenants/alice/manifests", If_Match=tag)
+    ask(400, "GET", "/v1/tenants/alice/manifests?flavor=plain")
+    ask(404, "GET", "/v1/tenants/nobody/manifests")
+    ask(422, "GET", "/v1/tenants/alice/manifests?secrets=external")
+    preview = "/v1/tenants/{}/manifests:preview"
+    same = ask(200, "POST", preview.format("alice"), ask(200, "GET", "/v1/tenants/alice").json()["yaml"]).json()
+    assert same == files, "a preview of what is there is another"
+    ask(200, "POST", preview.format("dora"), ALICE.replace("alice", "dora"))
+    ask(404, "GET", "/v1/tenants/dora")
+    ask(400, "POST", preview.format("alice") + "?secrets=none", ALICE)
+    ask(404, "POST", preview.format("Alice"), ALICE)
+    ask(413, "POST", preview.format("alice"), LARGE)
+    ask(415, "POST", preview.format("alice"), ALICE, "text/html")
+    ask(422, "POST", preview.format("bob"), ALICE)
+
     # ---- several at once ----
     text = ALICE + "---\n" + ALICE.replace("alice", "carol")
     applied = ask(200, "POST", "/v1/tenants:apply", {"file": "two.yaml", "text": text})

@@ -338,3 +338,103 @@ TEST(every_path_has_options_and_every_get_has_head)
     CHECK_EQ_INT(c.status, 200);
     end(&w, &c);
 }
+
+/* ---- manifests ---- */
+
+/* The monitor's word, without which the role does not know which version it is of; and until the role has read it. */
+static bool say_status(struct client *c)
+{
+    struct buf roles;
+    buf_init(&roles, 64);
+    struct writer w = writer_to(&roles);
+    ipc_list_end(&w, ipc_list_begin(&w), 0);
+    struct ipc_status m = {.version = SPAN_LIT("1.2.3"), .roles = buf_span(&roles)};
+    CHECK_EQ_INT(ipc_send_status(c->w->life, 0, &m), 0);
+    buf_deinit(&roles);
+    for (unsigned i = 0; i < 10000 && client_ask(c, "GET", "/v1/status", NULL); i++) {
+        if (c->status == 200) {
+            return true;
+        }
+    }
+    return CHECK(false);
+}
+
+TEST(manifests_of_what_is_stored_and_of_what_is_not)
+{
+    struct world w;
+    struct client c;
+    if (!begin(&w, &c)) {
+        return;
+    }
+    CHECK(ask(&c, "GET", "/v1/tenants/alice/manifests", "", NULL));
+    CHECK_EQ_INT(c.status, 503);
+    CHECK(client_body_has(&c, "has not said yet which version"));
+    CHECK(say_status(&c));
+    CHECK(ask(&c, "GET", "/v1/tenants/alice/manifests", "", NULL));
+    CHECK_EQ_INT(c.status, 200);
+    CHECK_EQ_STR(w.seen, "get alice\n");
+    CHECK_EQ_UINT(strlen(c.tag), 34);
+    CHECK(client_body_has(&c, "{\"files\":[{\"path\":\"alice/"));
+    CHECK(client_body_has(&c, "clawbox:1.2.3"));
+    CHECK(client_body_has(&c, "sk-proj-PLACEHOLDER")); /* the store's */
+    CHECK(client_body_has(&c, "{\"namespace\":\"alice-claw\",\"name\":\"credential-openai\""));
+    CHECK(client_body_has(
+        &c, "{\"name\":\"value\",\"value\":\"given\"},{\"name\":\"hosts\",\"value\":\"text\",\"text\":\""));
+    CHECK(ask(&c, "GET", "/v1/tenants/alice/manifests?image=registry.example:5000/claw/box@sha256:0a", "",
+              NULL));
+    CHECK(client_body_has(&c, "registry.example:5000/claw/box@sha256:0a"));
+
+    CHECK(ask(
+        &c, "POST", "/v1/tenants/alice/manifests:preview", "",
+        DOCUMENT("alice", "{provider: openai, credential: openai}, {provider: slack, credential: slack}")));
+    CHECK_EQ_INT(c.status, 200);
+    CHECK_EQ_STR(w.seen, "get alice\n");
+    CHECK_EQ_STR(c.tag, "");
+    CHECK(client_body_has(&c, "sk-proj-PLACEHOLDER") && client_body_has(&c, "\"name\":\"credential-slack\""));
+    w.absent = true;
+    CHECK(ask(&c, "POST", "/v1/tenants/alice/manifests:preview", "", ALICE));
+    CHECK_EQ_INT(c.status, 200);
+    CHECK(client_body_has(&c, "sk-proj-"));
+    CHECK(ask(&c, "GET", "/v1/tenants/alice/manifests", "", NULL));
+    CHECK_EQ_INT(c.status, 404);
+    w.absent = false;
+    w.code = -CB_EDB;
+    CHECK(ask(&c, "POST", "/v1/tenants/alice/manifests:preview", "", ALICE));
+    CHECK_EQ_INT(c.status, 503);
+    end(&w, &c);
+}
+
+TEST(manifests_refuse_what_they_cannot_be_made_of)
+{
+    static const struct {
+        const char *query;
+        unsigned status;
+        const char *detail;
+    } table[] = {
+        {"flavor=plain", 400, "flavor should be kubernetes or openshift"},
+        {"secrets=none", 400, "secrets should be reference, external or file"},
+        {"secrets=external", 422, "spec.kubernetes.secretStore"},
+        {"image=-x", 400, "is no reference to an image"},
+        {"gateway_image=a//b", 400, "is no reference to an image"},
+        {"image=a%0ab", 400, "without percent-escapes"},
+        {"image=a&image=b", 400, "stands twice"},
+        {"images=a", 400, "Known are flavor, gateway_image, image, secrets."},
+    };
+    char path[256];
+    struct world w;
+    struct client c;
+    if (!begin(&w, &c) || !say_status(&c)) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        (void)snprintf(path, sizeof(path), "/v1/tenants/alice/manifests?%s", table[i].query);
+        CHECK(ask(&c, "GET", path, "", NULL));
+        CHECK_EQ_INT(c.status, table[i].status);
+        CHECK(client_body_has(&c, table[i].detail));
+    }
+    CHECK(ask(&c, "POST", "/v1/tenants/alice/manifests:preview", "", DOCUMENT("bob", "")));
+    CHECK_EQ_INT(c.status, 422);
+    CHECK(ask(&c, "POST", "/v1/tenants/alice/manifests:preview", "Content-Type: text/plain\r\n", ALICE));
+    CHECK_EQ_INT(c.status, 415);
+    end(&w, &c);
+}
