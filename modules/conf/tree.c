@@ -19,6 +19,7 @@ struct reader {
     yaml_parser_t parser;
     struct conf_tree *tree;
     struct conf_tree_error *error;
+    size_t nodes_max;
     struct conf_node *last_document;
     struct conf_node *open[CONF_TREE_DEPTH_MAX]; /* the maps and sequences around the current place */
     size_t depth;
@@ -135,10 +136,10 @@ static int check_bytes(struct reader *reader, struct span text)
 
 static int count_node(struct reader *reader, const yaml_event_t *event)
 {
-    if (reader->tree->node_count >= CONF_TREE_NODES_MAX) {
+    if (reader->tree->node_count >= reader->nodes_max) {
         char message[80];
-        (void)snprintf(message, sizeof(message), "more than %d values in one file: split the file",
-                       CONF_TREE_NODES_MAX);
+        (void)snprintf(message, sizeof(message), "more than %zu values in one file: split the file",
+                       reader->nodes_max);
         return fail_here(reader, CB_ELIMIT, event, message);
     }
     reader->tree->node_count++;
@@ -373,13 +374,17 @@ static int read_events(struct reader *reader, struct span text)
     return r;
 }
 
-int conf_tree_read(struct span text, struct conf_tree *out, struct conf_tree_error *error)
+static int read_within(struct span text, size_t bytes_max, size_t nodes_max, struct conf_tree *out,
+                       struct conf_tree_error *error)
 {
-    struct reader reader = {.tree = out, .error = error};
+    struct reader reader = {.tree = out, .error = error, .nodes_max = nodes_max};
     *out = (struct conf_tree){0};
     *error = (struct conf_tree_error){0};
-    if (text.len > CONF_TREE_BYTES_MAX) {
-        return fail(&reader, CB_ELIMIT, 1, 1, "the file is larger than 1 MiB: split it");
+    if (text.len > bytes_max) {
+        char message[80];
+        (void)snprintf(message, sizeof(message), "the file is larger than %zu MiB: split it",
+                       bytes_max >> 20);
+        return fail(&reader, CB_ELIMIT, 1, 1, message);
     }
     int r = check_bytes(&reader, text);
     if (r != 0) {
@@ -394,6 +399,16 @@ int conf_tree_read(struct span text, struct conf_tree *out, struct conf_tree_err
         conf_tree_deinit(out);
     }
     return r;
+}
+
+int conf_tree_read(struct span text, struct conf_tree *out, struct conf_tree_error *error)
+{
+    return read_within(text, CONF_TREE_BYTES_MAX, CONF_TREE_NODES_MAX, out, error);
+}
+
+int conf_tree_read_large(struct span text, struct conf_tree *out, struct conf_tree_error *error)
+{
+    return read_within(text, CONF_TREE_LARGE_BYTES_MAX, CONF_TREE_LARGE_NODES_MAX, out, error);
 }
 
 void conf_node_path(const struct conf_node *node, char out[CONF_PATH_MAX])

@@ -16,6 +16,9 @@
 #define CONF_TREE_NODES_MAX 20000 /* of all documents together; a key counts as one */
 #define CONF_TREE_DEPTH_MAX 32    /* maps and sequences inside each other */
 #define CONF_PATH_MAX       256   /* bytes of a path in a message, with the NUL */
+/* For what a program wrote, such as all roles of a cluster. */
+#define CONF_TREE_LARGE_BYTES_MAX ((size_t)32 * 1024 * 1024)
+#define CONF_TREE_LARGE_NODES_MAX 1000000
 
 enum conf_kind { CONF_KIND_SCALAR, CONF_KIND_MAP, CONF_KIND_SEQUENCE, CONF_KIND__COUNT };
 
@@ -53,6 +56,8 @@ struct conf_tree_error {
 /* Reads a text. 0; CB_EMALFORMED or CB_ELIMIT with a place and a message in *error; CB_ENOMEM. After a failure the tree
  * is empty. Free with conf_tree_deinit(). */
 CB_MUST_USE int conf_tree_read(struct span text, struct conf_tree *out, struct conf_tree_error *error);
+/* The same within the bounds for what a program wrote. */
+CB_MUST_USE int conf_tree_read_large(struct span text, struct conf_tree *out, struct conf_tree_error *error);
 /* Frees the nodes. A zeroed struct is fine. */
 void conf_tree_deinit(struct conf_tree *tree);
 /* Writes the path from the document to the node, as in "spec.routes[1].host"; "" for a document. A long one loses its
