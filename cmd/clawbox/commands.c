@@ -169,6 +169,30 @@ static const char help_explain[] =
     "  clawbox explain alice GET https://api.openai.com/v1/models -H 'Authorization: Bearer {placeholder:openai}'\n"
     "  clawbox explain -f alice.yaml alice GET https://example.com/\n";
 
+static const char help_verify[] =
+    "usage: clawbox verify NAME [--kubeconfig FILE] [--context CONTEXT] [--network-enforces] [--json]\n"
+    "       clawbox verify NAME -f DIR [--json]\n"
+    "\n"
+    "Judges the Kubernetes objects of a tenant by two questions: can the assistant read its own secrets, and can it send\n"
+    "data anywhere else? The assistant is taken to be hostile: it is every pod of NAME-claw but the proxy's, it has the\n"
+    "rights of the proxy's ServiceAccount, and it starts in NAME-dev whatever its rights and admission allow. Rights,\n"
+    "pods, NetworkPolicies and admission are looked at, and whatever opens a hole is named with its field. What objects\n"
+    "cannot show is \"unsure\". Exit code 0 only when both answers are \"no\".\n"
+    "\n"
+    "A cluster is asked by kubectl, which has to be installed, with the rights of whoever runs this; Secrets are not read.\n"
+    "In files, what else the cluster has is not known and taken to be harmless: ask the cluster, too.\n"
+    "\n"
+    "options:\n"
+    "  --kubeconfig FILE   as kubectl takes it\n"
+    "  --context CONTEXT   as kubectl takes it\n"
+    "  --network-enforces  you know that the cluster's network enforces NetworkPolicies\n"
+    "  -f, --file DIR      the files below a folder instead, as `clawbox provision` writes them; or one file, \"-\" for\n"
+    "                      standard input\n"
+    "  --json              one JSON object\n" STATE_HELP "\n"
+    "examples:\n"
+    "  clawbox verify alice\n"
+    "  kubectl kustomize overlays/alice | clawbox verify alice -f -\n";
+
 static const char help_attack[] =
     "usage: clawbox attack TENANT [--json] [--listener ADDRESS:PORT]\n"
     "\n"
@@ -245,6 +269,7 @@ const struct command cmd_table[] = {
     {"run", "runs a program whose only way out is a tenant's listener", help_run, cmd_run},
     {"explain", "what would become of a request, and why; no traffic", help_explain, cmd_explain},
     {"attack", "how somebody would try to break it, done, and what held", help_attack, cmd_attack},
+    {"verify", "whether a tenant's namespaces on a cluster hold", help_verify, cmd_verify},
     {"audit", "what was decided about each request; verify checks the records", help_audit, cmd_audit},
     {"rekey", "seals everything for a new master key", help_rekey, cmd_rekey},
     {"status", "what runs, and which layers of confinement hold", help_status, cmd_status},

@@ -97,31 +97,52 @@ static const struct conf_node *exception_of(const struct conf_node *constraints)
     return objects != NULL && !wall_selects_all(objects) ? objects : NULL;
 }
 
-/* The same texts under `key` in two lists, in the same order. */
-static bool same_texts(const struct conf_node *a, const struct conf_node *b, const char *key)
+/* Every item of `wanted` is in `list` with the same texts under both keys. */
+static bool has_all(const struct conf_node *list, const struct conf_node *wanted, const char *key,
+                    const char *other)
 {
-    const struct conf_node *x = a != NULL ? a->first : NULL;
-    const struct conf_node *y = b != NULL ? b->first : NULL;
-    for (; x != NULL && y != NULL; x = x->next, y = y->next) {
-        if (strcmp(wall_text_at(x, key, ""), wall_text_at(y, key, "")) != 0) {
+    for (const struct conf_node *w = wanted != NULL ? wanted->first : NULL; w != NULL; w = w->next) {
+        bool found = false;
+        for (const struct conf_node *l = list != NULL ? list->first : NULL; l != NULL && !found;
+             l = l->next) {
+            found = strcmp(wall_text_at(l, key, ""), wall_text_at(w, key, "")) == 0 &&
+                    strcmp(wall_text_at(l, other, ""), wall_text_at(w, other, "")) == 0;
+        }
+        if (!found) {
             return false;
         }
     }
-    return x == NULL && y == NULL;
+    return true;
 }
 
+/* It refuses what ours does: validations beside them can only refuse more, but conditions let things pass. */
 static bool is_ours(const struct wall *wall, const struct conf_node *policy)
 {
-    static const char *const parts[][2] = {{"spec.validations", "expression"},
-                                           {"spec.matchConditions", "expression"},
-                                           {"spec.variables", "name"},
-                                           {"spec.variables", "expression"}};
-    for (size_t i = 0; wall->policy != NULL && i < sizeof(parts) / sizeof(parts[0]); i++) {
-        if (!same_texts(wall_at(policy, parts[i][0]), wall_at(wall->policy, parts[i][0]), parts[i][1])) {
-            return false;
+    const struct conf_node *ours = wall->policy;
+    const struct conf_node *conditions = wall_at(policy, "spec.matchConditions");
+    return ours != NULL && (conditions == NULL || conditions->count == 0) &&
+           has_all(wall_at(policy, "spec.validations"), wall_at(ours, "spec.validations"), "expression",
+                   "expression") &&
+           has_all(wall_at(policy, "spec.variables"), wall_at(ours, "spec.variables"), "name", "expression");
+}
+
+/* True when one of the validations is the one that `registries` of a workspace makes (kube, 30-validatingadmissionpolicy.yaml). */
+static bool limits_images(const struct conf_node *policy)
+{
+    static const char start[] = "variables.containers.all(c, has(c.image) && [";
+    static const char end[] = "].exists(r, c.image.startsWith(r)))";
+    const struct conf_node *list = wall_at(policy, "spec.validations");
+    for (const struct conf_node *v = list != NULL ? list->first : NULL; v != NULL; v = v->next) {
+        struct span text = span_str(wall_text_at(v, "expression", ""));
+        if (span_starts(text, span_str(start)) && span_ends(text, span_str(end))) {
+            size_t taken = strlen(start) + strlen(end);
+            struct span names = span_sub(text, strlen(start), text.len > taken ? text.len - taken : 0);
+            if (names.len != 0 && memchr(names.ptr, ']', names.len) == NULL) {
+                return true;
+            }
         }
     }
-    return wall->policy != NULL;
+    return false;
 }
 
 /* What is wrong with a policy and its binding, and where; NULL: nothing is. */
@@ -192,8 +213,9 @@ static void tell_fault(struct wall *wall, struct fault fault)
                "%s, and the assistant may start pods in %s", fault.text, wall->dev);
 }
 
-/* One good policy is enough: others can only refuse more. What is wrong is told of the tenant's own. */
-static void judge_policy(struct wall *wall)
+/* One good policy is enough: others can only refuse more. What is wrong is told of the tenant's own.
+ * True when a good one says from which registries images may come, too. */
+static bool judge_policy(struct wall *wall)
 {
     char own[100];
     struct fault worst = {.text = NULL};
@@ -213,34 +235,34 @@ static void judge_policy(struct wall *wall)
             fault = fault.text == NULL ? fault_of_policy(wall, policy) : fault;
         }
         if (fault.text == NULL && is_ours(wall, policy->node)) {
-            return;
+            return limits_images(policy->node);
         }
         unknown = fault.text == NULL ? policy : unknown;
         worst = fault.text != NULL && strcmp(binding->name, own) == 0 ? fault : worst;
     }
-    if (unknown != NULL) {
+    if (worst.text != NULL) {
+        tell_fault(wall, worst);
+    } else if (unknown != NULL) {
         wall_found(
             wall, WALL_SECRETS, WALL_UNSURE, unknown, wall_at(unknown->node, "spec.validations"),
             "is not the policy that this version of clawbox writes, so what its expressions refuse is not known here: "
             "provision %s again",
             wall->tenant);
-    } else if (worst.text != NULL) {
-        tell_fault(wall, worst);
     } else {
         wall_missing(
             wall, WALL_SECRETS, WALL_HOLE, "ValidatingAdmissionPolicyBinding", "", own,
-            "there is neither this nor another one with a policy that refuses pods with Secrets or other identities, and the assistant may start "
-            "pods in %s",
+            "there is neither this nor another one with a policy that refuses pods with Secrets or other identities, "
+            "and the assistant may start pods in %s",
             wall->dev);
     }
+    return false;
 }
 
 void wall_judge_admission(struct wall *wall)
 {
     judge_level(wall, wall->claw, false);
     judge_level(wall, wall->dev, true);
-    if (wall->makes_pods) {
-        judge_policy(wall);
+    if (wall->makes_pods && !judge_policy(wall)) {
         wall_missing(
             wall, WALL_ELSEWHERE, WALL_ASSUMED, "Namespace", "", wall->dev,
             "its nodes pull images from registries that you trust: the name of an image that the assistant starts goes to one");

@@ -115,11 +115,9 @@ static void look_at_rights(const struct looking *l, const struct conf_node *cont
     non_root = non_root != NULL ? non_root : wall_at(l->pod->spec, "securityContext.runAsNonRoot");
     user = user != NULL ? user : wall_at(l->pod->spec, "securityContext.runAsUser");
     if (!l->pod->workspace && (!wall_is_true(non_root) || wall_is_text(user, "0"))) {
+        const struct conf_node *at = wall_is_text(user, "0") ? user : non_root != NULL ? non_root : container;
         hole(
-            l,
-            wall_is_text(user, "0") ? user
-            : context != NULL       ? context
-                                    : container,
+            l, at,
             "may run as root (runAsNonRoot is not true), and what leaves the container then is root on the node",
             name);
     }

@@ -209,10 +209,12 @@ static void judge_workspace_egress(const struct judging *j)
     if (j->peer == NULL) {
         found(j, WALL_ELSEWHERE, WALL_HOLE, "lets pods that the assistant starts send anywhere");
     } else if (is_dns(j->rule) && (is_dns_pod(j->peer) || is_single(j->peer))) {
-        found(
-            j, WALL_ELSEWHERE, WALL_ASSUMED,
-            "the cluster's DNS carries nothing out: pods that the assistant starts may ask it (`workspace: {egress: sealed}` "
-            "forbids that)");
+        if (j->wall->makes_pods || j->wall->runs_inside) {
+            found(
+                j, WALL_ELSEWHERE, WALL_ASSUMED,
+                "the cluster's DNS carries nothing out: pods that the assistant starts may ask it (`workspace: {egress: "
+                "sealed}` forbids that)");
+        }
     } else if (is_dns(j->rule)) {
         found(j, WALL_ELSEWHERE, WALL_HOLE,
               "lets pods that the assistant starts reach others than the cluster's DNS by its port");

@@ -201,7 +201,7 @@ TEST(identities_and_the_node)
            "(runAsNonRoot is not true), and what leaves the container then is root on the node: gateway\n");
     CHANGE("privileged: false", "runAsNonRoot: false",
            "yes no\nsecrets hole " GATEWAY
-           "spec.template.spec.containers[0].securityContext: may run as root (runAsNonRoot is "
+           "spec.template.spec.containers[0].securityContext.runAsNonRoot: may run as root (runAsNonRoot is "
            "not true), and what leaves the container then is root on the node: gateway\n");
 }
 
