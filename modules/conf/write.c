@@ -132,6 +132,16 @@ static int compare(const struct spec *a, const struct spec *b)
     return r;
 }
 
+/* Written out in full it may be more than a file may have. */
+static int check_size(struct span text)
+{
+    struct conf_tree tree;
+    struct conf_tree_error error;
+    int r = conf_tree_read(text, &tree, &error);
+    conf_tree_deinit(&tree);
+    return r == CB_EMALFORMED ? CB_EINTERNAL : r;
+}
+
 int conf_tenant_write_check(const struct spec *spec)
 {
     static const struct conf_write nothing;
@@ -141,6 +151,9 @@ int conf_tenant_write_check(const struct spec *spec)
     buf_init(&text, CONF_TREE_BYTES_MAX);
     buf_init(&errors, (size_t)64 * 1024);
     int r = conf_tenant_write(spec, &nothing, &text);
+    if (r == 0) {
+        r = check_size(buf_span(&text));
+    }
     if (r == 0) {
         r = conf_tenants_load(buf_span(&text), spec->tenant, NULL, &tenants, &errors);
         r = r == CB_ECONFIG ? CB_EINTERNAL : r;

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* `kubectl apply` keeps a copy of the object in an annotation, and all annotations together have at most 256 KiB. */
+#define CLIENT_APPLY_MAX ((size_t)200 * 1024)
+
 static int note(struct kube_work *w, const char *text)
 {
     struct kube_manifests *m = w->out;
@@ -87,6 +90,8 @@ int kube_notes(struct kube_work *w)
          "because its configuration is read-only."},
         {kube_openclaw_model(w) == NULL,
          "No model is known for the gateway to start with: set spec.kubernetes.model, as PROVIDER/MODEL."},
+        {buf_len(&w->document) > CLIENT_APPLY_MAX,
+         "The tenant's file is larger than what kubectl keeps in an annotation: apply with --server-side."},
         {true,
          "A new proxy token, or a new address of the Service proxy, reaches the gateway when it restarts: kubectl "
          "rollout restart deployment/gateway. Everything else is followed without a restart."},

@@ -1,7 +1,9 @@
-/* fuzz_tenant_yaml.c - tenant files: what is accepted encodes, decodes and compiles; what is refused says why. */
+/* fuzz_tenant_yaml.c - tenant files: what is accepted encodes, decodes, compiles and is written and read back as the same; what is
+ * refused says why. */
 #include <stdlib.h>
 
 #include "conf/tenant.h"
+#include "conf/write.h"
 #include "policy/table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -29,6 +31,8 @@ static void check_spec(const struct spec *spec)
     require(spec_encode(spec, &encoded) == 0);
     require(spec_decode(buf_span(&encoded), &again) == 0);
     require(policy_table_new(spec, &table, why, sizeof(why)) == 0);
+    int written = conf_tenant_write_check(spec); /* in full it may be too large for one file */
+    require(written == 0 || written == CB_ELIMIT);
     policy_table_free(table);
     spec_free(again);
     buf_deinit(&encoded);

@@ -134,6 +134,11 @@ TEST(keys_are_the_same)
     check_keys("properties/metadata", "{metadata: {zzz: 1}}");
     check_keys("properties/spec", "{spec: {zzz: 1}}");
     check_keys("$defs/limits", START "spec: {routes: [], limits: {zzz: 1}}}");
+    check_keys("$defs/kubernetes", START "spec: {routes: [], kubernetes: {zzz: 1}}}");
+    check_keys("$defs/kubernetes/properties/workspace",
+               START "spec: {routes: [], kubernetes: {workspace: {zzz: 1}}}}");
+    check_keys("$defs/kubernetes/properties/secretStore",
+               START "spec: {routes: [], kubernetes: {secrets: external, secretStore: {name: a, zzz: 1}}}}");
     check_keys("$defs/route", START "spec: {routes: [{zzz: 1}]}}");
     check_keys("$defs/route/properties/upstream",
                START "spec: {routes: [{host: a.example, upstream: {zzz: 1}}]}}");
@@ -267,6 +272,13 @@ TEST(bounds_are_the_same)
     check_number("$defs/route/properties/headers/maxProperties", SPEC_EXTRAS_MAX);
     check_number("$defs/names/properties/headers/maxItems", SPEC_LIST_MAX);
     check_number("$defs/names/properties/query/maxItems", SPEC_LIST_MAX);
+    check_number("$defs/endpoints/maxItems", CONF_KUBE_ENDPOINTS_MAX);
+    check_number("$defs/labels/maxProperties", CONF_KUBE_LABELS_MAX);
+    check_number("$defs/image/maxLength", CONF_KUBE_IMAGE_MAX);
+    check_number("$defs/kubernetes/properties/model/maxLength", CONF_KUBE_MODEL_MAX);
+    check_number("$defs/kubernetes/properties/origins/maxItems", CONF_KUBE_ORIGINS_MAX);
+    check_number("$defs/kubernetes/properties/workspace/properties/registries/maxItems",
+                 CONF_KUBE_REGISTRIES_MAX);
     check_number("$defs/limits/properties/requestsPerMinute/maximum", 1000000);
     check_number("$defs/limits/properties/concurrent/maximum", 65536);
     /* The loader says its own bounds. */

@@ -20,9 +20,22 @@ struct made {
     int r;
 };
 
+/* The file /big.pem: 40 KiB that look like a certificate. */
+static inline int read_big(void *arg, const char *path, struct buf *out)
+{
+    (void)arg;
+    int r =
+        strcmp(path, "/big.pem") == 0 ? buf_append_str(out, "-----BEGIN CERTIFICATE-----\n") : CB_ENOTFOUND;
+    for (int i = 0; r == 0 && i < 640; i++) {
+        r = buf_append_str(out, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n");
+    }
+    return r == 0 ? buf_append_str(out, "-----END CERTIFICATE-----\n") : r;
+}
+
 /* Loads the text and makes the manifests; made_free() in any case. */
 static inline struct made *make(const char *text)
 {
+    static const struct conf_files files = {.read = read_big};
     struct made *m = calloc(1, sizeof(*m));
     struct buf errors;
     if (!CHECK(m != NULL)) {
@@ -30,7 +43,7 @@ static inline struct made *make(const char *text)
     }
     buf_init(&errors, (size_t)64 * 1024);
     buf_init(&m->why, 4096);
-    if (!CHECK_EQ_INT(conf_tenants_load(span_str(text), "t.yaml", NULL, &m->tenants, &errors), 0)) {
+    if (!CHECK_EQ_INT(conf_tenants_load(span_str(text), "t.yaml", &files, &m->tenants, &errors), 0)) {
         printf("%.*s", (int)buf_len(&errors), (const char *)buf_span(&errors).ptr);
         exit(1);
     }

@@ -99,4 +99,43 @@ TEST(a_placeholder_that_is_missing_is_said)
     made_free(m);
 }
 
+static struct made *with_certificates(int count)
+{
+    static char text[64 * 1024];
+    size_t used = (size_t)snprintf(text, sizeof(text), KUBE_HEAD);
+    for (int i = 0; i < count; i++) {
+        used += (size_t)snprintf(text + used, sizeof(text) - used,
+                                 "  - {host: a%d.example, upstream: {caFile: /big.pem}}\n", i);
+    }
+    return make(text);
+}
+
+static bool has_note(const struct made *m, const char *part)
+{
+    for (size_t i = 0; i < m->manifests.note_count; i++) {
+        if (strstr(m->manifests.notes[i], part) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An object that an API server would not take is said before anything is written. */
+TEST(what_is_too_large)
+{
+    struct made *m = with_certificates(1);
+    CHECK_EQ_INT(m->r, 0);
+    CHECK(!has_note(m, "--server-side"));
+    made_free(m);
+    m = with_certificates(10);
+    CHECK_EQ_INT(m->r, 0);
+    CHECK(has_note(m, "--server-side"));
+    made_free(m);
+    m = with_certificates(30);
+    CHECK_EQ_INT(m->r, CB_ELIMIT);
+    CHECK_EQ_UINT(m->manifests.file_count, 0);
+    CHECK(memmem(buf_span(&m->why).ptr, buf_len(&m->why), "1 MiB", 5) != NULL);
+    made_free(m);
+}
+
 TEST_MAIN()
