@@ -27,14 +27,19 @@ static bool is_storage_class(const struct kube_work *w)
     return w->settings->storage_class != NULL;
 }
 
+static bool is_openshift(const struct kube_work *w)
+{
+    return w->settings->flavor == CONF_KUBE_OPENSHIFT;
+}
+
 static bool is_kubernetes(const struct kube_work *w)
 {
-    return w->settings->flavor == CONF_KUBE_KUBERNETES;
+    return !is_openshift(w);
 }
 
 static bool is_route(const struct kube_work *w)
 {
-    return w->settings->flavor == CONF_KUBE_OPENSHIFT && is_ingress(w);
+    return is_openshift(w) && is_ingress(w);
 }
 
 static bool is_origin(const struct kube_work *w)
@@ -54,8 +59,9 @@ bool kube_condition(struct kube_work *w, struct span name)
         bool (*holds)(const struct kube_work *w);
     } conditions[] = {{"ingress", is_ingress},       {"metrics", is_metrics},
                       {"workspace", is_workspace},   {"storage-class", is_storage_class},
-                      {"kubernetes", is_kubernetes}, {"route", is_route},
-                      {"origin", is_origin},         {"registries", is_registries}};
+                      {"kubernetes", is_kubernetes}, {"openshift", is_openshift},
+                      {"route", is_route},           {"origin", is_origin},
+                      {"registries", is_registries}};
     for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++) {
         if (span_eq_str(name, conditions[i].name)) {
             return conditions[i].holds(w);

@@ -94,11 +94,11 @@ TEST(each_setting_changes_only_what_it_should)
         {"metricsFrom: {team: 'yes'}", NETWORK, "          team: \"yes\"\n"},
         {"origins: ['https://claw.example.com']", "claw/22-configmap-gateway.yaml " GATEWAY,
          "            \"https://claw.example.com\"\n"},
-        {"flavor: openshift", NETWORK " " PROXY " " GATEWAY " " DEV_NET,
+        {"flavor: openshift", NETWORK " " PROXY " " GATEWAY " " DEV_NET " " POLICY,
          "          dns.operator.openshift.io/daemonset-dns: default\n"},
         {"flavor: openshift, ingressFrom: {a: b}, origins: ['https://c.example.com:8443']",
          "claw/16-networkpolicy-gateway.yaml " NETWORK " claw/22-configmap-gateway.yaml " PROXY " " GATEWAY
-         " +claw/70-route-gateway.yaml " DEV_NET " claw/kustomization.yaml",
+         " +claw/70-route-gateway.yaml " DEV_NET " " POLICY " claw/kustomization.yaml",
          "          a: b\n"},
     };
     struct made *base = make(KUBE_HEAD KUBE_OPENAI BASE "}\n");
