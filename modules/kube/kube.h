@@ -39,6 +39,7 @@ struct kube_tenant {
     const struct conf_kubernetes *settings;      /* a zeroed one has the defaults */
     const struct kube_placeholder *placeholders; /* one for each credential of the spec */
     size_t placeholder_count;
+    bool suspended;      /* no pod runs; everything else stays */
     const char *version; /* of clawbox: in the name of its image when the settings have none */
 };
 

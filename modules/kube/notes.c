@@ -72,6 +72,10 @@ int kube_notes(struct kube_work *w)
         {w->workspace != NULL,
          "Pods in the workspace's namespace mount no Secret, whoever made them: run what needs one in "
          "another namespace."},
+        {w->workspace != NULL,
+         "OpenClaw's image has no kubectl: with a gateway image that has it, it finds its "
+         "configuration in $KUBECONFIG."},
+        {w->tenant->suspended, "The tenant is suspended: its Deployments have no pods."},
         {s->ingress_from.count == 0, "Nobody reaches the gateway's page but by `kubectl port-forward`: set "
                                      "spec.kubernetes.ingressFrom and origins for an ingress."},
         {s->ingress_from.count != 0 && s->origins.count == 0,

@@ -47,6 +47,16 @@ static bool is_origin(const struct kube_work *w)
     return w->settings->origins.count != 0;
 }
 
+static bool is_suspended(const struct kube_work *w)
+{
+    return w->tenant->suspended;
+}
+
+static bool is_running(const struct kube_work *w)
+{
+    return !w->tenant->suspended;
+}
+
 static bool is_registries(const struct kube_work *w)
 {
     return w->settings->registries.count != 0;
@@ -61,7 +71,8 @@ bool kube_condition(struct kube_work *w, struct span name)
                       {"workspace", is_workspace},   {"storage-class", is_storage_class},
                       {"kubernetes", is_kubernetes}, {"openshift", is_openshift},
                       {"route", is_route},           {"origin", is_origin},
-                      {"registries", is_registries}};
+                      {"registries", is_registries}, {"suspended", is_suspended},
+                      {"running", is_running}};
     for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++) {
         if (span_eq_str(name, conditions[i].name)) {
             return conditions[i].holds(w);

@@ -139,6 +139,24 @@ TEST(no_fixed_user_on_openshift)
     made_free(m);
 }
 
+/* Whoever is suspended has no pods, and keeps all else. */
+TEST(suspended)
+{
+    char got[1024];
+    struct made *base = make(KUBE_HEAD KUBE_OPENAI BASE "}\n");
+    struct made *m = make(KUBE_HEAD KUBE_OPENAI BASE "}\n");
+    kube_manifests_deinit(&m->manifests);
+    m->tenant.suspended = true;
+    CHECK_EQ_INT(kube_manifests_make(&m->tenant, &m->manifests, &m->why), 0);
+    compare(base, m, got, sizeof(got));
+    CHECK_EQ_STR(got, PROXY " " GATEWAY);
+    CHECK(strstr(file_of(base, PROXY), "\n  replicas: 1\n") != NULL);
+    CHECK(strstr(file_of(m, PROXY), "\n  replicas: 0\n") != NULL);
+    CHECK(strstr(file_of(m, GATEWAY), "\n  replicas: 0\n") != NULL);
+    made_free(base);
+    made_free(m);
+}
+
 /* Without spec.kubernetes there are the defaults, and no rights for the assistant. */
 TEST(no_settings)
 {
