@@ -22,6 +22,7 @@ static void agent_release(struct agent *a)
 {
     net_task_cancel(&a->turn);
     net_timer_free(a->timer);
+    trust_cancel(a);
     ipc_chan_free(a->stream);
     tls_session_free(a->tls);
     http_parser_free(a->parser);

@@ -96,6 +96,28 @@ void answer_refuse(struct agent *a, enum policy_reason reason, const struct http
     }
 }
 
+void answer_content(struct agent *a, struct span content_type, struct span content)
+{
+    struct buf out;
+    buf_init(&out, ANSWER_HEAD_MAX);
+    int r = http_write_status_line(&out, 200);
+    r = r == 0 ? http_write_field(&out, SPAN_LIT("Content-Type"), content_type) : r;
+    r = r == 0 ? http_write_framing(&out, HTTP_FRAMING_LENGTH, content.len) : r;
+    if (r == 0 && (!a->keep_alive || a->minor == 0)) {
+        r = http_write_field(&out, SPAN_LIT("Connection"),
+                             a->keep_alive ? SPAN_LIT("keep-alive") : SPAN_LIT("close"));
+    }
+    r = r == 0 ? http_write_head_end(&out) : r;
+    r = r == 0 && !a->is_head ? buf_append_span(&out, content) : r;
+    r = r == 0 ? agent_write(a, buf_span(&out)) : r;
+    buf_deinit(&out);
+    if (r != 0) {
+        agent_close(a);
+    } else {
+        answer_done(a);
+    }
+}
+
 /* ---- the provider's answer ---- */
 
 /* How an answer is framed is not for its fields to say: egress leaves these out. */

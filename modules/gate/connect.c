@@ -84,10 +84,13 @@ static void connect_tunnel(struct agent *a, const struct http_head *head)
 
 void connect_head(struct agent *a, const struct http_head *head)
 {
-    if (base_url_is_asked(a, head)) {
+    bool trust = trust_is_asked(a, head);
+    if (!trust && base_url_is_asked(a, head)) {
         request_head(a, head); /* the token is in its target */
     } else if (a->needs_token && !connect_has_token(a, head)) {
         answer_refuse(a, POLICY_REASON_PROXY_AUTH, head, SPAN_EMPTY, 0, SPEC_SCHEME_HTTPS);
+    } else if (trust) {
+        trust_head(a, head);
     } else if (span_eq_str(head->method, "CONNECT")) {
         connect_tunnel(a, head);
     } else {

@@ -3,7 +3,7 @@
  *
  * Holds      the agents' sockets, one leaf key that never leaves, the hash of the proxy token.
  * Answers    agents: CONNECT, TLS, HTTP/1.1. Nobody else.
- * Asks       the vault to sign leaves (only for this tenant's hosts, or a denial); its egress to carry out requests.
+ * Asks       the vault to sign leaves (only for this tenant's hosts, or a denial), and for the CA's certificates; its egress to carry out requests.
  * May never  hold a credential, open an outgoing connection, open a file, or learn of another tenant.
  * Calls      what every role may (priv/calls.h), accept on the sockets that it was given, socketpair for each connection, TCP_NODELAY.
  *            No socket of its own, no network: the agents' sockets belong to the network that the listener was made in.
@@ -123,6 +123,11 @@ static int on_peer(void *arg, enum ipc_role role, uint64_t tenant_id, struct spa
     *slot = chan;
     if (!is_egress && g->leaves != NULL) {
         leaf_ask_again(g->leaves);
+    }
+    LIST_FOR_EACH (node, safe, &g->agents) {
+        if (!is_egress) {
+            trust_ask_again(LIST_ENTRY(node, struct agent, link));
+        }
     }
     return 0;
 }

@@ -6,6 +6,7 @@
  *   leaf.c      certificates for the hosts that agents ask for, signed by the vault
  *   agent.c     one agent connection: bytes, TLS, HTTP events
  *   connect.c   proxy requests: CONNECT and what follows it; the proxy token
+ *   trust.c     GET /ca.pem: the certificates that an agent has to trust
  *   base_url.c  requests of SDKs that take a base URL and no proxy
  *   request.c   a request inside: checks, and its way to egress as fields
  *   answer.c    the answer from egress, and answers of our own
@@ -132,6 +133,8 @@ struct agent {
 
     /* the request and its answer */
     struct ipc_chan *stream;
+    struct ipc_chan *trust; /* the vault, while it is asked for /ca.pem */
+    uint32_t trust_call;
     uint8_t id[IPC_REQUEST_ID_LEN]; /* of refusals made here */
     bool in_request;                /* its end has not been read */
     bool in_answer;                 /* it was handed on (or refused) and its answer is not complete */
@@ -208,6 +211,17 @@ bool base_url_is_asked(const struct agent *a, const struct http_head *head);
 enum policy_reason base_url_destination(const struct agent *a, const struct http_head *head,
                                         struct destination *d);
 
+/* ---- trust.c ---- */
+
+/* Whether the head asks the gate itself for the certificates that an agent has to trust. */
+bool trust_is_asked(const struct agent *a, const struct http_head *head);
+/* Answers such a head, once the vault has answered. The token has been looked at. */
+void trust_head(struct agent *a, const struct http_head *head);
+/* There is a new vault, and the one that was asked will not answer any more. */
+void trust_ask_again(struct agent *a);
+/* The agent no longer waits. */
+void trust_cancel(struct agent *a);
+
 /* ---- upgrade.c ---- */
 
 /* The answer is a 101: appends the fields that it needs besides those from egress, and lets go of HTTP. CB_ESTATE when nobody asked. */
@@ -222,6 +236,8 @@ bool agent_is_pushed_back(const struct agent *a);
 /* ---- answer.c ---- */
 
 extern const struct ipc_chan_handler answer_handler;
+/* Answers 200 with content of the gate's own, or with its head when that is what was asked for. */
+void answer_content(struct agent *a, struct span content_type, struct span content);
 /* Answers with a problem document and tells egress for the audit. The connection closes after it unless the request
  * was complete and well-formed. `head` may be NULL when there is none. */
 void answer_refuse(struct agent *a, enum policy_reason reason, const struct http_head *head, struct span host,

@@ -128,6 +128,8 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     M(CREDENTIAL_ROTATED,  credential_rotated, IPC_VAULT,             IPC_EGRESS,             PEER,    ANSWER,  IPC_NO_FD, 16) \
     M(LEAF_SIGN,           leaf_sign,         IPC_GATE,               IPC_VAULT,              PEER,    REQUEST, IPC_NO_FD, 1024) \
     M(LEAF,                leaf,              IPC_VAULT,              IPC_GATE,               PEER,    ANSWER,  IPC_NO_FD, 16384) \
+    M(TRUST_GET,           trust_get,         IPC_GATE,               IPC_VAULT,              PEER,    REQUEST, IPC_NO_FD, 16) \
+    M(TRUST,               trust,             IPC_VAULT,              IPC_GATE,               PEER,    ANSWER,  IPC_NO_FD, 12288) \
     /* ---- api and vault: public things only ---- */ \
     M(SEAL_KEY_GET,        seal_key_get,      IPC_API,                IPC_VAULT,              PEER,    REQUEST, IPC_NO_FD, 16) \
     M(SEAL_KEY,            seal_key,          IPC_VAULT,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 64) \
@@ -333,6 +335,14 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(U64, not_after_ms, 0)      \
     F(BYTES, cert, IPC_CERT_MAX) \
     F(BYTES, ca, IPC_CERT_MAX)
+
+/* The certificates that this tenant's agents are to trust, for GET /ca.pem; its CA is made on the first call. */
+#define IPC_FIELDS_trust_get(F) F(U8, version, 0)
+/* `next`: the CA's successor, if there is one. code EBUSY: asked for too often. */
+#define IPC_FIELDS_trust(F)      \
+    F(U32, code, 0)              \
+    F(BYTES, cert, IPC_CERT_MAX) \
+    F(BYTES, next, IPC_CERT_MAX)
 
 #define IPC_FIELDS_seal_key_get(F) F(U8, version, 0)
 #define IPC_FIELDS_seal_key(F)     F(BYTES, public_key, 32)

@@ -109,7 +109,9 @@
       "This tenant is suspended. `clawbox tenant resume NAME` lets its requests go on.")                            \
     R(BASE_URL_FOREIGN, DENIED, 403, "base_url_foreign", "http_request_denied",                                     \
       "The base URL is for programs on this machine: at a loopback address, with the listener's own address as "    \
-      "Host, and without the fields by which browsers say where a request comes from.")
+      "Host, and without the fields by which browsers say where a request comes from.")                             \
+    R(TRUST_FOREIGN, DENIED, 403, "trust_foreign", "http_request_denied",                                           \
+      "The CA's certificates are for programs, and are not given to a page in a browser.")
 
 enum policy_verdict {
 #define POLICY_VERDICT_ENUM(name, text) POLICY_VERDICT_##name,

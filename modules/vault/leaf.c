@@ -1,5 +1,5 @@
 /*
- * leaf.c - LEAF_SIGN and CA_CERT_GET: what waits for a tenant's hosts and CA, and the answers.
+ * leaf.c - LEAF_SIGN, TRUST_GET and CA_CERT_GET: what waits for a tenant's hosts and CA, and the answers.
  *
  * A host that a route names gets a leaf for a day. Any other host gets one for an hour, with which the gate can say no
  * inside TLS, and only so many of these: every one costs a signature, and an agent can make up hosts without end.
@@ -17,6 +17,11 @@
 void leaf_refuse(struct vault_peer *p, uint32_t call, int r)
 {
     peer_sent(p, ipc_send_leaf(p->chan, call, &(struct ipc_leaf){.code = ipc_code(r)}));
+}
+
+void leaf_refuse_trust(struct vault_peer *p, uint32_t call, int r)
+{
+    peer_sent(p, ipc_send_trust(p->chan, call, &(struct ipc_trust){.code = ipc_code(r)}));
 }
 
 void leaf_refuse_ca_cert(struct vault_peer *p, uint32_t call, int r)
@@ -68,6 +73,19 @@ static int leaf_issue(struct vault_tenant *t, const struct vault_wait *w)
     return r;
 }
 
+/* Of TRUST_GET, CA_CERT_GET and CA_ROTATE. */
+static int send_certificates(const struct vault_tenant *t, const struct vault_wait *w)
+{
+    struct span cert = buf_span(&t->ca.cert);
+    struct span next = buf_span(&t->next_cert);
+    if (w->kind == VAULT_WAIT_TRUST) {
+        struct ipc_trust m = {.code = 0, .cert = cert, .next = next};
+        return ipc_send_trust(w->peer->chan, w->call, &m);
+    }
+    struct ipc_ca_cert m = {.code = 0, .cert = cert, .next = next};
+    return ipc_send_ca_cert(w->peer->chan, w->call, &m);
+}
+
 static void wait_answer(struct vault_tenant *t, struct vault_wait *w)
 {
     int r = 0;
@@ -76,15 +94,14 @@ static void wait_answer(struct vault_tenant *t, struct vault_wait *w)
     } else if (w->kind == VAULT_WAIT_ROTATE) {
         r = rotate_advance(t, w);
     }
-    if (w->kind == VAULT_WAIT_CA_CERT && t->successor_due && t->rotating) {
+    if ((w->kind == VAULT_WAIT_CA_CERT || w->kind == VAULT_WAIT_TRUST) && t->successor_due && t->rotating) {
         r = 1; /* whoever asks is to have that one too */
     }
     if (r > 0) {
         return; /* it waits for something else now */
     }
     if (r == 0 && w->kind != VAULT_WAIT_LEAF) {
-        struct ipc_ca_cert m = {.code = 0, .cert = buf_span(&t->ca.cert), .next = buf_span(&t->next_cert)};
-        peer_sent(w->peer, ipc_send_ca_cert(w->peer->chan, w->call, &m));
+        peer_sent(w->peer, send_certificates(t, w));
     }
     if (r != 0) {
         wait_fail(w, r);
@@ -200,6 +217,27 @@ int leaf_sign(struct vault_peer *p, const struct ipc_in *in)
     struct vault_wait *w = wait_new(p, VAULT_WAIT_LEAF, in->call, m.host, m.public_key);
     if (w == NULL) {
         leaf_refuse(p, in->call, CB_ENOMEM);
+        return 0;
+    }
+    list_push_back(&p->tenant->waits, &w->of_tenant);
+    leaf_advance(p->tenant);
+    return 0;
+}
+
+int leaf_trust(struct vault_peer *p, const struct ipc_in *in)
+{
+    struct ipc_trust_get m;
+    int r = ipc_get_trust_get(in->payload, &m);
+    if (r != 0) {
+        return r;
+    }
+    if (!limit_take(&p->trust, VAULT_LIMIT_TRUST, net_loop_now_ms(p->vault->loop), p->tenant->id)) {
+        leaf_refuse_trust(p, in->call, CB_EBUSY);
+        return 0;
+    }
+    struct vault_wait *w = wait_new(p, VAULT_WAIT_TRUST, in->call, SPAN_EMPTY, SPAN_EMPTY);
+    if (w == NULL) {
+        leaf_refuse_trust(p, in->call, CB_ENOMEM);
         return 0;
     }
     list_push_back(&p->tenant->waits, &w->of_tenant);

@@ -22,6 +22,8 @@ static const struct {
     [VAULT_LIMIT_DENIAL] = {2, 120, "certificates for hosts that no route names"},
     /* As many as the gate keeps, at once; then what new hosts under wildcards and the day's end need. */
     [VAULT_LIMIT_LEAF] = {20, 2048, "certificates"},
+    /* Public and small, but an agent can have it asked for as often as it likes. */
+    [VAULT_LIMIT_TRUST] = {10, 100, "copies of its CA's certificate"},
     /* As many as there can be streams, which all wait for the same credential after a start; then reloads. */
     [VAULT_LIMIT_UNSEAL] = {64, 4096, "credentials"},
 };

@@ -124,6 +124,9 @@ void wait_fail(struct vault_wait *w, int r)
     case VAULT_WAIT_LEAF:
         leaf_refuse(w->peer, w->call, r);
         break;
+    case VAULT_WAIT_TRUST:
+        leaf_refuse_trust(w->peer, w->call, r);
+        break;
     case VAULT_WAIT_CA_CERT:
     case VAULT_WAIT_ROTATE:
         leaf_refuse_ca_cert(w->peer, w->call, r);
@@ -224,6 +227,9 @@ static int on_message(void *arg, struct ipc_in *in)
         break;
     case IPC_MSG_LEAF_SIGN:
         r = leaf_sign(p, in);
+        break;
+    case IPC_MSG_TRUST_GET:
+        r = leaf_trust(p, in);
         break;
     case IPC_MSG_CA_ROTATE:
         r = rotate_ask(p, in);

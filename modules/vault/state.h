@@ -83,6 +83,7 @@ struct vault_peer {
     struct list waits;
     size_t wait_count;
     struct vault_bucket asked; /* unseals of an egress, leaves of a gate */
+    struct vault_bucket trust; /* a gate's questions for the CA */
     bool doomed;               /* could not be answered: freed at the end of the turn */
 };
 
@@ -90,6 +91,7 @@ enum vault_wait_kind {
     VAULT_WAIT_UNSEAL,
     VAULT_WAIT_LEAF,
     VAULT_WAIT_CA_CERT,
+    VAULT_WAIT_TRUST,
     VAULT_WAIT_ROTATE,
     VAULT_WAIT_REFRESH
 };
@@ -182,7 +184,13 @@ void waits_fail_all(struct vault *v);
 
 /* ---- limit.c ---- */
 
-enum vault_limit { VAULT_LIMIT_DENIAL, VAULT_LIMIT_LEAF, VAULT_LIMIT_UNSEAL, VAULT_LIMIT__COUNT };
+enum vault_limit {
+    VAULT_LIMIT_DENIAL,
+    VAULT_LIMIT_LEAF,
+    VAULT_LIMIT_TRUST,
+    VAULT_LIMIT_UNSEAL,
+    VAULT_LIMIT__COUNT
+};
 
 /* Takes one out of the bucket; false when it is empty, which is counted and said. */
 bool limit_take(struct vault_bucket *b, enum vault_limit which, uint64_t now_ms, uint64_t tenant_id);
@@ -226,14 +234,16 @@ void rotate_care(struct vault_tenant *t);
 
 /* ---- leaf.c ---- */
 
-/* LEAF_SIGN and CA_CERT_GET. The result is for the channel. */
+/* LEAF_SIGN, TRUST_GET and CA_CERT_GET. The result is for the channel. */
 CB_MUST_USE int leaf_sign(struct vault_peer *p, const struct ipc_in *in);
+CB_MUST_USE int leaf_trust(struct vault_peer *p, const struct ipc_in *in);
 CB_MUST_USE int leaf_ca_cert(struct vault_peer *p, const struct ipc_in *in);
 /* Answers what can be answered, asks for what is missing. */
 void leaf_advance(struct vault_tenant *t);
 /* Fails what waits for the tenant's hosts or CA; or only what waits for its hosts. */
 void leaf_fail(struct vault_tenant *t, int r, bool only_leaves);
 void leaf_refuse(struct vault_peer *p, uint32_t call, int r);
+void leaf_refuse_trust(struct vault_peer *p, uint32_t call, int r);
 void leaf_refuse_ca_cert(struct vault_peer *p, uint32_t call, int r);
 /* FORGET. */
 void leaf_forget(struct vault_tenant *t);

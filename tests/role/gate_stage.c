@@ -50,8 +50,10 @@ static void world_make(void)
     CHECK_EQ_INT(tls_init(), 0);
     gate_world.ca_key = tls_key_new();
     buf_init(&gate_world.ca_der, TLS_CERT_DER_MAX);
+    buf_init(&gate_world.next_der, TLS_CERT_DER_MAX);
     buf_init(&pem, 65536);
     CHECK_EQ_INT(tls_ca_create(gate_world.ca_key, "alice", now_ms(), &gate_world.ca_der), 0);
+    CHECK_EQ_INT(tls_ca_create(gate_world.ca_key, "alice", now_ms(), &gate_world.next_der), 0);
     CHECK_EQ_INT(tls_cert_to_pem(buf_span(&gate_world.ca_der), &pem), 0);
     CHECK_EQ_INT(tls_roots_new(buf_span(&pem), &gate_world.roots, NULL), 0);
     gate_world.client = tls_client_new();
@@ -91,11 +93,38 @@ static void vault_answer(struct stage *s, const struct stage_ask *ask)
     buf_deinit(&der);
 }
 
+void vault_answer_trust(struct stage *s, uint32_t call)
+{
+    struct ipc_trust m = {.code = s->vault.trust_code};
+    if (m.code == 0) {
+        m.cert = buf_span(&gate_world.ca_der);
+        m.next = s->vault.has_next ? buf_span(&gate_world.next_der) : SPAN_EMPTY;
+    }
+    CHECK_EQ_INT(ipc_send_trust(s->vault.chan, call, &m), 0);
+}
+
+static int on_trust_get(struct stage *s, const struct ipc_in *in)
+{
+    struct ipc_trust_get m;
+    CHECK_EQ_INT(ipc_get_trust_get(in->payload, &m), 0);
+    s->vault.trust_asked++;
+    if (s->vault.hold_trust) {
+        s->vault.trust_call = in->call;
+    } else {
+        vault_answer_trust(s, in->call);
+    }
+    net_loop_stop(s->loop);
+    return 0;
+}
+
 static int on_vault_message(void *arg, struct ipc_in *in)
 {
     struct stage *s = arg;
     struct stage_vault *v = &s->vault;
     struct ipc_leaf_sign m;
+    if (in->msg == IPC_MSG_TRUST_GET) {
+        return on_trust_get(s, in);
+    }
     if (!CHECK_EQ_INT(in->msg, IPC_MSG_LEAF_SIGN) || !CHECK_EQ_INT(ipc_get_leaf_sign(in->payload, &m), 0) ||
         !CHECK(v->held_count < STAGE_ASKS)) {
         return CB_EPERM;

@@ -45,6 +45,11 @@ struct stage_vault {
     bool hold;
     uint32_t code;         /* of every answer, when not 0 */
     const char *leaf_name; /* signs for this host instead of the one asked for */
+    bool hold_trust;
+    bool has_next;       /* a successor, beside the CA */
+    uint32_t trust_code; /* of the answers to TRUST_GET */
+    unsigned trust_asked;
+    uint32_t trust_call; /* the one that is held */
     unsigned asked;
     char last_host[IPC_HOST_MAX + 1];
     struct stage_ask held[STAGE_ASKS];
@@ -174,6 +179,8 @@ void vault_join(struct stage *s);
 void vault_leave(struct stage *s);
 /* Answers what was held, and holds no more. */
 void vault_release(struct stage *s);
+/* Answers TRUST_GET. */
+void vault_answer_trust(struct stage *s, uint32_t call);
 
 /* ---- egress ---- */
 

@@ -7,6 +7,7 @@
 struct gate_world {
     struct tls_key *ca_key;
     struct buf ca_der;
+    struct buf next_der; /* its successor */
     struct tls_roots *roots;
     struct tls_client *client;
 };

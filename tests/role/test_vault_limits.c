@@ -91,3 +91,32 @@ TEST(leaves_are_limited_for_each_channel)
     gate_key_free(&k);
     stage_free(s);
 }
+
+TEST(the_cas_certificate_is_limited_for_each_channel)
+{
+    enum { ASKED = 150, FULL = 100, PER_S = 10 };
+    struct stage *s = stage_new();
+    struct stage_peer alice;
+    struct stage_peer bob;
+    struct stage_answer answers[ASKED];
+    struct stage_answer a;
+    stage_serve(s);
+    stage_join(s, &alice, IPC_ROLE_GATE, ALICE);
+    stage_join(s, &bob, IPC_ROLE_GATE, BOB);
+    uint64_t started_us = clock_mono_us();
+    for (size_t i = 0; i < ASKED; i++) {
+        stage_ask_trust(&alice, &answers[i]);
+    }
+    unsigned refused = refused_of(s, answers, ASKED);
+    uint64_t seconds = (clock_mono_us() - started_us) / 1000000;
+    CHECK(refused <= ASKED - FULL);
+    CHECK(refused + FULL + PER_S * (seconds + 1) >= ASKED);
+    stage_ask_trust(&bob, &a);
+    STAGE_UNTIL(s, a.done);
+    CHECK_EQ_INT(a.result, 0);
+    stage_answer_deinit(&a);
+    stage_leave(&alice);
+    stage_leave(&bob);
+    CHECK_EQ_INT(stage_stop(s), 0);
+    stage_free(s);
+}

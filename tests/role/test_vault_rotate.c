@@ -264,3 +264,30 @@ TEST(when_the_names_change_a_constrained_ca_gets_a_successor_at_once)
     CHECK_EQ_INT(stage_stop(s), 0);
     stage_free(s);
 }
+
+TEST(a_gate_is_told_of_its_own_ca_and_of_the_successor)
+{
+    struct stage *s = stage_new();
+    struct stage_peer api;
+    struct stage_peer gate;
+    struct stage_answer a;
+    s->store.hosts = HOSTS;
+    stage_serve(s);
+    stage_join(s, &api, IPC_ROLE_API, 0);
+    stage_join(s, &gate, IPC_ROLE_GATE, ALICE);
+    stage_ask_trust(&gate, &a); /* makes it */
+    CHECK_EQ_INT(ca_result(&gate, &a), 0);
+    CHECK(same(&a.a, &s->store.ca_cert[ALICE]) && buf_len(&a.a) != 0 && buf_len(&a.b) == 0);
+    stage_answer_deinit(&a);
+    rotate(&api, false, &a);
+    CHECK_EQ_INT(ca_result(&api, &a), 0);
+    stage_answer_deinit(&a);
+    stage_ask_trust(&gate, &a);
+    CHECK_EQ_INT(ca_result(&gate, &a), 0);
+    CHECK(same(&a.a, &s->store.ca_cert[ALICE]) && same(&a.b, &s->store.next_cert) && buf_len(&a.b) != 0);
+    stage_answer_deinit(&a);
+    stage_leave(&api);
+    stage_leave(&gate);
+    CHECK_EQ_INT(stage_stop(s), 0);
+    stage_free(s);
+}

@@ -584,6 +584,7 @@ static inline int stage_read_answer(struct stage_answer *a, const struct ipc_in 
     struct ipc_leaf leaf;
     struct ipc_credential credential;
     struct ipc_ca_cert ca_cert;
+    struct ipc_trust trust;
     struct ipc_seal_key key;
     struct span first = SPAN_EMPTY;
     struct span second = SPAN_EMPTY;
@@ -603,6 +604,10 @@ static inline int stage_read_answer(struct stage_answer *a, const struct ipc_in 
         code = ca_cert.code;
         first = ca_cert.cert;
         second = ca_cert.next;
+    } else if (in->msg == IPC_MSG_TRUST && (r = ipc_get_trust(in->payload, &trust)) == 0) {
+        code = trust.code;
+        first = trust.cert;
+        second = trust.next;
     } else if (in->msg == IPC_MSG_SEAL_KEY && (r = ipc_get_seal_key(in->payload, &key)) == 0) {
         first = key.public_key;
     }
@@ -660,6 +665,12 @@ static inline void stage_ask_ca(struct stage_peer *p, uint64_t tenant_id, struct
     CHECK_EQ_INT(ipc_call_ca_cert_get(p->chan, &(struct ipc_ca_cert_get){.tenant_id = tenant_id},
                                       stage_on_answer, stage_answer_init(p, a), NULL),
                  0);
+}
+
+static inline void stage_ask_trust(struct stage_peer *p, struct stage_answer *a)
+{
+    struct ipc_trust_get m = {.version = 1};
+    CHECK_EQ_INT(ipc_call_trust_get(p->chan, &m, stage_on_answer, stage_answer_init(p, a), NULL), 0);
 }
 
 static inline void stage_ask_key(struct stage_peer *p, struct stage_answer *a)

@@ -205,6 +205,7 @@ def honest_answer(world, message):
         "UNSEAL": ("CREDENTIAL", {"binding": world.binding, "value": ALICE}),
         "SPEC_GET": ("SPEC", {"generation": 1, "spec": world.spec, "credentials": world.credentials, "token_hash": bytes(32)}),
         "LEAF_SIGN": ("LEAF", {"code": ENOTFOUND}),
+        "TRUST_GET": ("TRUST", {"code": ENOTFOUND}),
     }.get(message)
 
 
