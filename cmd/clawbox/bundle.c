@@ -6,6 +6,7 @@
  */
 #include "bundle.h"
 
+#include "output_file.h"
 #include "tenant_file.h"
 
 #include <errno.h>
@@ -83,41 +84,6 @@ static bool is_current(int folder, const char *file, struct span content)
     return same;
 }
 
-static int write_all(int fd, struct span content)
-{
-    while (content.len > 0) {
-        ssize_t n = write(fd, content.ptr, content.len);
-        if (n < 0 && errno != EINTR) {
-            return -errno;
-        }
-        content = span_sub(content, n > 0 ? (size_t)n : 0, content.len);
-    }
-    return 0;
-}
-
-static int replace(int folder, const char *file, struct span content)
-{
-    char name[256];
-    (void)snprintf(name, sizeof(name), "%s.%ld", file, (long)getpid());
-    /* One of ours that a crash left behind; O_EXCL below takes nobody else's. */
-    (void)unlinkat(folder, name, 0);
-    int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (fd < 0) {
-        return -errno;
-    }
-    int r = write_all(fd, content);
-    r = r == 0 && fchmod(fd, 0644) != 0 ? -errno : r;
-    r = r == 0 && fsync(fd) != 0 ? -errno : r;
-    if (close(fd) != 0 && r == 0) {
-        r = -errno;
-    }
-    r = r == 0 && renameat(folder, name, folder, file) != 0 ? -errno : r;
-    if (r != 0) {
-        (void)unlinkat(folder, name, 0);
-    }
-    return r;
-}
-
 static int write_below(const char *state, const char *tenant, const char *file, struct span content)
 {
     int r = 0;
@@ -127,7 +93,7 @@ static int write_below(const char *state, const char *tenant, const char *file, 
     if (folder < 0) {
         r = folder;
     } else if (!is_current(folder, file, content)) {
-        r = replace(folder, file, content);
+        r = output_file_replace(folder, file, content, 0644);
     }
     if (folder >= 0) {
         (void)close(folder);

@@ -29,6 +29,7 @@ int cmd_demo(int argc, char **argv);
 int cmd_tenant(int argc, char **argv);
 int cmd_credential(int argc, char **argv);
 int cmd_env(int argc, char **argv);
+int cmd_trust(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_attack(int argc, char **argv);
@@ -70,6 +71,7 @@ struct cmd_usage {
     int max;
     const struct cmd_option *options;
     size_t option_count;
+    bool stateless; /* has nothing to do with a state directory: there is no --state */
 };
 
 struct cmd_line {

@@ -229,6 +229,22 @@ static const char help_audit[] =
     "example:\n"
     "  clawbox audit alice --since 1h --denied\n";
 
+static const char help_trust[] =
+    "usage: clawbox trust --out FILE [--wait SECONDS]\n"
+    "\n"
+    "Writes the certificates that a tenant's agent has to trust to a file, as PEM: the tenant's CA, and its successor while\n"
+    "there are two. They come from the tenant's proxy itself (GET /ca.pem), which is waited for. For a pod: it runs before\n"
+    "the agent does. All TLS of such an agent ends in the proxy, so it needs no other roots.\n"
+    "\n"
+    "The proxy is in $CLAWBOX_PROXY_URL: http://NAME:TOKEN@HOST:PORT. It is no option, since arguments can be seen by everybody.\n"
+    "\n"
+    "options:\n"
+    "  -o, --out FILE  the file; replaced as a whole, mode 0644\n"
+    "  --wait SECONDS  how long to wait for the proxy (default: 120; at most 3600)\n"
+    "\n"
+    "example:\n"
+    "  CLAWBOX_PROXY_URL=http://alice:$TOKEN@10.96.0.7:8080 clawbox trust --out /trust/ca.pem\n";
+
 static const char help_status[] =
     "usage: clawbox status [--json]\n"
     "\n"
@@ -266,6 +282,7 @@ const struct command cmd_table[] = {
      cmd_tenant},
     {"credential", "credentials of a tenant: set, ls, rm", help_credential, cmd_credential},
     {"env", "what a tenant's agent needs in its environment", help_env, cmd_env},
+    {"trust", "fetches the certificates that an agent trusts from its proxy", help_trust, cmd_trust},
     {"run", "runs a program whose only way out is a tenant's listener", help_run, cmd_run},
     {"explain", "what would become of a request, and why; no traffic", help_explain, cmd_explain},
     {"attack", "how somebody would try to break it, done, and what held", help_attack, cmd_attack},

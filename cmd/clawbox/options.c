@@ -45,7 +45,9 @@ static void tables_make(const struct cmd_usage *usage, struct tables *t)
             }
         }
     }
-    tables_add(t, "state", true, VALUE_STATE);
+    if (!usage->stateless) {
+        tables_add(t, "state", true, VALUE_STATE);
+    }
     tables_add(t, "help", false, VALUE_HELP);
 }
 
@@ -155,7 +157,8 @@ int cmd_line_parse(const struct cmd_usage *usage, int argc, char **argv, struct 
                                                            : "there are too many arguments",
                                usage->line);
     }
-    return find_state(state, out);
+    out->state[0] = '\0';
+    return usage->stateless ? CMD_GO : find_state(state, out);
 }
 
 int cmd_verb_run(const struct cmd_verb *verbs, size_t count, int argc, char **argv)

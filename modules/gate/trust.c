@@ -55,11 +55,10 @@ static int on_trust(void *arg, int code, const struct ipc_in *in)
     int bad = code == 0 ? in->msg == IPC_MSG_TRUST ? ipc_get_trust(in->payload, &m) : CB_EMALFORMED : 0;
     int r = code != 0 ? code : bad != 0 ? bad : ipc_result(m.code);
     agent_enter(a);
-    if (a->closing || !a->in_answer) {
-        r = 0; /* it was answered otherwise meanwhile */
-    } else if (r == 0) {
+    bool waits = !a->closing && a->in_answer; /* it was not answered otherwise meanwhile */
+    if (waits && r == 0) {
         trust_answer(a, &m);
-    } else {
+    } else if (waits) {
         log_warn_r(r, "no certificates for /ca.pem");
         trust_refuse(a, r == CB_EBUSY ? POLICY_REASON_RATE : POLICY_REASON_NOT_READY, NULL);
     }

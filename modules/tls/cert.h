@@ -56,6 +56,10 @@ CB_MUST_USE int tls_cert_to_pem(struct span der, struct buf *out);
 /* Checks that a PEM text holds at least one certificate and every one of them parses; the count in *count. */
 CB_MUST_USE int tls_pem_check(struct span pem, size_t *count);
 
+/* Checks that a text is certificates in PEM and not one byte else, and that each is a CA's that may sign and is valid at that time.
+ * CB_ECERT or CB_ELIMIT otherwise, and *why says which. The count in *count. */
+CB_MUST_USE int tls_pem_check_cas(struct span pem, uint64_t now_ms, size_t *count, const char **why);
+
 /* ---- a leaf that a server presents ---- */
 
 struct tls_leaf;

@@ -29,6 +29,7 @@ import signed
 import tenants
 import tokens
 import tools
+import trust
 import upstream
 import websockets
 from appliance import Agent, Appliance, make_certificates
@@ -152,7 +153,7 @@ def main():
             with open(os.path.join(HERE, "cases", file)) as text:
                 for case in yaml.safe_load(text):
                     report.run(case["name"], scenarios.play, world, case)
-        for test in bodies.TESTS + base_url.TESTS + signed.TESTS + policy.TESTS + attack.TESTS + scenarios.TESTS:
+        for test in bodies.TESTS + base_url.TESTS + trust.TESTS + signed.TESTS + policy.TESTS + attack.TESTS + scenarios.TESTS:
             report.run(test.__name__.replace("_", " "), test, world)
     finally:
         status, log = world.close()
@@ -162,7 +163,7 @@ def main():
     report.run("no credential in the log", lambda: scenarios.absent("log", REAL, log))
     for test in lifecycle.LIFECYCLE + kubernetes.KUBERNETES + presets.PRESET_TESTS + tenants.TESTS + keys.TESTS + cas.TESTS + tokens.TOKENS:
         report.run(test.__name__.replace("_", " "), test)
-    for test in base_url.LIFE + closed_in.TESTS + reload.RELOADS + websockets.WEBSOCKETS + tools.TOOLS + upstream.TESTS:
+    for test in base_url.LIFE + trust.LIFE + closed_in.TESTS + reload.RELOADS + websockets.WEBSOCKETS + tools.TOOLS + upstream.TESTS:
         report.run(test.__name__.replace("_", " "), test)
     print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
     return 1 if report.failed or not report.passed else 0
