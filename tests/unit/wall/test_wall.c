@@ -9,15 +9,20 @@
 /* What the policy of this clawbox is taken to be. */
 static const char expected[] = "spec: {validations: [{expression: no Secrets}]}";
 
-static char *good(void)
+static char *load(const char *path)
 {
     char *text = calloc(1, TEXT_MAX);
-    FILE *file = fopen("tests/unit/wall/good.yaml", "rb");
+    FILE *file = fopen(path, "rb");
     if (text == NULL || file == NULL || fread(text, 1, TEXT_MAX - 1, file) == 0) {
         abort();
     }
     (void)fclose(file);
     return text;
+}
+
+static char *good(void)
+{
+    return load("tests/unit/wall/good.yaml");
 }
 
 /* One place becomes another text. */
@@ -635,6 +640,38 @@ TEST(what_is_no_object)
         conf_tree_deinit(&tree);
         wall_free(wall);
     }
+}
+
+/* Each of these is a hole of that system that is known. */
+TEST(what_the_operator_leaves_open)
+{
+    char *text = load("tests/unit/wall/operator.yaml");
+    check(
+        text, &live,
+        "yes yes\n"
+        "secrets hole Namespace /alice-claw metadata.labels: Pod Security admits pods that take the node over: label pod-security.kubernetes.io/enforce: restricted\n"
+        "secrets hole Namespace /alice-dev metadata.labels: Pod Security admits pods that take the node over: label pod-security.kubernetes.io/enforce: restricted\n"
+        "secrets hole ValidatingAdmissionPolicyBinding /clawbox-alice-dev : there is neither this nor another one with a policy that refuses pods with Secrets or other identities, and the assistant may start pods in alice-dev\n"
+        "secrets hole Deployment alice-claw/gateway : runs as the proxy's ServiceAccount: default\n"
+        "secrets hole Deployment alice-claw/gateway spec.template.spec.containers[0]: may run as root (runAsNonRoot is not true), and what leaves the container then is root on the node: gateway\n"
+        "secrets hole Deployment alice-claw/gateway spec.template.spec.containers[0].envFrom[0].secretRef: has a Secret in its environment: mcp-server\n"
+        "secrets hole Deployment alice-claw/gateway spec.template.spec.volumes[0].secret: mounts a Secret: proxy-ca\n"
+        "secrets hole NetworkPolicy alice-claw/allow-from-openshift-monitoring spec.ingress[0].from[0]: lets others than the assistant use the proxy, and with it its credentials\n"
+        "secrets hole RoleBinding alice-dev/assistant-edit roleRef: lets ServiceAccount default mint tokens of ServiceAccounts in alice-dev (by ClusterRole edit)\n"
+        "secrets hole RoleBinding alice-dev/assistant-edit roleRef: lets ServiceAccount default read Secrets in alice-dev (by ClusterRole edit)\n"
+        "elsewhere hole NetworkPolicy alice-claw/default-deny : there is none that takes every pod of the namespace and denies Egress\n"
+        "elsewhere hole NetworkPolicy alice-claw/egress spec.egress[1].to[0]: lets the assistant ask name servers, and a question carries data out\n"
+        "elsewhere hole NetworkPolicy alice-claw/proxy-egress spec.egress[0]: lets the proxy reach every address, those inside the cluster too\n"
+        "elsewhere hole NetworkPolicy alice-claw/proxy-egress spec.egress[1].to[0]: lets the proxy reach pods of every namespace\n"
+        "elsewhere hole NetworkPolicy alice-dev/default-deny : there is none that takes every pod of the namespace and denies Egress\n"
+        "elsewhere hole RoleBinding alice-dev/assistant-edit roleRef: lets ServiceAccount default change NetworkPolicies in alice-dev (by ClusterRole edit)\n"
+        "elsewhere hole RoleBinding alice-dev/assistant-edit roleRef: lets ServiceAccount default have the API server send requests to a Service's addresses in alice-dev (by ClusterRole edit)\n"
+        "elsewhere unsure  /network : no DaemonSet of a network that is known to enforce NetworkPolicies is there: ask who runs the cluster, or start a pod in a namespace with a default-deny policy and see whether it reaches anything; then: --network-enforces\n"
+        "elsewhere assumed Namespace /alice-dev : its nodes pull images from registries that you trust: the name of an image that the assistant starts goes to one\n"
+        "elsewhere assumed NetworkPolicy alice-claw/allow-from-openshift-monitoring spec.ingress[0].from[0]: pods of these namespaces carry nothing out: they may fetch what the assistant offers\n"
+        "elsewhere assumed NetworkPolicy alice-claw/ingress spec.ingress[0].from[0]: pods of these namespaces carry nothing out: they may fetch what the assistant offers\n",
+        __LINE__);
+    free(text);
 }
 
 TEST_MAIN()
