@@ -226,7 +226,19 @@ static void kinds_of(const struct cluster *c, int where, char out[KINDS_TEXT])
     }
 }
 
-/* A cluster that does not have a kind has no object of it, but it has to be able to say so. */
+/* A cluster may be without some kinds. Without another one it could not work, so it is kept from whoever asks. */
+static int tell_unknown(const struct cluster *c)
+{
+    int r = 0;
+    for (size_t i = 0; i < wall_kind_count && r == 0; i++) {
+        if (!wall_kinds[i].optional && !is_known(c, wall_kinds[i].resource)) {
+            r = wall_unreadable(c->wall, wall_kinds[i].resource,
+                                "the cluster does not say that it has this kind");
+        }
+    }
+    return r;
+}
+
 static int find_kinds(struct cluster *c)
 {
     static const char *const arguments[] = {"api-resources", "-o", "name", "--verbs=list", NULL};
@@ -242,8 +254,12 @@ static int find_kinds(struct cluster *c)
         }
         status = cmd_fail("kubectl cannot ask the cluster: %.*s", SPAN_ARG(line));
     }
-    if (status == CMD_GO && o.status != 0 && tell_errors(c, &o, "kinds of the cluster") != 0) {
-        status = cmd_fail_r(CB_ENOMEM, "the kinds of the cluster");
+    if (status == CMD_GO && o.status != 0) {
+        r = tell_errors(c, &o, "kinds of the cluster");
+    }
+    r = status == CMD_GO && r == 0 ? tell_unknown(c) : r;
+    if (status == CMD_GO && r != 0) {
+        status = cmd_fail_r(r, "the kinds of the cluster");
     }
     output_deinit(&o);
     return status;

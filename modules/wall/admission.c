@@ -55,7 +55,8 @@ static bool rule_takes(const struct conf_node *rule, const char *group, const ch
     const struct conf_node *operations = wall_at(rule, "operations");
     const struct conf_node *names = wall_at(rule, "resourceNames");
     const char *scope = wall_text_at(rule, "scope", "*");
-    return list_has_any(wall_at(rule, "apiGroups"), group) &&
+    const struct conf_node *versions = wall_at(rule, "apiVersions");
+    return list_has_any(wall_at(rule, "apiGroups"), group) && list_has_any(versions, "v1") &&
            (list_has_any(resources, resource) || wall_list_has(resources, "*/*")) &&
            list_has_any(operations, "CREATE") && list_has_any(operations, "UPDATE") &&
            strcmp(scope, "Cluster") != 0 && (names == NULL || names->count == 0);
@@ -115,12 +116,13 @@ static bool has_all(const struct conf_node *list, const struct conf_node *wanted
     return true;
 }
 
-/* It refuses what ours does: validations beside them can only refuse more, but conditions let things pass. */
+/* It refuses what ours does: validations beside them can only refuse more, but conditions and parameters let things pass. */
 static bool is_ours(const struct wall *wall, const struct conf_node *policy)
 {
     const struct conf_node *ours = wall->policy;
     const struct conf_node *conditions = wall_at(policy, "spec.matchConditions");
-    return ours != NULL && (conditions == NULL || conditions->count == 0) &&
+    return ours != NULL && wall_at(policy, "spec.paramKind") == NULL &&
+           (conditions == NULL || conditions->count == 0) &&
            has_all(wall_at(policy, "spec.validations"), wall_at(ours, "spec.validations"), "expression",
                    "expression") &&
            has_all(wall_at(policy, "spec.variables"), wall_at(ours, "spec.variables"), "name", "expression");

@@ -104,11 +104,15 @@ static const char *pod_path(const struct wall_object *object)
     return NULL;
 }
 
-/* What a Deployment has left behind of an earlier version of itself makes no pods any more. */
-static bool is_left_behind(const struct wall_object *object)
+/* What a Deployment has left behind of an earlier version of itself makes no pods any more, and a pod that has ended runs nothing. */
+static bool is_over(const struct wall_object *object)
 {
-    return strcmp(object->kind, "ReplicaSet") == 0 &&
-           wall_is_text(wall_at(object->node, "spec.replicas"), "0");
+    const struct conf_node *phase = wall_at(object->node, "status.phase");
+    if (strcmp(object->kind, "ReplicaSet") == 0) {
+        return wall_is_text(wall_at(object->node, "spec.replicas"), "0");
+    }
+    return strcmp(object->kind, "Pod") == 0 &&
+           (wall_is_text(phase, "Succeeded") || wall_is_text(phase, "Failed"));
 }
 
 void wall_collect_pods(struct wall *wall)
@@ -122,7 +126,7 @@ void wall_collect_pods(struct wall *wall)
         const struct wall_object *object = &wall->objects[i];
         bool claw = strcmp(object->space, wall->claw) == 0;
         const char *path = claw || strcmp(object->space, wall->dev) == 0 ? pod_path(object) : NULL;
-        if (path == NULL || is_left_behind(object)) {
+        if (path == NULL || is_over(object)) {
             continue;
         }
         const struct conf_node *template = wall_at(object->node, path);

@@ -83,6 +83,8 @@ static const struct row rows[] = {
      "change NetworkPolicies of Calico"},
     {"k8s.ovn.org", "egressfirewalls egressips adminpolicybasedexternalroutes", WRITES, ANYWHERE, TOLD,
      WALL_ELSEWHERE, "change the cluster's egress"},
+    {"", "configmaps", WRITES, 1U << WALL_SCOPE_CLAW | 1U << WALL_SCOPE_CLUSTER, TOLD, WALL_ELSEWHERE,
+     "change the proxy's routes"},
     {"", "pods replicationcontrollers podtemplates", MAKES, OUTSIDE, TOLD, WALL_QUESTION__COUNT,
      "start pods outside of its workspace"},
     {"apps", "deployments statefulsets daemonsets replicasets", MAKES, OUTSIDE, TOLD, WALL_QUESTION__COUNT,

@@ -4,31 +4,32 @@
 #include <stdlib.h>
 
 const struct wall_kind wall_kinds[] = {
-    {"namespaces", "Namespace", WALL_NAMED, false},
-    {"pods", "Pod", WALL_IN_BOTH, false},
-    {"deployments.apps", "Deployment", WALL_IN_BOTH, false},
-    {"statefulsets.apps", "StatefulSet", WALL_IN_BOTH, false},
-    {"replicasets.apps", "ReplicaSet", WALL_IN_BOTH, false},
-    {"replicationcontrollers", "ReplicationController", WALL_IN_BOTH, false},
-    {"jobs.batch", "Job", WALL_IN_BOTH, false},
-    {"cronjobs.batch", "CronJob", WALL_IN_BOTH, false},
-    {"serviceaccounts", "ServiceAccount", WALL_IN_BOTH, false},
-    {"networkpolicies.networking.k8s.io", "NetworkPolicy", WALL_IN_BOTH, false},
-    {"daemonsets.apps", "DaemonSet", WALL_EVERYWHERE, false},
-    {"roles.rbac.authorization.k8s.io", "Role", WALL_EVERYWHERE, false},
-    {"rolebindings.rbac.authorization.k8s.io", "RoleBinding", WALL_EVERYWHERE, false},
-    {"clusterroles.rbac.authorization.k8s.io", "ClusterRole", WALL_EVERYWHERE, false},
-    {"clusterrolebindings.rbac.authorization.k8s.io", "ClusterRoleBinding", WALL_EVERYWHERE, false},
+    {"namespaces", "Namespace", WALL_NAMED, false, false},
+    {"pods", "Pod", WALL_IN_BOTH, true, false},
+    {"deployments.apps", "Deployment", WALL_IN_BOTH, true, false},
+    {"statefulsets.apps", "StatefulSet", WALL_IN_BOTH, true, false},
+    {"replicasets.apps", "ReplicaSet", WALL_IN_BOTH, true, false},
+    {"replicationcontrollers", "ReplicationController", WALL_IN_BOTH, true, false},
+    {"jobs.batch", "Job", WALL_IN_BOTH, true, false},
+    {"cronjobs.batch", "CronJob", WALL_IN_BOTH, true, false},
+    {"serviceaccounts", "ServiceAccount", WALL_IN_BOTH, true, false},
+    {"networkpolicies.networking.k8s.io", "NetworkPolicy", WALL_IN_BOTH, true, false},
+    {"daemonsets.apps", "DaemonSet", WALL_EVERYWHERE, true, false},
+    {"roles.rbac.authorization.k8s.io", "Role", WALL_EVERYWHERE, true, false},
+    {"rolebindings.rbac.authorization.k8s.io", "RoleBinding", WALL_EVERYWHERE, true, false},
+    {"clusterroles.rbac.authorization.k8s.io", "ClusterRole", WALL_EVERYWHERE, false, false},
+    {"clusterrolebindings.rbac.authorization.k8s.io", "ClusterRoleBinding", WALL_EVERYWHERE, false, false},
     {"validatingadmissionpolicies.admissionregistration.k8s.io", "ValidatingAdmissionPolicy", WALL_EVERYWHERE,
-     false},
+     false, true},
     {"validatingadmissionpolicybindings.admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding",
-     WALL_EVERYWHERE, false},
-    {"adminnetworkpolicies.policy.networking.k8s.io", "AdminNetworkPolicy", WALL_EVERYWHERE, true},
-    {"clusternetworkpolicies.policy.networking.k8s.io", "ClusterNetworkPolicy", WALL_EVERYWHERE, true},
-    {"ciliumclusterwidenetworkpolicies.cilium.io", "CiliumClusterwideNetworkPolicy", WALL_EVERYWHERE, true},
-    {"ciliumnetworkpolicies.cilium.io", "CiliumNetworkPolicy", WALL_IN_BOTH, true},
-    {"globalnetworkpolicies.crd.projectcalico.org", "GlobalNetworkPolicy", WALL_EVERYWHERE, true},
-    {"networkpolicies.crd.projectcalico.org", "NetworkPolicy", WALL_IN_BOTH, true},
+     WALL_EVERYWHERE, false, true},
+    {"adminnetworkpolicies.policy.networking.k8s.io", "AdminNetworkPolicy", WALL_EVERYWHERE, false, true},
+    {"clusternetworkpolicies.policy.networking.k8s.io", "ClusterNetworkPolicy", WALL_EVERYWHERE, false, true},
+    {"ciliumclusterwidenetworkpolicies.cilium.io", "CiliumClusterwideNetworkPolicy", WALL_EVERYWHERE, false,
+     true},
+    {"ciliumnetworkpolicies.cilium.io", "CiliumNetworkPolicy", WALL_IN_BOTH, true, true},
+    {"globalnetworkpolicies.crd.projectcalico.org", "GlobalNetworkPolicy", WALL_EVERYWHERE, false, true},
+    {"networkpolicies.crd.projectcalico.org", "NetworkPolicy", WALL_IN_BOTH, true, true},
 };
 const size_t wall_kind_count = sizeof(wall_kinds) / sizeof(wall_kinds[0]);
 
@@ -163,6 +164,32 @@ void wall_network_enforces(struct wall *wall)
 
 /* ---- judging ---- */
 
+static void judge_text(struct wall *wall, const struct wall_object *o, const char *text)
+{
+    wall_found(wall, WALL_SECRETS, WALL_UNSURE, o, NULL, "%s", text);
+    wall_found(wall, WALL_ELSEWHERE, WALL_UNSURE, o, NULL, "%s", text);
+}
+
+/* What a cluster never has: an object twice, and one of a namespace without saying which. */
+static void judge_files(struct wall *wall)
+{
+    for (size_t i = 0; wall->source == WALL_FILES && i < wall->object_count; i++) {
+        const struct wall_object *o = &wall->objects[i];
+        bool about =
+            o->space[0] == '\0' || strcmp(o->space, wall->claw) == 0 || strcmp(o->space, wall->dev) == 0;
+        const struct wall_object *first = about ? wall_find(wall, o->kind, o->space, o->name) : o;
+        if (first != o && strcmp(first->group, o->group) == 0) {
+            judge_text(wall, o, "stands in the files twice, and which one counts is not known");
+        }
+        for (size_t k = 0; k < wall_kind_count && o->space[0] == '\0'; k++) {
+            if (wall_kinds[k].in_namespace && strcmp(wall_kinds[k].kind, o->kind) == 0) {
+                judge_text(wall, o, "has no namespace in the file, so where it goes is not known");
+                break;
+            }
+        }
+    }
+}
+
 /* Without these the rest would be about nothing. */
 static void judge_presence(struct wall *wall)
 {
@@ -208,6 +235,7 @@ int wall_judge(struct wall *wall)
 {
     wall_collect_pods(wall);
     if (wall->error == 0) {
+        judge_files(wall);
         judge_presence(wall);
         wall_judge_rights(wall);
         wall_judge_pods(wall);

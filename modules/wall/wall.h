@@ -50,8 +50,9 @@ struct wall_kind {
         WALL_IN_BOTH,
         WALL_EVERYWHERE,
         WALL_NAMED
-    } where;       /* in both namespaces; everywhere; by the names of the namespaces */
-    bool optional; /* a cluster need not know this kind */
+    } where; /* in both namespaces; everywhere; by the names of the namespaces */
+    bool in_namespace;
+    bool optional; /* a cluster that does not know this kind has no object of it */
 };
 extern const struct wall_kind wall_kinds[];
 extern const size_t wall_kind_count;

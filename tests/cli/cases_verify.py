@@ -23,7 +23,8 @@ case "$*" in
 *) echo "unexpected: $*" >&2; exit 1;;
 esac
 """
-KINDS = ["bindings", "namespaces", "pods", "secrets", "deployments.apps", "daemonsets.apps", "serviceaccounts", "networkpolicies.networking.k8s.io",
+KINDS = ["bindings", "namespaces", "pods", "secrets", "deployments.apps", "statefulsets.apps", "replicasets.apps", "replicationcontrollers",
+         "jobs.batch", "cronjobs.batch", "daemonsets.apps", "serviceaccounts", "networkpolicies.networking.k8s.io",
          "roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io",
          "clusterrolebindings.rbac.authorization.k8s.io"]
 
@@ -108,7 +109,8 @@ def verify_asks_a_cluster_by_kubectl(world):
     for line in log.splitlines():
         contains("each question", line, "--kubeconfig=/etc/kube/config --context=blue")
     contains("questions", log, "get namespaces alice-claw alice-dev --ignore-not-found",
-             "get pods,deployments.apps,serviceaccounts,networkpolicies.networking.k8s.io -n alice-claw",
+             "get pods,deployments.apps,statefulsets.apps,replicasets.apps,replicationcontrollers,jobs.batch,cronjobs.batch,serviceaccounts,"
+             "networkpolicies.networking.k8s.io -n alice-claw",
              "get daemonsets.apps,roles.rbac.authorization.k8s.io,rolebindings.rbac.authorization.k8s.io,")
     absent("questions", log, "secrets", "adminnetworkpolicies")
     done = world.run("verify", "alice", env=cluster(world, OPEN))
@@ -124,6 +126,10 @@ def verify_is_unsure_of_what_it_cannot_read(world):
     contains("standard output", done.out, "alice: can the assistant read its own secrets? unsure", "alice: can it send data anywhere else? unsure",
              "cannot be read: Error from server (Forbidden): clusterroles is forbidden")
     absent("standard output", done.out, "\x1b", "Warning")
+    env = cluster(world, HOLDS)
+    world.file("answers/kinds", "\n".join(k for k in KINDS if not k.startswith("clusterrolebindings")) + "\n")
+    done = world.run("verify", "alice", env=env)
+    contains("standard output", done.out, "own secrets? unsure", "clusterrolebindings.rbac.authorization.k8s.io\n      cannot be read: the cluster does not")
     env = cluster(world, HOLDS.replace("calico-node", "something"))
     done = world.run("verify", "alice", env=env)
     equal("exit code", done.status, 1)

@@ -238,6 +238,9 @@ TEST(pods_and_who_made_them)
     ADD("apiVersion: v1\nkind: Pod\nmetadata: {name: proxy, namespace: alice-claw, labels: {part: gateway}}\nspec: {serviceAccountName: "
         "gateway, securityContext: {runAsNonRoot: true}, automountServiceAccountToken: false, volumes: [{secret: {secretName: s}}]}",
         "yes no\nsecrets hole Pod alice-claw/proxy spec.volumes[0].secret: mounts a Secret: s\n");
+    ADD("apiVersion: v1\nkind: Pod\nmetadata: {name: done, namespace: alice-claw}\nspec: {volumes: [{secret: {secretName: "
+        "s}}]}\nstatus: {phase: Succeeded}",
+        "no no\n");
     CHANGE(
         "      - name: proxy\n", "      - name: other\n      - name: proxy\n",
         "unsure no\nsecrets unsure Deployment alice-claw/proxy spec.template.spec.containers[0]: runs in the proxy's pod, and what "
@@ -321,6 +324,12 @@ TEST(commands_in_the_workspaces_pods)
 
 TEST(rights_from_elsewhere)
 {
+    ADD("apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: r, namespace: alice-claw}\nrules: [{apiGroups: [''], "
+        "resources: [configmaps], verbs: [patch]}]\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: "
+        "b, namespace: alice-claw}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: r}\nsubjects: [{kind: "
+        "ServiceAccount, name: proxy}]",
+        "no yes\nelsewhere hole Role alice-claw/r rules[0]: lets ServiceAccount proxy change the proxy's routes in alice-claw (by "
+        "RoleBinding b)\n");
     ADD(READER "kind: ClusterRoleBinding\nmetadata: {name: b}" REF
                "subjects: [{kind: Group, name: 'system:authenticated'}]",
         "yes no\nsecrets hole ClusterRoleBinding /b roleRef: lets Group system:authenticated " CLUSTER);
@@ -590,6 +599,15 @@ TEST(admission)
            "yes no\nsecrets hole " BINDING
            ": there is neither this nor another one with a policy that refuses pods with Secrets "
            "or other identities" MAY_START);
+    CHANGE("operations: [CREATE, UPDATE], resources: [jobs,", "operations: ['*'], resources: [jobs,",
+           "no no\n");
+    CHANGE("{apiGroups: [batch], apiVersions: [\"*\"],", "{apiGroups: [batch], apiVersions: [v1beta1],",
+           "yes no\nsecrets hole " ADMISSION
+           "spec.matchConstraints.resourceRules: does not look at what creates and updates jobs" MAY_START);
+    CHANGE("  failurePolicy: Fail", "  paramKind: {apiVersion: v1, kind: ConfigMap}",
+           "unsure no\nsecrets unsure " ADMISSION
+           "spec.validations: is not the policy that this version of clawbox writes, so "
+           "what its expressions refuse is not known here: provision alice again\n");
     CHANGE("expression: \"no Secrets\"", "expression: \"true || no Secrets\"",
            "unsure no\nsecrets unsure " ADMISSION
            "spec.validations: is not the policy that this version of clawbox writes, so "
@@ -624,6 +642,29 @@ TEST(what_cannot_be_read)
     judge("", &none, &out);
     CHECK(span_starts(buf_span(&out), SPAN_LIT("unsure yes\n")));
     buf_deinit(&out);
+}
+
+TEST(what_files_leave_open)
+{
+    const struct setting files = {.source = WALL_FILES};
+    char *text = good();
+    static const char twice[] =
+        "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: gateway, namespace: alice-claw}\n";
+    static const char nowhere[] = "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: gateway}\n";
+    (void)snprintf(text + strlen(text), TEXT_MAX - strlen(text), "%s", twice);
+    check(
+        text, &files,
+        "unsure unsure\nsecrets unsure ServiceAccount alice-claw/gateway : stands in the files twice, and which one counts is not "
+        "known\nelsewhere unsure ServiceAccount alice-claw/gateway : stands in the files twice, and which one counts is not "
+        "known\n" IMAGES,
+        __LINE__);
+    memcpy(text + strlen(text) - strlen(twice), nowhere, sizeof(nowhere));
+    check(
+        text, &files,
+        "unsure unsure\nsecrets unsure ServiceAccount /gateway : has no namespace in the file, so where it goes is not "
+        "known\nelsewhere unsure ServiceAccount /gateway : has no namespace in the file, so where it goes is not known\n" IMAGES,
+        __LINE__);
+    free(text);
 }
 
 TEST(what_is_no_object)
