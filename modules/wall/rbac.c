@@ -230,4 +230,11 @@ void wall_judge_rights(struct wall *wall)
         weigh_bindings(wall, &accounts);
     }
     free(accounts.items);
+    if (wall->source == WALL_FILES) {
+        wall_missing(
+            wall, WALL_SECRETS, WALL_ASSUMED, "", "", "rights",
+            "nothing else in the cluster gives rights to the ServiceAccounts of %s and %s, or to all of them, which files "
+            "cannot show",
+            wall->claw, wall->dev);
+    }
 }

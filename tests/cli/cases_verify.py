@@ -10,6 +10,9 @@ with open(os.path.join(ROOT, "tests/unit/wall/good.yaml")) as good:
 # Without a right to start pods, no admission policy is needed.
 HOLDS = GOOD.replace("verbs: [get, list, watch, create, update, patch, delete]", "verbs: [get]").replace(
     "resources: [deployments, deployments/scale], verbs: [\"*\"]", "resources: [deployments], verbs: [get]")
+ASSUMED = {"question": "secrets", "weight": "assumed", "kind": "", "namespace": "", "name": "rights", "field": "",
+           "text": "nothing else in the cluster gives rights to the ServiceAccounts of alice-claw and alice-dev, or to all of them, which files "
+                   "cannot show"}
 OPEN = HOLDS.replace("hostNetwork: false", "hostNetwork: true")
 
 KUBECTL = """#!/bin/sh
@@ -78,14 +81,14 @@ def verify_reads_a_folder(world):
 def verify_reads_standard_input_and_prints_json(world):
     answer = json.loads(world.ok("verify", "alice", "-f", "-", "--json", stdin=HOLDS.encode()).out)
     equal("answer", (answer["tenant"], answer["source"], answer["answers"], answer["findings"]),
-          ("alice", "files", {"secrets": "no", "elsewhere": "no"}, []))
+          ("alice", "files", {"secrets": "no", "elsewhere": "no"}, [ASSUMED]))
     done = world.run("verify", "alice", "-f", "-", "--json", stdin=OPEN.encode())
     equal("exit code", done.status, 1)
     answer = json.loads(done.out)
     equal("answers", answer["answers"], {"secrets": "no", "elsewhere": "yes"})
     equal("findings", answer["findings"],
           [{"question": "elsewhere", "weight": "hole", "kind": "Deployment", "namespace": "alice-claw", "name": "gateway",
-            "field": "spec.template.spec.hostNetwork", "text": "has the node's network, where no NetworkPolicy holds"}])
+            "field": "spec.template.spec.hostNetwork", "text": "has the node's network, where no NetworkPolicy holds"}, ASSUMED])
 
 
 @case

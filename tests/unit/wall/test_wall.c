@@ -91,6 +91,10 @@ static void judge(const char *text, const struct setting *setting, struct buf *o
     "elsewhere assumed Namespace /alice-dev : its nodes pull images from registries that you trust: the name of an " \
     "image that the assistant starts goes to one\n"
 
+#define RIGHTS                                                                                                      \
+    "secrets assumed  /rights : nothing else in the cluster gives rights to the ServiceAccounts of alice-claw and " \
+    "alice-dev, or to all of them, which files cannot show\n"
+
 static void check(const char *text, const struct setting *setting, const char *want, int line)
 {
     struct buf out;
@@ -127,7 +131,7 @@ TEST(what_holds)
     char *text = good();
     check(text, &live, "no no\n" IMAGES, __LINE__);
     const struct setting files = {.source = WALL_FILES};
-    check(text, &files, "no no\n" IMAGES, __LINE__);
+    check(text, &files, "no no\n" RIGHTS IMAGES, __LINE__);
     free(text);
 }
 
@@ -549,7 +553,8 @@ TEST(who_enforces)
     const struct setting files = {.source = WALL_FILES};
     check(
         text, &files,
-        "no no\nelsewhere assumed  /network : the cluster's network enforces NetworkPolicies, which files cannot show\n" IMAGES,
+        "no no\n" RIGHTS
+        "elsewhere assumed  /network : the cluster's network enforces NetworkPolicies, which files cannot show\n" IMAGES,
         __LINE__);
     buf_deinit(&out);
     free(text);
@@ -656,13 +661,14 @@ TEST(what_files_leave_open)
         text, &files,
         "unsure unsure\nsecrets unsure ServiceAccount alice-claw/gateway : stands in the files twice, and which one counts is not "
         "known\nelsewhere unsure ServiceAccount alice-claw/gateway : stands in the files twice, and which one counts is not "
-        "known\n" IMAGES,
+        "known\n" RIGHTS IMAGES,
         __LINE__);
     memcpy(text + strlen(text) - strlen(twice), nowhere, sizeof(nowhere));
     check(
         text, &files,
         "unsure unsure\nsecrets unsure ServiceAccount /gateway : has no namespace in the file, so where it goes is not "
-        "known\nelsewhere unsure ServiceAccount /gateway : has no namespace in the file, so where it goes is not known\n" IMAGES,
+        "known\nelsewhere unsure ServiceAccount /gateway : has no namespace in the file, so where it goes is not known\n" RIGHTS
+            IMAGES,
         __LINE__);
     free(text);
 }
