@@ -33,6 +33,8 @@ int cmd_trust(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_attack(int argc, char **argv);
+int cmd_provision(int argc, char **argv);
+int cmd_deprovision(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_status(int argc, char **argv);

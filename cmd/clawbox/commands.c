@@ -98,6 +98,49 @@ static const char help_tenant[] =
     "  clawbox tenant test -f alice.yaml -t alice-tests.yaml\n"
     "  clawbox tenant diff -f alice.yaml\n";
 
+static const char help_provision[] =
+    "usage: clawbox provision NAME [-f FILE | --provider P[=CREDENTIAL]...] [--out DIR] [options]\n"
+    "       clawbox provision --all [--out DIR] [options]\n"
+    "\n"
+    "Makes a tenant, or brings it up to date, and writes the manifests of its two Kubernetes namespaces, NAME-claw and NAME-dev,\n"
+    "to DIR/NAME, for `kubectl apply -k` or a repository that a cluster follows. The same tenant gives the same bytes, and a\n"
+    "file that is right already is not touched. In DIR/NAME may be nothing but what this command wrote: anything else is\n"
+    "named, and nothing is changed. Without -f and --provider the tenant stays as it is. No value of a credential passes here:\n"
+    "what to do about Secrets is said at the end.\n"
+    "\n"
+    "options:\n"
+    "  -f, --file FILE    the tenant's document, \"-\" for standard input; spec.kubernetes in it says how it looks on the cluster\n"
+    "  --provider P[=CREDENTIAL]  instead of it: a route to this provider, with this credential (default: named as the provider);\n"
+    "                     may be repeated. It is added to the document that the tenant has; without one, a document is made\n"
+    "  -o, --out DIR      where the folder NAME is (default: the current directory); \"-\" writes one stream of YAML\n"
+    "  --flavor F         kubernetes or openshift\n"
+    "  --image REF        of clawbox in the cluster; --gateway-image REF: of the gateway\n"
+    "  --secrets S        reference: they are there, and `kubectl create secret` lines are printed; external: ExternalSecrets;\n"
+    "                     file: keys are made here and written to DIR/NAME/secrets.yaml (0600; what is in it stays)\n"
+    "  --credential-file CREDENTIAL=FILE  with --secrets file: the credential goes in there too; may be repeated\n"
+    "  --dry-run          says what would change, and changes neither the tenant nor a file\n"
+    "  --diff             shows it as diff -u does; exit code 0 nothing would change, 1 something would, 2 it cannot be said\n"
+    "  --all              every tenant\n"
+    "  --json             one JSON object for each tenant\n"
+    "What an option says instead of spec.kubernetes holds for this run.\n" STATE_HELP "\n"
+    "examples:\n"
+    "  clawbox provision alice --provider openai=openai --out clusters/main\n"
+    "  clawbox provision alice -f alice.yaml --out clusters/main --diff\n"
+    "  kubectl apply --server-side -k clusters/main/alice\n";
+
+static const char help_deprovision[] =
+    "usage: clawbox deprovision NAME [--out DIR] [--tenant] [--yes]\n"
+    "\n"
+    "Removes the manifests that `clawbox provision NAME` wrote to DIR/NAME, and says what to delete in the cluster, in which order.\n"
+    "The volumes there are kept, and so is secrets.yaml, whose keys open them.\n"
+    "\n"
+    "options:\n"
+    "  -o, --out DIR   where the folder NAME is (default: the current directory)\n"
+    "  --tenant        removes the tenant with its credentials as well, as `clawbox tenant rm` does\n"
+    "  --yes           do not ask\n" STATE_HELP "\n"
+    "example:\n"
+    "  clawbox deprovision alice --out clusters/main\n";
+
 static const char help_credential[] =
     "usage: clawbox credential set TENANT CREDENTIAL [--from-file FILE [--follow]] [--json]\n"
     "       clawbox credential ls TENANT [--json]\n"
@@ -280,6 +323,9 @@ const struct command cmd_table[] = {
     {"demo", "the whole story on this machine, without any key or network", help_demo, cmd_demo},
     {"tenant", "tenants: apply, ls, show, suspend, resume, rotate-ca, rm, test, diff", help_tenant,
      cmd_tenant},
+    {"provision", "a tenant, and its manifests for Kubernetes", help_provision, cmd_provision},
+    {"deprovision", "removes them, and says what to delete in the cluster", help_deprovision,
+     cmd_deprovision},
     {"credential", "credentials of a tenant: set, ls, rm", help_credential, cmd_credential},
     {"env", "what a tenant's agent needs in its environment", help_env, cmd_env},
     {"trust", "fetches the certificates that an agent trusts from its proxy", help_trust, cmd_trust},

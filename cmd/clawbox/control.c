@@ -24,6 +24,7 @@ struct exchange {
     uint64_t silent_ms; /* how long the server may say nothing */
     struct http_parser *parser;
     unsigned status;
+    char tag[64];          /* ETag of the answer */
     bool problem;          /* the body tells of an error */
     struct buf *body;      /* receives the body, or the part of a line that has come */
     control_line_fn *line; /* NULL: the body is kept whole */
@@ -144,8 +145,15 @@ static int write_head(const struct control_request *request, struct buf *out)
     r = r == 0 ? http_write_field(out, SPAN_LIT("Accept"),
                                   SPAN_LIT("application/json, application/jsonl, application/problem+json"))
                : r;
+    if (r == 0 && request->if_match != NULL) {
+        r = http_write_field(out, SPAN_LIT("If-Match"), span_str(request->if_match));
+    }
+    if (r == 0 && request->if_none_match != NULL) {
+        r = http_write_field(out, SPAN_LIT("If-None-Match"), span_str(request->if_none_match));
+    }
     if (r == 0 && request->body.len > 0) {
-        r = http_write_field(out, SPAN_LIT("Content-Type"), SPAN_LIT("application/json"));
+        r = http_write_field(out, SPAN_LIT("Content-Type"),
+                             span_str(request->type != NULL ? request->type : "application/json"));
         r = r == 0 ? http_write_framing(out, HTTP_FRAMING_LENGTH, request->body.len) : r;
     }
     return r == 0 ? http_write_head_end(out) : r;
@@ -193,6 +201,8 @@ static int on_event(struct exchange *x, const struct http_event *event, bool *do
     case HTTP_EVENT_HEAD: {
         const struct http_field *type =
             http_field_find(event->head->fields, event->head->field_count, "Content-Type");
+        const struct http_field *tag = http_field_find(event->head->fields, event->head->field_count, "ETag");
+        (void)snprintf(x->tag, sizeof(x->tag), "%.*s", SPAN_ARG(tag != NULL ? tag->value : SPAN_EMPTY));
         x->status = event->head->status;
         x->problem = x->status < 200 || x->status > 299 ||
                      (type != NULL && span_starts(type->value, SPAN_LIT("application/problem+json")));
@@ -338,6 +348,7 @@ int control_ask(const char *state, const struct control_request *request, struct
     struct exchange x = {.state = state, .fd = -1, .body = &answer->body};
     int status = exchange_run(&x, request);
     answer->status = x.status;
+    (void)snprintf(answer->tag, sizeof(answer->tag), "%s", x.tag);
     if (status != CMD_GO) {
         control_answer_deinit(answer);
     }

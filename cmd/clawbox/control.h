@@ -13,15 +13,19 @@
 
 struct control_request {
     const char *method;
-    const char *target;  /* visible ASCII */
-    struct span body;    /* JSON; empty: none */
-    unsigned timeout_ms; /* how long the server may be silent; 0: CONTROL_TIMEOUT_MS */
-    bool absent_is_fine; /* a 404 is an answer like others, and not spoken about */
+    const char *target;        /* visible ASCII */
+    struct span body;          /* empty: none */
+    const char *type;          /* of the body; NULL: application/json */
+    const char *if_match;      /* an entity tag or "*"; NULL: the request depends on nothing */
+    const char *if_none_match; /* the same */
+    unsigned timeout_ms;       /* how long the server may be silent; 0: CONTROL_TIMEOUT_MS */
+    bool absent_is_fine;       /* a 404 is an answer like others, and not spoken about */
 };
 
 struct control_answer {
     unsigned status; /* 200 to 299, or 404 when absent_is_fine */
     struct buf body;
+    char tag[64];          /* ETag, "" without */
     struct conf_tree tree; /* the body, read: of control_read() only */
 };
 

@@ -149,7 +149,8 @@ static void write_secret(struct json *j, const struct kube_secret *secret)
     json_object_end(j);
 }
 
-static void answer(struct api_request *q, const struct kube_manifests *manifests)
+static void answer(struct api_request *q, const struct kube_manifests *manifests,
+                   enum conf_kube_secrets source)
 {
     struct json *j = api_json_begin(q);
     json_array(j, "files");
@@ -165,6 +166,7 @@ static void answer(struct api_request *q, const struct kube_manifests *manifests
         write_secret(j, &manifests->secrets[i]);
     }
     json_array_end(j);
+    json_text(j, "secrets_from", span_str(conf_kube_secrets_name(source)));
     json_array(j, "notes");
     for (size_t i = 0; i < manifests->note_count; i++) {
         json_text(j, NULL, span_str(manifests->notes[i]));
@@ -180,7 +182,7 @@ static void make(struct api_request *q, const struct kube_tenant *tenant)
     buf_init(&why, WHY_MAX);
     int r = kube_manifests_make(tenant, &manifests, &why);
     if (r == 0) {
-        answer(q, &manifests);
+        answer(q, &manifests, tenant->settings->secrets);
     } else {
         api_refuse_code(q, r, buf_span(&why));
     }
@@ -211,7 +213,8 @@ static int make_of(struct api_request *q, const struct spec *spec, struct conf_k
                                       .settings = settings,
                                       .placeholders = holding.list,
                                       .placeholder_count = holding.count,
-                                      .version = version});
+                                      .version = version,
+                                      .suspended = stored != NULL && stored->row.suspended_ms != 0});
     } else {
         api_refuse_code(q, r, SPAN_EMPTY);
     }

@@ -18,6 +18,7 @@ import cases_credential  # noqa: E402,F401
 import cases_env  # noqa: E402,F401
 import cases_general  # noqa: E402,F401
 import cases_policy  # noqa: E402,F401
+import cases_provision  # noqa: E402,F401
 import cases_status  # noqa: E402,F401
 import cases_tenant  # noqa: E402,F401
 import cases_verify  # noqa: E402,F401
