@@ -74,7 +74,19 @@ static int check_piece(struct span piece)
 
 /* ---- the message ---- */
 
-static int write_tenant(struct writer *w, const struct spec *spec, struct span yaml)
+/* What the file says, or NULL. */
+static const char *given_placeholder(const struct conf_placeholders *given, const char *credential)
+{
+    for (size_t i = 0; i < given->count; i++) {
+        if (strcmp(given->items[i].name, credential) == 0) {
+            return given->items[i].value;
+        }
+    }
+    return NULL;
+}
+
+static int write_tenant(struct writer *w, const struct spec *spec, const struct conf_placeholders *given,
+                        struct span yaml)
 {
     struct buf encoded;
     buf_init(&encoded, IPC_SPEC_MAX);
@@ -87,11 +99,13 @@ static int write_tenant(struct writer *w, const struct spec *spec, struct span y
     buf_deinit(&encoded);
     size_t at = ipc_list_begin(w);
     for (size_t i = 0; r == 0 && i < spec->credential_count; i++) {
-        char placeholder[PLACEHOLDER_MAX];
-        r = placeholder_make(span_str(spec->credentials[i].shape), placeholder);
+        char made[PLACEHOLDER_MAX];
+        const char *fixed = given_placeholder(given, spec->credentials[i].name);
+        r = fixed == NULL ? placeholder_make(span_str(spec->credentials[i].shape), made) : 0;
         if (r == 0) {
             ipc_write_text(w, span_str(spec->credentials[i].name), IPC_NAME_MAX);
-            ipc_write_text(w, span_str(placeholder), PLACEHOLDER_MAX - 1);
+            ipc_write_text(w, span_str(fixed != NULL ? fixed : made), PLACEHOLDER_MAX - 1);
+            writer_u8(w, fixed != NULL);
         }
     }
     ipc_list_end(w, at, (uint32_t)spec->credential_count);
@@ -117,7 +131,7 @@ static int write_tenants(const struct conf_tenants *tenants, struct span text, s
         struct span yaml = cut_document(&text, &line, document->line, last);
         r = tenants->count > 1 ? check_piece(yaml) : 0;
         if (r == 0) {
-            r = write_tenant(&w, tenants->specs[i], yaml);
+            r = write_tenant(&w, tenants->specs[i], &tenants->placeholders[i], yaml);
         }
         document = document->next;
     }

@@ -106,8 +106,21 @@ static bool find_stored(const struct api_tenant *tenant, const char *name, struc
     return false;
 }
 
-/* One for each credential: the store's, or where it has none yet one like those that it would make. */
-static int hold(const struct spec *spec, const struct api_tenant *stored, struct holding *out)
+/* What the document says, as it would be applied. */
+static bool find_given(const struct conf_placeholders *given, const char *name, struct held *out)
+{
+    for (size_t i = 0; given != NULL && i < given->count; i++) {
+        if (strcmp(given->items[i].name, name) == 0) {
+            (void)snprintf(out->value, sizeof(out->value), "%s", given->items[i].value);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One for each credential: the document's, the store's, or where it has none yet one like those that it would make. */
+static int hold(const struct spec *spec, const struct conf_placeholders *given,
+                const struct api_tenant *stored, struct holding *out)
 {
     *out = (struct holding){.count = spec->credential_count};
     out->held = calloc(out->count + 1, sizeof(*out->held));
@@ -116,7 +129,7 @@ static int hold(const struct spec *spec, const struct api_tenant *stored, struct
     for (size_t i = 0; r == 0 && i < out->count; i++) {
         struct held *held = &out->held[i];
         (void)snprintf(held->name, sizeof(held->name), "%s", spec->credentials[i].name);
-        if (!find_stored(stored, held->name, held)) {
+        if (!find_given(given, held->name, held) && !find_stored(stored, held->name, held)) {
             r = placeholder_make(span_str(spec->credentials[i].shape), held->value);
         }
         out->list[i] = (struct kube_placeholder){.credential = held->name, .value = held->value};
@@ -190,9 +203,9 @@ static void make(struct api_request *q, const struct kube_tenant *tenant)
     buf_deinit(&why);
 }
 
-/* `stored`: the tenant as the store has it, for its placeholders; or NULL. */
+/* `given`, `stored`: what a document says, and the tenant as the store has it, for their placeholders; or NULL. */
 static int make_of(struct api_request *q, const struct spec *spec, struct conf_kubernetes *settings,
-                   const struct api_tenant *stored)
+                   const struct conf_placeholders *given, const struct api_tenant *stored)
 {
     struct ipc_status status;
     struct holding holding = {.count = 0};
@@ -207,7 +220,7 @@ static int make_of(struct api_request *q, const struct spec *spec, struct conf_k
         api_refuse(q, 422, "Secrets from an external store need its name: spec.kubernetes.secretStore.");
         return 0;
     }
-    r = r == 0 ? hold(spec, stored, &holding) : r;
+    r = r == 0 ? hold(spec, given, stored, &holding) : r;
     if (r == 0) {
         make(q, &(struct kube_tenant){.spec = spec,
                                       .settings = settings,
@@ -243,7 +256,7 @@ static int on_tenant(struct api_request *q, struct span payload)
         api_refuse_code(q, r, SPAN_EMPTY);
         r = 0;
     } else {
-        r = make_of(q, tenant.spec, &settings, &tenant);
+        r = make_of(q, tenant.spec, &settings, NULL, &tenant);
     }
     conf_kubernetes_deinit(&settings);
     buf_deinit(&errors);
@@ -275,7 +288,8 @@ static int on_preview(struct api_request *q, struct span payload)
         return r > 0 ? 0 : r;
     }
     if (api_document_load(q, &document)) {
-        r = make_of(q, document.specs[0], &document.kubernetes[0], exists ? &stored : NULL);
+        r = make_of(q, document.specs[0], &document.kubernetes[0], &document.placeholders[0],
+                    exists ? &stored : NULL);
         conf_tenants_deinit(&document);
     }
     api_tenant_deinit(&stored);

@@ -14,7 +14,8 @@ struct conf_draft {
     const struct conf_files *files; /* may be NULL */
     const struct conf_presets *presets;
     struct spec *spec;
-    struct conf_kubernetes *kubernetes; /* filled while it is read */
+    struct conf_kubernetes *kubernetes; /* filled while it is read, as the next */
+    struct conf_placeholders *placeholders;
     /* Beside the spec's routes and credentials: what they came from, and what was said there in so many words. */
     const struct conf_node *route_nodes[SPEC_ROUTES_MAX];
     bool route_good[SPEC_ROUTES_MAX]; /* read without an error */

@@ -6,6 +6,7 @@
 
 #include "conf/kube_route.h"
 #include "conf/route.h"
+#include "policy/placeholder.h"
 
 #define REQUESTS_PER_MINUTE_MAX 1000000
 #define CONCURRENT_MAX          65536
@@ -115,6 +116,48 @@ static int read_ca(struct conf_draft *draft, const struct conf_node *node)
     return r;
 }
 
+static bool is_taken(const struct conf_placeholders *placeholders, const char *value)
+{
+    for (size_t i = 0; i < placeholders->count; i++) {
+        if (strcmp(placeholders->items[i].value, value) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The values of credentials that the routes use, when two places have to have the same. */
+static int read_placeholders(struct conf_draft *draft, const struct conf_node *node)
+{
+    struct conf_report *report = draft->report;
+    struct conf_placeholders *out = draft->placeholders;
+    if (node == NULL || !conf_read_kind(report, node, CONF_KIND_MAP)) {
+        return 0;
+    }
+    for (const struct conf_node *child = node->first; child != NULL; child = child->next) {
+        const char *value = NULL;
+        if (spec_find_credential(draft->spec, span_str(child->key)) == NULL) {
+            conf_report_key(report, child, "no route has a credential of this name: remove it");
+        } else if (conf_read_text(report, child, &value)) {
+            if (!placeholder_is_valid(span_of(child->text, child->len))) {
+                conf_report_node(
+                    report, child,
+                    "should have 22 letters and digits at least and %d bytes at most, and no blanks, quotes, "
+                    "braces, commas, semicolons or backslashes",
+                    PLACEHOLDER_MAX - 1);
+            } else if (is_taken(out, value)) {
+                conf_report_node(report, child, "is another credential's too: each has its own");
+            } else {
+                int r = spec_add_field(&out->items, &out->count, SPEC_ROUTES_MAX, child->key, value);
+                if (r != 0) {
+                    return r;
+                }
+            }
+        }
+    }
+    return 0;
+}
+
 static int read_routes(struct conf_draft *draft, const struct conf_node *routes)
 {
     if (routes == NULL || !conf_read_kind(draft->report, routes, CONF_KIND_SEQUENCE)) {
@@ -151,7 +194,8 @@ static int check_encoding(const struct conf_draft *draft, const struct conf_node
 static int read_tenant(struct conf_draft *draft, const struct conf_node *document)
 {
     static const char *const keys[] = {"apiVersion", "kind", "metadata", "spec", NULL};
-    static const char *const spec_keys[] = {"routes", "limits", "tripwire", "ca", "kubernetes", NULL};
+    static const char *const spec_keys[] = {"routes",     "limits",       "tripwire", "ca",
+                                            "kubernetes", "placeholders", NULL};
     struct conf_report *report = draft->report;
     size_t errors = report->count;
     if (!conf_read_kind(report, document, CONF_KIND_MAP)) {
@@ -170,7 +214,8 @@ static int read_tenant(struct conf_draft *draft, const struct conf_node *documen
     const struct conf_node *kubernetes = conf_node_get(spec, "kubernetes");
     if ((r = read_routes(draft, routes)) != 0 ||
         (r = conf_kubernetes_read(report, kubernetes, draft->kubernetes)) != 0 ||
-        (r = conf_kubernetes_add_route(draft, kubernetes, draft->kubernetes)) != 0) {
+        (r = conf_kubernetes_add_route(draft, kubernetes, draft->kubernetes)) != 0 ||
+        (r = read_placeholders(draft, conf_node_get(spec, "placeholders"))) != 0) {
         return r;
     }
     read_limits(draft, conf_node_get(spec, "limits"));
@@ -208,7 +253,8 @@ static int read_documents(struct conf_draft *draft, const struct conf_tree *tree
     }
     out->specs = calloc(count, sizeof(struct spec *));
     out->kubernetes = calloc(count, sizeof(*out->kubernetes));
-    if (out->specs == NULL || out->kubernetes == NULL) {
+    out->placeholders = calloc(count, sizeof(*out->placeholders));
+    if (out->specs == NULL || out->kubernetes == NULL || out->placeholders == NULL) {
         return CB_ENOMEM;
     }
     for (const struct conf_node *node = tree->documents; node != NULL; node = node->next) {
@@ -216,7 +262,8 @@ static int read_documents(struct conf_draft *draft, const struct conf_tree *tree
                                      .files = draft->files,
                                      .presets = draft->presets,
                                      .spec = spec_new(),
-                                     .kubernetes = &out->kubernetes[out->count]};
+                                     .kubernetes = &out->kubernetes[out->count],
+                                     .placeholders = &out->placeholders[out->count]};
         if (draft->spec == NULL) {
             return CB_ENOMEM;
         }
@@ -270,8 +317,14 @@ void conf_tenants_deinit(struct conf_tenants *tenants)
     for (size_t i = 0; i < tenants->count; i++) {
         spec_free(tenants->specs[i]);
         conf_kubernetes_deinit(&tenants->kubernetes[i]);
+        for (size_t j = 0; j < tenants->placeholders[i].count; j++) {
+            free(tenants->placeholders[i].items[j].name);
+            free(tenants->placeholders[i].items[j].value);
+        }
+        free(tenants->placeholders[i].items);
     }
     free(tenants->specs);
     free(tenants->kubernetes);
+    free(tenants->placeholders);
     *tenants = (struct conf_tenants){0};
 }

@@ -21,9 +21,16 @@ struct conf_files {
     void *arg;
 };
 
+/* What the agent holds in place of credentials when the file says it: else the store makes it up. */
+struct conf_placeholders {
+    struct spec_field *items; /* credential and placeholder */
+    size_t count;
+};
+
 struct conf_tenants {
-    struct spec **specs;                /* in the order of the documents; names are unique */
-    struct conf_kubernetes *kubernetes; /* beside each of them: its spec.kubernetes */
+    struct spec **specs;                    /* in the order of the documents; names are unique */
+    struct conf_kubernetes *kubernetes;     /* beside each of them: its spec.kubernetes */
+    struct conf_placeholders *placeholders; /* and its spec.placeholders */
     size_t count;
 };
 

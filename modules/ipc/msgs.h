@@ -402,8 +402,8 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(TEXT, peer, 64)                        \
     F(TEXT, detail, IPC_AUDIT_DETAIL_MAX)
 
-/* All or none. `tenants` is a list of: text name, bytes yaml, bytes spec, list of (text credential, text placeholder
- * to use when it has none yet). `expect` is for a list of one: ABSENT fails with EEXIST, GENERATION (of the tenant with that id) with
+/* All or none. `tenants` is a list of: text name, bytes yaml, bytes spec, list of (text credential, text placeholder,
+ * u8 fixed). The placeholder is used when the credential has none yet, or when it is fixed. `expect` is for a list of one: ABSENT fails with EEXIST, GENERATION (of the tenant with that id) with
  * ECONFLICT. `dry_run`: everything is checked and told, and nothing is kept. */
 #define IPC_FIELDS_tenants_apply(F)    \
     F(ENUM, expect, IPC_EXPECT__COUNT) \

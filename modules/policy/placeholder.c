@@ -74,6 +74,18 @@ int placeholder_make(struct span shape, char out[PLACEHOLDER_MAX])
     return expand(shape, NULL) == NULL && expand(shape, out) == NULL ? 0 : CB_EINVAL;
 }
 
+bool placeholder_is_valid(struct span value)
+{
+    size_t letters = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        if (!is_literal(value.ptr[i])) {
+            return false;
+        }
+        letters += value.ptr[i] != 0 && strchr(alphabet, value.ptr[i]) != NULL;
+    }
+    return letters >= RANDOM_MIN && value.len < PLACEHOLDER_MAX;
+}
+
 int placeholder_shape_check(struct span shape, char *why, size_t why_size)
 {
     const char *wrong = expand(shape, NULL);

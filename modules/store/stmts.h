@@ -60,7 +60,7 @@
       "INSERT INTO credential (tenant_id, name, placeholder, used, version, binding, box, set_ms)" \
       " VALUES (?1, ?2, ?3, 1, 0, x'', NULL, 0)" \
       " ON CONFLICT (tenant_id, name) DO UPDATE SET used = 1," \
-      " placeholder = iif(placeholder = '', excluded.placeholder, placeholder)") \
+      " placeholder = iif(placeholder = '' OR ?4, excluded.placeholder, placeholder)") \
     S(CREDENTIAL_PUT, \
       "INSERT INTO credential (tenant_id, name, placeholder, used, version, binding, box, set_ms)" \
       " VALUES (?1, ?2, '', 0, 1, ?3, ?4, ?5)" \

@@ -148,6 +148,9 @@ static int apply_read(struct store_db *db, struct reader *r, struct apply *a)
     for (uint32_t i = 0; i < a->placeholder_count && r->error == 0; i++) {
         (void)ipc_read_text(r, IPC_NAME_MAX);
         (void)ipc_read_text(r, PLACEHOLDER_MAX - 1);
+        if (reader_u8(r) > 1 && r->error == 0) {
+            return store_db_fail(db, CB_EMALFORMED, "the list of tenants is malformed");
+        }
     }
     if (r->error != 0) {
         return store_db_fail(db, r->error, "the list of tenants is malformed");
@@ -197,13 +200,14 @@ static int apply_check_binding(struct store_db *db, const struct apply *a, uint6
     return r;
 }
 
-/* The placeholder that the list has for a credential; empty when it has none. */
-static struct span apply_placeholder(const struct apply *a, const char *name)
+/* The placeholder that the list has for a credential; empty when it has none. `*fixed`: also in place of another one. */
+static struct span apply_placeholder(const struct apply *a, const char *name, bool *fixed)
 {
     struct reader r = a->placeholders;
     for (uint32_t i = 0; i < a->placeholder_count; i++) {
         struct span credential = ipc_read_text(&r, IPC_NAME_MAX);
         struct span placeholder = ipc_read_text(&r, PLACEHOLDER_MAX - 1);
+        *fixed = reader_u8(&r) != 0;
         if (span_eq_str(credential, name)) {
             return placeholder;
         }
@@ -218,7 +222,8 @@ static int apply_credentials(struct store_db *db, const struct apply *a, uint64_
     int r = store_stmt_run(db, stmt);
     for (size_t i = 0; r == 0 && i < a->spec->credential_count; i++) {
         const char *name = a->spec->credentials[i].name;
-        struct span placeholder = apply_placeholder(a, name);
+        bool fixed = false;
+        struct span placeholder = apply_placeholder(a, name, &fixed);
         if (placeholder.len == 0) {
             return store_db_fail(db, CB_EINVAL, "tenant %.*s: credential %s has no placeholder",
                                  SPAN_ARG(a->name), name);
@@ -229,6 +234,7 @@ static int apply_credentials(struct store_db *db, const struct apply *a, uint64_
             store_bind_u64(stmt, 1, id);
             store_bind_text(stmt, 2, span_str(name));
             store_bind_text(stmt, 3, placeholder);
+            store_bind_u64(stmt, 4, fixed);
             r = store_stmt_run(db, stmt);
         }
     }

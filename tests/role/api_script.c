@@ -169,8 +169,9 @@ static int answer_applied(struct world *w, struct ipc_chan *chan, struct ipc_in 
         for (uint32_t k = 0; k < credentials; k++) {
             struct span credential = ipc_read_text(&r, IPC_NAME_MAX);
             struct span placeholder = ipc_read_text(&r, 255);
-            world_note(w, " %.*s=%.3s(%zu)", SPAN_ARG(credential), (const char *)placeholder.ptr,
-                       placeholder.len);
+            bool fixed = reader_u8(&r) != 0;
+            world_note(w, " %.*s=%.3s(%zu)%s", SPAN_ARG(credential), (const char *)placeholder.ptr,
+                       placeholder.len, fixed ? " fixed" : "");
         }
         world_note(w, " ca=%zu\n",
                    spec->route_count != 0 && spec->routes[0].upstream_ca != NULL

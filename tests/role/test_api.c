@@ -136,6 +136,23 @@ TEST(apply_sends_each_document_as_it_was_written)
     end(&w, &c);
 }
 
+TEST(apply_takes_placeholders_of_the_file)
+{
+    struct world w;
+    struct client c;
+    if (!begin(&w, &c)) {
+        return;
+    }
+    CHECK(client_ask(
+        &c, "POST", "/v1/tenants:apply",
+        "{\"file\":\"a.yaml\",\"text\":\"apiVersion: clawbox/v1\\nkind: Tenant\\nmetadata: {name: alice}\\n"
+        "spec: {routes: [{provider: openai, credential: o}, {provider: xai, credential: x}], "
+        "placeholders: {x: abcdefghijklmnopqrstuv0123}}\"}"));
+    CHECK_EQ_INT(c.status, 200);
+    CHECK(strstr(w.seen, "] o=sk-(56) x=abc(26) fixed ca=0\n") != NULL);
+    end(&w, &c);
+}
+
 #define ONE_TENANT(inside)                                                                                   \
     "{\"file\":\"alice.yaml\",\"text\":\"apiVersion: clawbox/v1\\nkind: Tenant\\nmetadata: {name: alice}\\n" \
     "spec:\\n  routes:\\n    - " inside "\\n\""

@@ -391,6 +391,13 @@ TEST(manifests_of_what_is_stored_and_of_what_is_not)
     CHECK_EQ_STR(w.seen, "get alice\n");
     CHECK_EQ_STR(c.tag, "");
     CHECK(client_body_has(&c, "sk-proj-PLACEHOLDER") && client_body_has(&c, "\"name\":\"credential-slack\""));
+    CHECK(ask(
+        &c, "POST", "/v1/tenants/alice/manifests:preview", "",
+        "{\"apiVersion\":\"clawbox/v1\",\"kind\":\"Tenant\",\"metadata\":{\"name\":\"alice\"},\"spec\":{\"routes\":"
+        "[{\"provider\":\"openai\",\"credential\":\"openai\"}],\"placeholders\":{\"openai\":"
+        "\"sk-proj-GIVEN0123456789abcdefghij\"}}}"));
+    CHECK_EQ_INT(c.status, 200);
+    CHECK(client_body_has(&c, "sk-proj-GIVEN") && !client_body_has(&c, "sk-proj-PLACEHOLDER"));
     w.absent = true;
     CHECK(ask(&c, "POST", "/v1/tenants/alice/manifests:preview", "", ALICE));
     CHECK_EQ_INT(c.status, 200);

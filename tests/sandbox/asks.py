@@ -379,7 +379,7 @@ def api_reads_back(stage):
 def apply_spec(me, tenant, yaml, spec):
     """TENANTS_APPLY of one tenant whose spec no parser has seen."""
     text = lambda b: struct.pack(">I", len(b)) + b
-    one = text(tenant.encode()) + text(yaml) + text(spec) + struct.pack(">I", 1) + text(b"openai") + text(b"sk-placeholder-0123456789")
+    one = text(tenant.encode()) + text(yaml) + text(spec) + struct.pack(">I", 1) + text(b"openai") + text(b"sk-placeholder-0123456789") + b"\0"
     return me.ask("store", "TENANTS_APPLY", tenants=struct.pack(">I", 1) + one)[1]
 
 

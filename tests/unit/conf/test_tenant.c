@@ -250,4 +250,45 @@ TEST(a_ca_is_constrained_to_the_hosts_of_allow_routes)
         "t.yaml:6:25: spec.ca.nameConstraints: should be true or false, without quotes\n");
 }
 
+TEST(placeholders)
+{
+    struct conf_tenants tenants;
+    struct buf errors;
+    static const char start[] = "apiVersion: clawbox/v1\nkind: Tenant\nmetadata: {name: t}\nspec:\n"
+                                "  routes: [{host: a.example, credential: a, inject: {bearer: true}},"
+                                " {host: b.example, credential: b, inject: {bearer: true}}]\n";
+    char text[1024];
+    (void)snprintf(text, sizeof(text), "%s  placeholders: {a: abcdefghijklmnopqrstuv}\n", start);
+    CHECK_EQ_INT(test_load(text, &tenants, &errors), 0);
+    CHECK_EQ_UINT(tenants.placeholders[0].count, 1);
+    CHECK_EQ_STR(tenants.placeholders[0].items[0].name, "a");
+    CHECK_EQ_STR(tenants.placeholders[0].items[0].value, "abcdefghijklmnopqrstuv");
+    conf_tenants_deinit(&tenants);
+    buf_deinit(&errors);
+    static const struct {
+        const char *map, *error;
+    } wrong[] = {
+        {"{c: abcdefghijklmnopqrstuv}",
+         "6:18: spec.placeholders.c: no route has a credential of this name: remove it"},
+        {"{a: abcdefghijklmnopqrstu}",
+         "6:21: spec.placeholders.a: should have 22 letters and digits at least and 255 bytes at most, and no blanks, "
+         "quotes, braces, commas, semicolons or backslashes"},
+        {"{a: 'abcdefghijklm nopqrstuv'}",
+         "6:21: spec.placeholders.a: should have 22 letters and digits at least and 255 bytes at most, and no blanks, "
+         "quotes, braces, commas, semicolons or backslashes"},
+        {"{a: 'abcdefghijklmnopqrstuv;'}",
+         "6:21: spec.placeholders.a: should have 22 letters and digits at least and 255 bytes at most, and no blanks, "
+         "quotes, braces, commas, semicolons or backslashes"},
+        {"{a: abcdefghijklmnopqrstuv, b: abcdefghijklmnopqrstuv}",
+         "6:48: spec.placeholders.b: is another credential's too: each has its own"},
+        {"[]", "6:17: spec.placeholders: should be a map, not a list"},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        char want[512];
+        (void)snprintf(text, sizeof(text), "%s  placeholders: %s\n", start, wrong[i].map);
+        (void)snprintf(want, sizeof(want), "t.yaml:%s\n", wrong[i].error);
+        CHECK_ERRORS(text, want);
+    }
+}
+
 TEST_MAIN()

@@ -104,4 +104,26 @@ TEST(unbiased)
     CHECK_EQ_UINT(letters, 62);
 }
 
+TEST(values_that_people_bring)
+{
+    char made[PLACEHOLDER_MAX];
+    static const char *const shapes[] = {"{22}", "sk-proj-{48}", "xoxb-{13}-{13}-{24}", "1234567890:AA{33}",
+                                         "x{200}"};
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        CHECK_EQ_INT(placeholder_make(span_str(shapes[i]), made), 0);
+        CHECK(placeholder_is_valid(span_str(made)));
+    }
+    CHECK(!placeholder_is_valid(SPAN_LIT("abcdefghijklmnopqrstu"))); /* 21 */
+    CHECK(!placeholder_is_valid(SPAN_LIT("---------------------------------")));
+    CHECK(!placeholder_is_valid(SPAN_LIT("abcdefghijklmnopqrstuv ")));
+    CHECK(!placeholder_is_valid(SPAN_LIT("abcdefghijklmnopqrstuv\n")));
+    CHECK(!placeholder_is_valid(SPAN_LIT("abcdefghijklmnopqrstuv\0")));
+    CHECK(!placeholder_is_valid(SPAN_LIT("abcdefghijklmnopqrstuv\xc3\xa9")));
+    CHECK(!placeholder_is_valid(SPAN_EMPTY));
+    char longest[PLACEHOLDER_MAX];
+    memset(longest, 'a', sizeof(longest));
+    CHECK(placeholder_is_valid(span_of(longest, PLACEHOLDER_MAX - 1)));
+    CHECK(!placeholder_is_valid(span_of(longest, PLACEHOLDER_MAX)));
+}
+
 TEST_MAIN()

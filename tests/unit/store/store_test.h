@@ -274,7 +274,8 @@ static inline void test_apply_init(struct test_apply *a)
     a->count = 0;
 }
 
-/* Adds and frees the spec. `placeholders` is "NAME PLACEHOLDER NAME PLACEHOLDER", or NULL for one of each credential. */
+/* Adds and frees the spec. `placeholders` is "NAME PLACEHOLDER NAME =PLACEHOLDER", the second fixed, or NULL for one of each
+ * credential. */
 static inline void test_apply_add(struct test_apply *a, const char *name, const char *yaml, struct spec *spec,
                                   const char *placeholders)
 {
@@ -299,7 +300,11 @@ static inline void test_apply_add(struct test_apply *a, const char *name, const 
     make_list(placeholders, &words, &count);
     size_t at = ipc_list_begin(&w);
     for (size_t i = 0; i < count; i++) {
-        ipc_write_text(&w, span_str(words[i]), 255);
+        bool fixed = words[i][0] == '=';
+        ipc_write_text(&w, span_str(words[i] + fixed), 255);
+        if (i % 2 == 1) {
+            writer_u8(&w, fixed);
+        }
         free(words[i]);
     }
     free(words);

@@ -328,6 +328,17 @@ TEST(placeholders_are_kept)
         CHECK_EQ_UINT(credentials_of(db, 1, c, 4), 1);
         CHECK_EQ_STR(c[0].placeholder, "first");
     }
+    /* What the file says is used in place of what was there. */
+    test_apply_init(&list);
+    test_apply_add(&list, "alice", "fixed", test_spec("alice", "https://a.example:443", "key"), "key =fixed");
+    CHECK_EQ_INT(test_apply_run(db, &list, TEST_NOW_MS, &applied, &count), 0);
+    free(applied);
+    CHECK_EQ_UINT(credentials_of(db, 1, c, 4), 1);
+    CHECK_EQ_STR(c[0].placeholder, "fixed");
+    test_apply_init(&list);
+    test_apply_add(&list, "alice", "back", test_spec("alice", "https://a.example:443", "key"), "key =first");
+    CHECK_EQ_INT(test_apply_run(db, &list, TEST_NOW_MS, &applied, &count), 0);
+    free(applied);
     /* Out of use and back. */
     CHECK_EQ_INT(test_apply_one(db, "alice", "without", "https://a.example:443", NULL, TEST_NOW_MS, NULL), 0);
     CHECK_EQ_UINT(credentials_of(db, 1, c, 4), 0);
