@@ -117,29 +117,38 @@ static int expect(struct wall *wall, const struct kube_manifests *manifests, str
     return CMD_GO;
 }
 
-/* The admission policy is the same for every tenant but for names, so a tenant without anything has it, too. */
-static int expect_policy(struct wall *wall, const char *tenant, struct verify_trees *trees)
+/* The admission policy is the same for every tenant but for names and the flavor, so one without anything has it, too. */
+static int expect_flavor(struct wall *wall, const struct spec *spec, enum conf_kube_flavor flavor,
+                         struct verify_trees *trees)
 {
-    const struct conf_kubernetes settings = {.present = true};
+    const struct conf_kubernetes settings = {.present = true, .flavor = flavor};
+    const struct kube_tenant input = {.spec = spec, .settings = &settings, .version = "0"};
     struct kube_manifests manifests = {0};
     struct buf why;
     buf_init(&why, 1024);
-    struct spec *spec = spec_new();
-    int r = spec != NULL && (spec->tenant = strdup(tenant)) != NULL ? 0 : CB_ENOMEM;
-    if (r == 0) {
-        const struct kube_tenant input = {.spec = spec, .settings = &settings, .version = "0"};
-        r = kube_manifests_make(&input, &manifests, &why);
-    }
     int status = CMD_GO;
-    if (r != 0) {
-        status = buf_len(&why) != 0 ? cmd_fail("%.*s", SPAN_ARG(buf_span(&why)))
-                                    : cmd_fail_r(r, "the manifests of %s cannot be made", tenant);
-    } else {
+    int r = kube_manifests_make(&input, &manifests, &why);
+    if (r == 0) {
         status = expect(wall, &manifests, trees);
+    } else {
+        status = buf_len(&why) != 0 ? cmd_fail("%.*s", SPAN_ARG(buf_span(&why)))
+                                    : cmd_fail_r(r, "the manifests of %s cannot be made", spec->tenant);
     }
     kube_manifests_deinit(&manifests);
-    spec_free(spec);
     buf_deinit(&why);
+    return status;
+}
+
+static int expect_policies(struct wall *wall, const char *tenant, struct verify_trees *trees)
+{
+    struct spec *spec = spec_new();
+    int status = spec != NULL && (spec->tenant = strdup(tenant)) != NULL
+                     ? CMD_GO
+                     : cmd_fail_r(CB_ENOMEM, "%s", tenant);
+    for (int flavor = 0; status == CMD_GO && flavor < CONF_KUBE_FLAVOR__COUNT; flavor++) {
+        status = expect_flavor(wall, spec, (enum conf_kube_flavor)flavor, trees);
+    }
+    spec_free(spec);
     return status;
 }
 
@@ -180,7 +189,7 @@ static int verify(const struct verify *v)
     if (v->enforces) {
         wall_network_enforces(wall);
     }
-    int status = expect_policy(wall, v->tenant, &trees);
+    int status = expect_policies(wall, v->tenant, &trees);
     if (status == CMD_GO) {
         status = v->file != NULL ? verify_read_files(wall, v->file, &trees)
                                  : verify_read_cluster(wall, v->tenant, v->kubeconfig, v->context, &trees);

@@ -116,16 +116,21 @@ static bool has_all(const struct conf_node *list, const struct conf_node *wanted
     return true;
 }
 
-/* It refuses what ours does: validations beside them can only refuse more, but conditions and parameters let things pass. */
+/* It refuses what one of ours does: validations beside them can only refuse more, but conditions and parameters let things pass. */
 static bool is_ours(const struct wall *wall, const struct conf_node *policy)
 {
-    const struct conf_node *ours = wall->policy;
     const struct conf_node *conditions = wall_at(policy, "spec.matchConditions");
-    return ours != NULL && wall_at(policy, "spec.paramKind") == NULL &&
-           (conditions == NULL || conditions->count == 0) &&
-           has_all(wall_at(policy, "spec.validations"), wall_at(ours, "spec.validations"), "expression",
-                   "expression") &&
-           has_all(wall_at(policy, "spec.variables"), wall_at(ours, "spec.variables"), "name", "expression");
+    bool always = wall_at(policy, "spec.paramKind") == NULL && (conditions == NULL || conditions->count == 0);
+    for (size_t i = 0; always && i < wall->policy_count; i++) {
+        const struct conf_node *ours = wall->policies[i];
+        if (has_all(wall_at(policy, "spec.validations"), wall_at(ours, "spec.validations"), "expression",
+                    "expression") &&
+            has_all(wall_at(policy, "spec.variables"), wall_at(ours, "spec.variables"), "name",
+                    "expression")) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* True when one of the validations is the one that `registries` of a workspace makes (kube, 30-validatingadmissionpolicy.yaml). */

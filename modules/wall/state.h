@@ -37,7 +37,8 @@ struct wall {
     const char *tenant;
     enum wall_source source;
     bool enforces;
-    const struct conf_node *policy; /* that is expected, or NULL */
+    const struct conf_node *policies[WALL_POLICIES_MAX]; /* that are known to be good */
+    size_t policy_count;
     char claw[80];
     char dev[80];
     struct wall_object *objects;

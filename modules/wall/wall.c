@@ -154,7 +154,9 @@ int wall_unreadable(struct wall *wall, const char *what, const char *why)
 
 void wall_expect_policy(struct wall *wall, const struct conf_node *policy)
 {
-    wall->policy = policy;
+    if (wall->policy_count < WALL_POLICIES_MAX) {
+        wall->policies[wall->policy_count++] = policy;
+    }
 }
 
 void wall_network_enforces(struct wall *wall)

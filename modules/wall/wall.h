@@ -66,7 +66,9 @@ void wall_free(struct wall *wall);
 CB_MUST_USE int wall_add(struct wall *wall, const struct conf_node *document, char *why, size_t why_size);
 /* Says that something could not be read, and why: both answers can then be no better than unsure. */
 CB_MUST_USE int wall_unreadable(struct wall *wall, const char *what, const char *why);
-/* The ValidatingAdmissionPolicy that clawbox itself writes for this tenant, a borrowed tree: one that says the same is known to be good. */
+/* A ValidatingAdmissionPolicy that clawbox itself writes for this tenant, a borrowed tree: one that refuses the same is known to be good.
+ * At most WALL_POLICIES_MAX; more are not taken. */
+#define WALL_POLICIES_MAX 4
 void wall_expect_policy(struct wall *wall, const struct conf_node *policy);
 /* Somebody knows that the cluster's network enforces NetworkPolicies. */
 void wall_network_enforces(struct wall *wall);
