@@ -3,7 +3,7 @@
  *
  * A file is ours when its first line says so; whatever else is in the folder is refused by name, so that nothing of somebody else is
  * ever replaced or removed. Links are not followed anywhere below DIR. Files are written whole under a temporary name, made durable, and
- * renamed; those that are right already are not touched. A lock on the folder keeps a second run waiting.
+ * renamed; those that are right already are not touched. A lock on the folder keeps two runs from writing at the same time.
  */
 #include "provision.h"
 
@@ -135,10 +135,29 @@ static int open_below(int parent, const char *name, bool make)
     return fd >= 0 ? fd : -errno;
 }
 
+/* The folder and those above it, as far as they are not there. */
+static int make_folders(const char *dir)
+{
+    char path[PATH_MAX];
+    int len = snprintf(path, sizeof(path), "%s/", dir);
+    if (len < 0 || (size_t)len >= sizeof(path)) {
+        return -ENAMETOOLONG;
+    }
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+            return -errno;
+        }
+        *slash = '/';
+    }
+    return 0;
+}
+
 int provision_folder_open(const char *dir, const char *name, bool make)
 {
-    if (make && mkdir(dir, 0777) != 0 && errno != EEXIST) {
-        return -errno;
+    int made = make ? make_folders(dir) : 0;
+    if (made != 0) {
+        return made;
     }
     int top = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int folder = top >= 0 ? open_below(top, name, make) : -errno;

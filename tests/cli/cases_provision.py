@@ -69,6 +69,9 @@ def provision_checks_before_it_changes(world):
              "kubectl apply --server-side -k out/alice\n", "  make proxy-token\n", "  make credential-openai < FILE-WITH-THE-VALUE\n",
              "- a note \\x1b[2J\n")
     server.requests.clear()
+    world.ok("provision", "alice", "--out", "clusters/main/")
+    equal("folders that were not there", sorted(os.listdir(world.home + "/clusters/main/alice")), ["claw", "kustomization.yaml"])
+    server.requests.clear()
     world.ok("provision", "alice", "--out", "it's here")
     equal("the requests without a document", asked(server), ["GET /v1/tenants/alice/manifests"])
     contains("the folder as a word", world.ok("provision", "alice", "--out", "it's here").out, "-k 'it'\\''s here/alice'\n")
