@@ -3,6 +3,7 @@
  *
  * Holds      the control socket and its connections; nothing between two requests.
  * Answers    processes of root and of the user who runs clawbox.
+ * Makes      manifests for Kubernetes of what the store says of a tenant (modules/kube, which is pure).
  * Asks       the store (tenants, sealed credentials, audit) and the vault (public keys and certificates).
  * May never  see the value of a credential (it passes sealed boxes on), open the database, a file or a connection.
  * Calls      what every role may (priv/calls.h), and accept on the control socket. No socket of its own, no network.

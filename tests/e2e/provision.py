@@ -120,6 +120,9 @@ def provision_is_idempotent():
             listed = set(yaml.safe_load(before[f"{folder}/kustomization.yaml"])["resources"])
             there = set(os.listdir(os.path.join(d.out, folder))) - {"kustomization.yaml"}
             equal(f"what {folder}/kustomization.yaml lists", listed, there)
+        if shutil.which("kubectl"):
+            built = subprocess.run(["kubectl", "kustomize", os.path.join(d.out, "alice")], capture_output=True, timeout=WAIT)
+            equal("what kustomize makes of it", (built.returncode, len(objects(built.stdout))), (0, len(before) - 3))
         again = d.provision("alice", "-f", path)
         assert b"tenant alice: unchanged\n" in again.stdout and b"files, unchanged" in again.stdout, again.stdout
         same_files("the bytes after a second run", files(d.out), before)
