@@ -1,5 +1,6 @@
 /* cmd_serve.c - `clawbox serve`: options, the system's root certificates, then the monitor until it is told to stop. */
 #include "cmd.h"
+#include "health_option.h"
 #include "key_options.h"
 #include "roles.h"
 
@@ -23,6 +24,7 @@ struct serve_options {
     const char *parent;
     const char *parent_login;
     const char *listen;
+    const char *health;
     const char *uid_base;
     const char *idle;
     const char *log_level;
@@ -119,6 +121,7 @@ int cmd_serve(int argc, char **argv)
         {.name = "parent-proxy", .value = &given.parent},
         {.name = "parent-proxy-login", .value = &given.parent_login},
         {.name = "listen", .value = &given.listen},
+        {.name = "health", .value = &given.health},
         {.name = "uid-base", .value = &given.uid_base},
         {.name = "idle", .value = &given.idle},
         {.name = "log-level", .value = &given.log_level},
@@ -140,7 +143,9 @@ int cmd_serve(int argc, char **argv)
                                 .role_count = clawbox_role_count,
                                 .edges = clawbox_edges,
                                 .edge_count = clawbox_edge_count};
+    char health[64];
     r = serve_read(&given, &o);
+    r = r == CMD_GO ? health_option_read("serve", given.health, health, &o) : r;
     if (r == CMD_GO) {
         r = key_uid_base("serve", given.uid_base, &o.uid_base);
     }

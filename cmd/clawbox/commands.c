@@ -15,6 +15,7 @@ static const char help_serve[] =
     "\n"
     "options:\n"
     "  --listen ADDRESS   where the tenants' listeners are (default: 127.0.0.1)\n"
+    "  --health ADDRESS:PORT  answers GET /healthz, /readyz and /metrics there, to everybody who can reach it (default: nowhere)\n"
     "  --master-key-file FILE  the vault's key: 64 hexadecimal digits, readable by its owner and at most its group\n"
     "                     (default: $CREDENTIALS_DIRECTORY/clawbox-master-key if systemd gave one, else master.key in the\n"
     "                     state directory, made at the first start)\n"

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 const struct priv_profile api_profile = {
-    .needs = PRIV_NEED_ACCEPT,
+    .needs = PRIV_NEED_ACCEPT | PRIV_NEED_TCP, /* the health listener's connections */
     .root = PRIV_ROOT_EMPTY,
     .max_descriptors = 256,
     .max_memory = (uint64_t)4 << 30, /* API_CONNS_MAX answers of API_ANSWER_MAX take half of it */
@@ -44,24 +44,40 @@ static void on_accept(void *arg, int fd)
         log_warn("a connection of uid %u to the control socket is refused", (unsigned)uid);
     }
     if (r == 0) {
-        r = api->stopping ? CB_ESTATE : api_conn_open(api, fd, refused);
+        r = api->stopping ? CB_ESTATE : api_conn_open(api, fd, refused ? API_CONN_REFUSED : API_CONN_CONTROL);
     }
     if (r != 0) {
         log_warn_r(r, "a connection is not taken");
         (void)close(fd);
     }
-    if (api->conn_count >= API_CONNS_MAX) {
+    if (api->conn_count - api->health_count >= API_CONNS_MAX) {
         net_listener_pause(api->listener, true);
     }
 }
 
-void api_conn_gone(struct api *api)
+static void on_accept_health(void *arg, int fd)
 {
+    struct api *api = arg;
+    int r = api->stopping ? CB_ESTATE : api_conn_open(api, fd, API_CONN_HEALTH);
+    if (r != 0) {
+        log_warn_r(r, "a connection to the health listener is not taken");
+        (void)close(fd);
+    }
+    if (api->health_count >= HEALTH_CONNS_MAX) {
+        net_listener_pause(api->health, true);
+    }
+}
+
+void api_conn_gone(struct api *api, enum api_conn_kind kind)
+{
+    bool health = kind == API_CONN_HEALTH;
+    struct net_listener *listener = health ? api->health : api->listener;
     api->conn_count--;
+    api->health_count -= health ? 1 : 0;
     if (api->stopping && api->conn_count == 0) {
         net_loop_stop(api->loop);
-    } else if (api->listener != NULL) {
-        net_listener_pause(api->listener, false);
+    } else if (listener != NULL) {
+        net_listener_pause(listener, false);
     }
 }
 
@@ -127,17 +143,20 @@ static int on_peer(void *arg, enum ipc_role role, uint64_t tenant_id, struct spa
 static int on_listener(void *arg, enum ipc_listener_kind kind, int fd)
 {
     struct api *api = arg;
-    int r = kind != IPC_LISTENER_CONTROL ? CB_EPERM
-            : api->listener != NULL      ? CB_EEXIST
-                                         : peer_uid(fd, &api->owner);
+    bool health = kind == IPC_LISTENER_HEALTH;
+    struct net_listener **slot = health ? &api->health : &api->listener;
+    int r = !health && kind != IPC_LISTENER_CONTROL ? CB_EPERM : *slot != NULL ? CB_EEXIST : 0;
+    if (r == 0 && !health) {
+        r = peer_uid(fd, &api->owner);
+    }
     if (r == 0) {
-        r = net_listener_open(ipc_role()->loop, fd, on_accept, api, &api->listener);
+        r = net_listener_open(ipc_role()->loop, fd, health ? on_accept_health : on_accept, api, slot);
     }
     if (r != 0) {
         (void)close(fd);
         return r;
     }
-    net_listener_pause(api->listener, true); /* until the role is confined */
+    net_listener_pause(*slot, true); /* until the role is confined */
     return 0;
 }
 
@@ -151,6 +170,9 @@ static int on_go(void *arg, uint32_t waived)
         return r;
     }
     net_listener_pause(api->listener, false);
+    if (api->health != NULL) {
+        net_listener_pause(api->health, false);
+    }
     ipc_role_ready(held);
     return 0;
 }
@@ -170,6 +192,10 @@ static void on_stop(void *arg, uint32_t grace_ms)
     if (api->listener != NULL) {
         net_listener_close(api->listener);
         api->listener = NULL;
+    }
+    if (api->health != NULL) {
+        net_listener_close(api->health);
+        api->health = NULL;
     }
     api_conns_stop(api);
     api->stop_timer = net_timer_new(api->loop, stop_now, api);
@@ -200,6 +226,6 @@ int api_run(struct api *api)
 
 int api_main(void)
 {
-    static struct api api = {.idle_ms = API_IDLE_MS};
+    static struct api api = {.idle_ms = API_IDLE_MS, .deadline_ms = HEALTH_DEADLINE_MS};
     return api_run(&api);
 }

@@ -28,8 +28,9 @@ static void conn_free(struct api_conn *c)
     buf_deinit(&c->request.out);
     buf_deinit(&c->request.list);
     list_remove(&c->link);
+    enum api_conn_kind kind = c->kind;
     free(c);
-    api_conn_gone(api);
+    api_conn_gone(api, kind);
 }
 
 void api_conn_close(struct api_conn *c)
@@ -129,6 +130,13 @@ static int conn_head(struct api_conn *c, const struct http_head *head)
 {
     c->request.head = head;
     c->closing = !head->keep_alive || head->minor == 0 || c->api->stopping;
+    if (c->kind == API_CONN_HEALTH) {
+        c->closing = true;
+        if (head->framing == HTTP_FRAMING_CHUNKED || head->content_length != 0) {
+            conn_refuse(c, 400, "A request has no body here.");
+        }
+        return 0;
+    }
     if (head->framing == HTTP_FRAMING_LENGTH && head->content_length > API_BODY_MAX) {
         conn_refuse(c, 413, body_too_large);
         return 0;
@@ -150,10 +158,14 @@ static int conn_event(struct api_conn *c, const struct http_event *event)
         }
         return r;
     case HTTP_EVENT_END:
-        net_timer_stop(c->timer);
         c->busy = true;
         c->request.body = buf_span(&c->body);
-        api_dispatch(&c->request);
+        if (c->kind == API_CONN_HEALTH) {
+            api_health_dispatch(&c->request);
+        } else {
+            net_timer_stop(c->timer);
+            api_dispatch(&c->request);
+        }
         return 0;
     case HTTP_EVENT_INTERIM:
         return 0; /* a request parser has none */
@@ -224,7 +236,9 @@ static void on_data(void *arg, struct span data)
     }
     int r = buf_append_span(&c->held, data);
     if (r == 0 && !c->busy) {
-        net_timer_start(c->timer, c->api->idle_ms, 0);
+        if (c->kind != API_CONN_HEALTH) {
+            net_timer_start(c->timer, c->api->idle_ms, 0);
+        }
         r = conn_parse(c);
     } else if (buf_len(&c->held) >= CONN_HELD_STOP) {
         net_conn_read(c->net, false);
@@ -270,19 +284,21 @@ static void on_timeout(void *arg)
 static const struct net_conn_handler conn_handler = {
     .on_data = on_data, .on_end = on_end, .on_drained = on_drained, .on_error = on_error};
 
-int api_conn_open(struct api *api, int fd, bool refused)
+int api_conn_open(struct api *api, int fd, enum api_conn_kind kind)
 {
     struct api_conn *c = calloc(1, sizeof(*c));
     if (c == NULL) {
         return CB_ENOMEM;
     }
     c->api = api;
+    c->kind = kind;
     buf_init(&c->held, CONN_HELD_MAX);
     buf_init(&c->body, API_BODY_MAX);
     conn_request_init(c);
     net_task_init(&c->turn, conn_turn, c);
     list_push_back(&api->conns, &c->link);
     api->conn_count++;
+    api->health_count += kind == API_CONN_HEALTH ? 1 : 0;
     c->parser = http_parser_new_request();
     c->timer = net_timer_new(api->loop, on_timeout, c);
     int r = c->parser != NULL && c->timer != NULL ? 0 : CB_ENOMEM;
@@ -293,9 +309,9 @@ int api_conn_open(struct api *api, int fd, bool refused)
         conn_free(c);
         return r;
     }
-    net_timer_start(c->timer, api->idle_ms, 0);
+    net_timer_start(c->timer, kind == API_CONN_HEALTH ? api->deadline_ms : api->idle_ms, 0);
     net_conn_read(c->net, true);
-    if (refused) {
+    if (kind == API_CONN_REFUSED) {
         conn_refuse(c, 403, "This socket is for root and for the user who runs clawbox.");
     }
     return 0;

@@ -11,6 +11,7 @@
  *   credentials.c  sealed credentials
  *   audit.c        pages of the audit, and its verification
  *   status.c       what runs, and what it is confined by
+ *   health.c       the health listener: /healthz, /readyz, /metrics; ready.c and metrics.c (health.h) say what is in them
  *
  * A handler runs once a request is complete. It answers (api_answer_..., api_refuse...) or calls store or vault
  * (API_CALL, then api_wait()) and answers from the continuation. An answer is written at the end of the loop's turn, so
@@ -30,13 +31,15 @@
 
 #include <sys/types.h>
 
-#define API_CONNS_MAX    64
-#define API_BODY_MAX     ((size_t)1024 * 1024)
-#define API_ANSWER_MAX   ((size_t)32 * 1024 * 1024)
-#define API_IDLE_MS      60000
-#define API_VERIFY_SLICE 2000
-#define API_PAGE_MAX     1000
-#define API_TAG_SIZE     40 /* an entity tag of ours, with its quotes and a NUL */
+#define API_CONNS_MAX      64
+#define API_BODY_MAX       ((size_t)1024 * 1024)
+#define API_ANSWER_MAX     ((size_t)32 * 1024 * 1024)
+#define API_IDLE_MS        60000
+#define HEALTH_CONNS_MAX   16
+#define HEALTH_DEADLINE_MS 10000
+#define API_VERIFY_SLICE   2000
+#define API_PAGE_MAX       1000
+#define API_TAG_SIZE       40 /* an entity tag of ours, with its quotes and a NUL */
 
 struct api_conn;
 struct api_request;
@@ -45,13 +48,16 @@ struct conf_tenants;
 struct api {
     struct net_loop *loop;
     struct net_listener *listener;
+    struct net_listener *health; /* NULL: there is none */
     struct ipc_chan *store;
     struct ipc_chan *vault;
     uid_t owner; /* who made the listening socket: the user who runs clawbox */
     uint64_t idle_ms;
-    struct buf status; /* the monitor's last STATUS; empty before */
+    uint64_t deadline_ms; /* of a connection to the health listener */
+    struct buf status;    /* the monitor's last STATUS; empty before */
     struct list conns;
-    size_t conn_count;
+    size_t conn_count;   /* all */
+    size_t health_count; /* of the health listener */
     struct net_timer *stop_timer;
     bool stopping;
 };
@@ -75,6 +81,11 @@ struct api_route {
 
 /* A complete request: finds its handler and runs it, or refuses. */
 void api_dispatch(struct api_request *q);
+
+/* ---- health.c ---- */
+
+/* The same for a request that came by the health listener. */
+void api_health_dispatch(struct api_request *q);
 
 /* ---- answer.c ---- */
 
@@ -307,9 +318,16 @@ CB_MUST_USE int api_routes_write(struct json *j, const struct api_tenant *tenant
 
 /* ---- conn.c ---- */
 
+enum api_conn_kind {
+    API_CONN_CONTROL,
+    API_CONN_REFUSED, /* of a client that may not be here: it is told so */
+    API_CONN_HEALTH
+};
+
 struct api_conn {
     struct list link;
     struct api *api;
+    enum api_conn_kind kind;
     struct net_conn *net;
     struct http_parser *parser;
     struct net_timer *timer; /* while no request is under way */
@@ -322,9 +340,8 @@ struct api_conn {
     bool ended;   /* the client sends no more */
 };
 
-/* Takes over a connection; `refused` is for a client that may not be here: it is told so. On failure the descriptor stays the
- * caller's. */
-CB_MUST_USE int api_conn_open(struct api *api, int fd, bool refused);
+/* Takes over a connection. On failure the descriptor stays the caller's. */
+CB_MUST_USE int api_conn_open(struct api *api, int fd, enum api_conn_kind kind);
 /* Ends it at once; a call under way is cancelled. */
 void api_conn_close(struct api_conn *c);
 /* The request has been answered: the answer is written at the end of this turn. */
@@ -337,6 +354,6 @@ void api_conns_stop(struct api *api);
 /* As api_main(), with other settings: for tests. */
 int api_run(struct api *api);
 /* A connection has been freed. */
-void api_conn_gone(struct api *api);
+void api_conn_gone(struct api *api, enum api_conn_kind kind);
 
 #endif

@@ -57,7 +57,13 @@ enum ipc_file_kind {
 enum ipc_sealed_kind { IPC_SEALED_CREDENTIAL, IPC_SEALED_CA, IPC_SEALED_CA_NEXT, IPC_SEALED__COUNT };
 /* What a tenant must be like, for a change to be made: anything, not there, or exactly in that generation. */
 enum ipc_expect { IPC_EXPECT_ANY, IPC_EXPECT_ABSENT, IPC_EXPECT_GENERATION, IPC_EXPECT__COUNT };
-enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTROL, IPC_LISTENER__COUNT };
+enum ipc_listener_kind {
+    IPC_LISTENER_UNIX,
+    IPC_LISTENER_TCP,
+    IPC_LISTENER_CONTROL,
+    IPC_LISTENER_HEALTH,
+    IPC_LISTENER__COUNT
+};
 
 #define IPC_NAME_MAX         40
 #define IPC_HOST_MAX         260
@@ -159,6 +165,11 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     M(AUDIT_ROWS,          audit_rows,        IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
     M(AUDIT_VERIFY,        audit_verify,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(AUDIT_VERIFIED,      audit_verified,    IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 1024) \
+    /* ---- api and store: what the health listener shows ---- */ \
+    M(HEALTH_GET,          health_get,        IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
+    M(HEALTH,              health,            IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
+    M(COUNTERS_GET,        counters_get,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
+    M(COUNTERS,            counters,          IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
     /* ---- gate and egress of one tenant ---- */ \
     M(GATE_CONFIG,         gate_config,       IPC_EGRESS,             IPC_GATE,               PEER,    EVENT,   IPC_NO_FD, IPC_PAGE_MAX) \
     M(CONNECTION,          connection,        IPC_GATE,               IPC_EGRESS,             PEER,    EVENT,   IPC_FD,    16) \
@@ -219,7 +230,8 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(U16, port, 0)
 
 /* Layers are bits of priv/confine.h: `waived` are not put on, `lacking` are not to be had here. `landlock` is the kernel's version,
- * 0 without. `roles` is a list of: u8 role, u32 how many of it run, u32 pid (0 for tenants' roles), u32 layers that hold in every one. */
+ * 0 without. `roles` is a list of: u8 role, u32 how many of it run, u32 pid (0 for tenants' roles), u32 layers that hold in every one, u64
+ * how many ended that should not have. `loaded`: the store has named its tenants, of whom there have to be `wanted`. */
 #define IPC_FIELDS_status(F) \
     F(TEXT, version, 32)     \
     F(U64, started_ms, 0)    \
@@ -228,6 +240,9 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(U8, landlock, 0)       \
     F(U32, tenants, 0)       \
     F(U32, active, 0)        \
+    F(U32, wanted, 0)        \
+    F(BOOL, loaded, 0)       \
+    F(BOOL, draining, 0)     \
     F(BYTES, roles, 512)
 
 /* `why` is a message for people when code is not 0. */
@@ -484,6 +499,23 @@ enum ipc_listener_kind { IPC_LISTENER_UNIX, IPC_LISTENER_TCP, IPC_LISTENER_CONTR
     F(BYTES, hash, IPC_HASH_LEN)     \
     F(BOOL, more, 0)                 \
     F(BYTES, why, 512)
+
+#define IPC_FIELDS_health_get(F) F(U8, version, 0)
+/* `audit_code`: 0 when a record could be written just now. `tenants` is a list of: text name, u32 credentials that its routes use, u32 how many
+ * of those are set, text the first that is not, u64 when its CA ends (ms; 0: it has none), u64 suspended_ms. `more`: not all of them. */
+#define IPC_FIELDS_health(F)  \
+    F(U32, code, 0)           \
+    F(U32, audit_code, 0)     \
+    F(U64, audit_seq, 0)      \
+    F(U64, audit_failures, 0) \
+    F(U64, audit_lost, 0)     \
+    F(BOOL, more, 0)          \
+    F(BYTES, tenants, IPC_PAGE_MAX)
+#define IPC_FIELDS_counters_get(F) F(U8, version, 0)
+/* A list as store/count.h describes it. */
+#define IPC_FIELDS_counters(F) \
+    F(U32, code, 0)            \
+    F(BYTES, counters, IPC_PAGE_MAX)
 
 /* What the gate must know to answer a CONNECT: which host patterns, ports and schemes exist, and the hash of the proxy
  * token. `hosts` is a list of: text host pattern, u16 port, u8 scheme. */

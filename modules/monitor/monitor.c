@@ -147,6 +147,8 @@ static void stop_begin(struct monitor *m)
     }
     tenants_stop_watching(m);
     m->stop_stage = STOP_GATES;
+    m->draining = true;
+    status_changed(m);
     struct stop_visit ask = {.stage = STOP_GATES, .grace_ms = STOP_GATES_MS};
     for_each_process(m, visit_stop, &ask);
     net_timer_start(m->stop_timer, STOP_GATES_MS + 50, 0);
@@ -196,6 +198,23 @@ static int open_control_socket(struct monitor *m, const char *path)
         log_error_r(m->control_fd, "%s", path);
         return m->control_fd;
     }
+    return 0;
+}
+
+static int open_health_listener(struct monitor *m)
+{
+    const char *address = m->options->health_address;
+    uint16_t port = m->options->health_port;
+    if (address == NULL) {
+        return 0;
+    }
+    m->health_fd = net_listen_tcp(address, port, &port);
+    if (m->health_fd < 0) {
+        log_error_r(m->health_fd, "the health listener at %s, port %u", address, (unsigned)port);
+        return m->health_fd;
+    }
+    log_info("health at http://%s%s%s:%u/readyz", strchr(address, ':') != NULL ? "[" : "", address,
+             strchr(address, ':') != NULL ? "]" : "", (unsigned)port);
     return 0;
 }
 
@@ -279,7 +298,8 @@ static int monitor_start(struct monitor *m)
         return r;
     }
     if ((r = surround_prepare(m)) != 0 || (r = directory_prepare(m)) != 0 ||
-        (!m->options->rekey && (r = open_control_socket(m, path)) != 0)) {
+        (!m->options->rekey &&
+         ((r = open_control_socket(m, path)) != 0 || (r = open_health_listener(m)) != 0))) {
         return r;
     }
     raise_locked_memory();
@@ -298,6 +318,7 @@ int monitor_run(const struct monitor_options *options)
                         .lock_fd = -1,
                         .empty_fd = -1,
                         .control_fd = -1,
+                        .health_fd = -1,
                         .cage = {.fds = {-1, -1, -1, -1, -1}},
                         .is_root = geteuid() == 0,
                         .started_ms = clock_wall_ms()};

@@ -134,6 +134,11 @@ static int send_control(struct process *p, int fd)
     return ipc_send_listener(p->life, 0, &(struct ipc_listener){.kind = IPC_LISTENER_CONTROL}, fd);
 }
 
+static int send_health(struct process *p, int fd)
+{
+    return ipc_send_listener(p->life, 0, &(struct ipc_listener){.kind = IPC_LISTENER_HEALTH}, fd);
+}
+
 static int send_unix(struct process *p, int fd)
 {
     return ipc_send_listener(p->life, 0, &(struct ipc_listener){.kind = IPC_LISTENER_UNIX}, fd);
@@ -185,6 +190,9 @@ static int send_descriptors(struct process *p)
     }
     if (r == 0 && p->role->gets_control_socket) {
         r = hand_over(p, duplicate(m->control_fd), send_control);
+    }
+    if (r == 0 && p->role->gets_control_socket && m->health_fd >= 0) {
+        r = hand_over(p, duplicate(m->health_fd), send_health);
     }
     if (r == 0 && p->role->gets_tenant_listeners && p->tenant->fds[0] >= 0) {
         r = hand_over(p, duplicate(p->tenant->fds[0]), send_unix);
@@ -301,6 +309,7 @@ static int on_tenant_message(struct process *p, struct ipc_in *in)
         if ((r = ipc_get_tenants_loaded(in->payload, &loaded)) == 0) {
             tenants_sweep(m);
             m->loaded = true;
+            status_changed(m);
             monitor_progress(m);
         }
     } else {
@@ -453,6 +462,7 @@ static void process_ended(struct process *p, int status)
     status_changed(m);
     if (m->stop_stage == 0 && !(m->options->rekey && status == 0) &&
         (p->tenant == NULL || !tenant_end_is_right(p, status))) {
+        m->failures[p->role->role]++;
         if (WIFSIGNALED(status)) {
             log_error("%s was ended by signal %d%s", process_name(p), WTERMSIG(status),
                       WTERMSIG(status) == SIGSYS ? " (it made a system call that it may not make)" : "");

@@ -82,6 +82,7 @@ struct monitor {
     int lock_fd;
     int empty_fd; /* a directory without anything in it, for roots by chroot; -1: not needed */
     int control_fd;
+    int health_fd;          /* listening; -1: none */
     unsigned descriptors;   /* that may be open */
     bool descriptors_short; /* not every tenant gets two; that was said */
     bool is_root;
@@ -98,7 +99,9 @@ struct monitor {
     bool announced;      /* "clawbox: ready" was printed */
     uint64_t started_ms; /* wall clock */
     struct net_task status_task;
-    unsigned stop_stage; /* 0: not stopping */
+    uint64_t failures[IPC_ROLE__COUNT]; /* processes that ended and should not have */
+    bool draining;                      /* what comes now is better sent elsewhere */
+    unsigned stop_stage;                /* 0: not stopping */
     struct net_timer *stop_timer;
     int status;
     bool rekeyed; /* everything is sealed for the new key, which has its place */

@@ -41,6 +41,7 @@ static void write_role(struct monitor *m, const struct monitor_role *role, struc
     writer_u32(w, running);
     writer_u32(w, pid);
     writer_u32(w, running != 0 ? layers : 0);
+    writer_u64(w, m->failures[role->role]);
 }
 
 static void send_status(struct monitor *m, struct process *api)
@@ -67,6 +68,9 @@ static void send_status(struct monitor *m, struct process *api)
                                 .landlock = (uint8_t)(landlock > 0 ? landlock : 0),
                                 .tenants = tenants,
                                 .active = active,
+                                .wanted = m->options->health_tenants,
+                                .loaded = m->loaded,
+                                .draining = m->draining,
                                 .roles = buf_span(&roles)};
     int r = writer_finish(&w);
     if (r == 0) {

@@ -344,6 +344,9 @@ int admin_message(struct store_peer *p, const struct ipc_in *in)
         return admin_credential_delete(p, in);
     case IPC_MSG_AUDIT_PAGE:
         return admin_audit_page(p, in);
+    case IPC_MSG_HEALTH_GET:
+    case IPC_MSG_COUNTERS_GET:
+        return health_message(p, in);
     case IPC_MSG_AUDIT_VERIFY:
         return admin_audit_verify(p, in);
     default:

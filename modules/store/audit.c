@@ -40,6 +40,12 @@ static int store_audit_last(struct store_db *db, uint64_t *seq, uint8_t hash[DIG
     return r;
 }
 
+int store_audit_last_seq(struct store_db *db, uint64_t *seq)
+{
+    uint8_t hash[DIGEST_LEN];
+    return store_audit_last(db, seq, hash);
+}
+
 int store_audit_append(struct store_db *db, const struct store_audit_row *row, uint64_t *seq)
 {
     if (!store_db_in_transaction(db)) {

@@ -15,6 +15,9 @@
  * transaction has been committed, and many can share one. After a failure roll the transaction back. */
 CB_MUST_USE int store_audit_append(struct store_db *db, const struct store_audit_row *row, uint64_t *seq);
 
+/* The number of the last record; 0 when there is none. */
+CB_MUST_USE int store_audit_last_seq(struct store_db *db, uint64_t *seq);
+
 /* As in the message AUDIT_PAGE. */
 struct store_audit_query {
     struct span tenant; /* empty: all */

@@ -37,6 +37,7 @@ static void batch_end(struct store *s, int code)
     b->decision_count = 0;
     b->open = false;
     if (code == 0) {
+        health_written(s);
         b->outcome_count -= b->outcome_written;
         if (b->outcome_count != 0) {
             memmove(b->outcomes, b->outcomes + b->outcome_written, b->outcome_count * sizeof(*b->outcomes));
@@ -52,6 +53,7 @@ static void batch_end(struct store *s, int code)
         }
         b->failed_ms = net_loop_now_ms(s->loop);
         b->failed_code = code;
+        health_failed(s, code);
     }
     b->outcome_written = 0;
     if (b->outcome_count != 0) {
@@ -185,6 +187,7 @@ int batch_decision(struct store_peer *p, const struct ipc_in *in)
         batch_answer(p, in->call, r, 0);
         return 0;
     }
+    count_decision(p, m.reason);
     b->decisions[b->decision_count++] = (struct batch_decision){.peer = p, .call = in->call, .seq = seq};
     if (b->decision_count == BATCH_DECISIONS_MAX) {
         batch_commit(s);
@@ -223,6 +226,7 @@ int batch_outcome(struct store_peer *p, const struct ipc_in *in)
         m.time_ms > INT64_MAX) {
         return CB_EMALFORMED;
     }
+    count_outcome(p, &m);
     if (!batch_outcome_room(b)) {
         b->lost++;
         log_error("%llu outcomes are lost: the audit takes no records, and no more can be kept",

@@ -1,6 +1,6 @@
 /*
  * client.h - what other roles need to talk to the store: the message table (ipc/msgs.h) has its requests and answers;
- * this has the list of audit records that AUDIT_ROWS carries.
+ * this has the lists of audit records and of counters that AUDIT_ROWS and COUNTERS carry.
  *
  * Holds      every tenant's routes, placeholders and proxy token, sealed credentials and CA keys, the audit.
  * Answers    vault (sealed rows, hosts), each egress (its own routes and audit), api (what an administrator does).
@@ -11,5 +11,6 @@
 #define CB_STORE_CLIENT_H
 
 #include "store/audit_row.h"
+#include "store/count.h"
 
 #endif

@@ -6,6 +6,8 @@
  *   rows.c     what egress and vault ask: routes, sealed rows, hosts
  *   rekey.c    `clawbox rekey`: every box, sealed anew by the vault
  *   admin.c    what the api asks: tenants, credentials, pages of the audit
+ *   count.c    what is counted of the requests
+ *   health.c   whether records can be written, what tenants lack
  *   suspend.c  suspending a tenant, and who has to hear of it
  * Below them, and without messages: db.c, file.c, tenants.c, credentials.c, audit.c, audit_row.c.
  */
@@ -15,6 +17,7 @@
 #include "base/list.h"
 #include "ipc/chan.h"
 #include "store/audit.h"
+#include "store/count.h"
 #include "store/db.h"
 
 struct store;
@@ -27,7 +30,8 @@ struct store_peer {
     uint64_t tenant_id;
     char tenant[IPC_NAME_MAX + 1];
     struct ipc_chan *chan;
-    bool superseded; /* its egress was restarted; what it said before is still read */
+    struct store_count *count; /* its tenant's; NULL: not looked for yet */
+    bool superseded;           /* its egress was restarted; what it said before is still read */
 };
 
 /* A decision that is in the open transaction. */
@@ -68,6 +72,21 @@ struct batch {
     struct net_timer *retry;
 };
 
+/* What was counted; each tenant's own stays where it is. */
+struct store_counts {
+    struct count_tenant *tenants[STORE_COUNT_TENANTS];
+    size_t tenant_count;
+    struct store_count others;
+};
+
+/* Whether records can be written, as far as is known. */
+struct store_health {
+    uint64_t written_ms; /* the last commit */
+    uint64_t failed_ms;
+    int failed_code; /* 0: the last one did not fail */
+    uint64_t failures;
+};
+
 /* How far a rekey is. */
 struct rekey {
     bool open; /* the transaction */
@@ -83,6 +102,8 @@ struct store {
     struct store_db *db;
     struct list peers;
     struct batch batch;
+    struct store_counts counts;
+    struct store_health health;
     struct rekey rekey;
     struct list applies; /* answers to TENANTS_APPLY that wait for listeners */
     struct net_timer *apply_timer;
@@ -129,6 +150,23 @@ void rekey_abandon(struct store *s);
 /* TENANT_SUSPEND of the api, and TRIPWIRE of an egress about its own tenant. The batch has been committed. */
 CB_MUST_USE int suspend_by_admin(struct store_peer *p, const struct ipc_in *in);
 CB_MUST_USE int suspend_by_tripwire(struct store_peer *p, const struct ipc_in *in);
+
+/* ---- count.c ---- */
+
+/* A decision has been taken into the audit; an outcome has come. */
+void count_decision(struct store_peer *p, uint8_t reason);
+void count_outcome(struct store_peer *p, const struct ipc_audit_outcome *m);
+/* Appends the list of COUNTERS. */
+CB_MUST_USE int counts_write(const struct store_counts *c, struct buf *out);
+void counts_free(struct store_counts *c);
+
+/* ---- health.c ---- */
+
+/* Records were committed, or could not be. */
+void health_written(struct store *s);
+void health_failed(struct store *s, int code);
+/* HEALTH_GET and COUNTERS_GET. The batch has been committed. */
+CB_MUST_USE int health_message(struct store_peer *p, const struct ipc_in *in);
 
 /* ---- admin.c ---- */
 

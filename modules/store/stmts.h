@@ -88,6 +88,12 @@
       " ON CONFLICT (tenant_id) DO UPDATE SET cert = excluded.cert, sealed_key = excluded.sealed_key," \
       " created_ms = excluded.created_ms") \
     \
+    S(HEALTH_TENANTS, \
+      "SELECT t.name, (SELECT count(*) FROM credential c WHERE c.tenant_id = t.id AND c.used = 1)," \
+      " (SELECT count(*) FROM credential c WHERE c.tenant_id = t.id AND c.used = 1 AND c.box IS NOT NULL)," \
+      " ifnull((SELECT min(c.name) FROM credential c WHERE c.tenant_id = t.id AND c.used = 1 AND c.box IS NULL), '')," \
+      " (SELECT cert FROM ca WHERE tenant_id = t.id), t.suspended_ms FROM tenant t ORDER BY t.name LIMIT ?1") \
+    \
     S(AUDIT_LAST, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1") \
     S(AUDIT_ADD, "INSERT INTO audit (seq, tenant, time_ms, denied, row, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)") \
     S(AUDIT_WALK, \

@@ -57,6 +57,7 @@ static void store_end(struct store *s)
     net_timer_free(s->stop_timer);
     s->stop_timer = NULL;
     batch_deinit(s);
+    counts_free(&s->counts);
     store_db_free(s->db);
     s->db = NULL;
     net_loop_stop(s->loop);

@@ -12,6 +12,8 @@
 #include "priv/confine.h"
 #include "support/check.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -35,6 +37,7 @@ struct world {
     pid_t pid;
     char folder[64];
     char path[96];
+    uint16_t health_port;
     bool ready;
     uint32_t waived; /* confinement layers */
     uint32_t layers; /* that hold */
@@ -243,6 +246,10 @@ static inline bool world_start(struct world *w, world_play_fn *play, int (*run)(
     CHECK_EQ_INT(ipc_send_start(w->life, 0, &(struct ipc_start){.log_level = 0}), 0);
     CHECK_EQ_INT(
         ipc_send_listener(w->life, 0, &(struct ipc_listener){.kind = IPC_LISTENER_CONTROL}, listener), 0);
+    int health = net_listen_tcp("127.0.0.1", 0, &w->health_port);
+    CHECK(health >= 0);
+    CHECK_EQ_INT(ipc_send_listener(w->life, 0, &(struct ipc_listener){.kind = IPC_LISTENER_HEALTH}, health),
+                 0);
     world_give_peer(w, IPC_ROLE_STORE);
     world_give_peer(w, IPC_ROLE_VAULT);
     /* Sanitizers need calls that the filter forbids, and more memory than the limits give; without them the filter holds here too. */
@@ -345,20 +352,33 @@ static void client_on_error(void *arg, int code)
 static const struct net_conn_handler client_handler = {
     .on_data = client_on_data, .on_end = client_on_end, .on_error = client_on_error};
 
-static inline bool client_open(struct client *c, struct world *w)
+static inline bool client_connect(struct client *c, struct world *w, const struct sockaddr *to, socklen_t len)
 {
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
     *c = (struct client){.w = w, .parser = http_parser_new_response()};
     buf_init(&c->held, (size_t)64 << 20);
     buf_init(&c->body, (size_t)64 << 20);
-    (void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", w->path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (!CHECK(fd >= 0) || !CHECK(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0) ||
+    int fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (!CHECK(fd >= 0) || !CHECK(connect(fd, to, len) == 0) ||
         !CHECK_EQ_INT(net_conn_open(w->loop, fd, &client_handler, c, &c->conn), 0)) {
         return false;
     }
     net_conn_read(c->conn, true);
     return true;
+}
+
+/* To the health listener. */
+static inline bool client_open_health(struct client *c, struct world *w)
+{
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(w->health_port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return client_connect(c, w, (const struct sockaddr *)&to, sizeof(to));
+}
+
+static inline bool client_open(struct client *c, struct world *w)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    (void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", w->path);
+    return client_connect(c, w, (const struct sockaddr *)&to, sizeof(to));
 }
 
 static inline void client_close(struct client *c)

@@ -349,6 +349,14 @@ static inline int store_decide_one(struct store_friend *f, uint64_t n)
     return y.refused != 0 ? y.code : 0;
 }
 
+/* HEALTH_GET; the spans of *m live until the answer's payload is freed. */
+static inline void store_ask_health(struct store_friend *api, struct store_answer *a, struct ipc_health *m)
+{
+    struct ipc_health_get get = {.version = 1};
+    CHECK_EQ_INT(ipc_call_health_get(api->chan, &get, store_on_answer, store_answer_init(api, a), NULL), 0);
+    STORE_GET(a, HEALTH, health, m);
+}
+
 /* What is in the database of a store that has ended. */
 struct store_found {
     uint64_t rows; /* with an unbroken chain */

@@ -22,10 +22,12 @@ static struct span roles_of(struct buf *out, uint32_t pid)
     writer_u32(&w, 1);
     writer_u32(&w, pid);
     writer_u32(&w, PRIV_LAYER_SECCOMP | PRIV_LAYER_UID);
+    writer_u64(&w, 0);
     writer_u8(&w, IPC_ROLE_GATE);
     writer_u32(&w, 2);
     writer_u32(&w, 0);
     writer_u32(&w, PRIV_LAYER_ROOT);
+    writer_u64(&w, 3);
     ipc_list_end(&w, at, 2);
     CHECK_EQ_INT(writer_finish(&w), 0);
     return buf_span(out);

@@ -232,7 +232,7 @@ TEST(sockets)
         {"sendto an address", NONE, SYS_sendto, {-1, 0, 0, MSG_NOSIGNAL, (long)&address, sizeof(address)}},
         {"sendmmsg", NONE, SYS_sendmmsg, {-1}},
         {"recvmmsg", NONE, SYS_recvmmsg, {-1}},
-        {"setsockopt: no delay", GATE | EGRESS, SYS_setsockopt, {-1, IPPROTO_TCP, TCP_NODELAY}},
+        {"setsockopt: no delay", GATE | EGRESS | API, SYS_setsockopt, {-1, IPPROTO_TCP, TCP_NODELAY}},
         {"setsockopt: a device", NONE, SYS_setsockopt, {-1, SOL_SOCKET, SO_BINDTODEVICE}},
         {"setsockopt: a mark", NONE, SYS_setsockopt, {-1, SOL_SOCKET, SO_MARK}},
         {"setsockopt: a filter", NONE, SYS_setsockopt, {-1, SOL_SOCKET, SO_ATTACH_FILTER}},
