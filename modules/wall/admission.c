@@ -274,4 +274,10 @@ void wall_judge_admission(struct wall *wall)
             wall, WALL_ELSEWHERE, WALL_ASSUMED, "Namespace", "", wall->dev,
             "its nodes pull images from registries that you trust: the name of an image that the assistant starts goes to one");
     }
+    if (wall->writes) {
+        wall_missing(
+            wall, WALL_ELSEWHERE, WALL_ASSUMED, "Namespace", "", wall->dev,
+            "no controller of the cluster carries out what the assistant writes into objects there, such as a name in an "
+            "annotation that external-dns publishes");
+    }
 }

@@ -113,12 +113,9 @@ static const struct {
     {"batch", "jobs/* cronjobs/*", false},
     {"autoscaling", "*", true},
     {"policy", "poddisruptionbudgets poddisruptionbudgets/status", true},
-    {"networking.k8s.io", "ingresses ingresses/status", false},
     {"coordination.k8s.io", "leases", true},
     {"events.k8s.io", "events", true},
     {"discovery.k8s.io", "endpointslices", false},
-    {"route.openshift.io", "routes routes/*", false},
-    {"gateway.networking.k8s.io", "httproutes grpcroutes tcproutes tlsroutes", false},
 };
 /* And anywhere: questions about oneself, and what OpenShift lets everybody do. */
 static const char everybodys[] =
@@ -226,15 +223,22 @@ static bool is_harmless(const char *group, const char *resource, enum wall_scope
     return scope == WALL_SCOPE_DEV && is_judged(group, resource);
 }
 
-static void weigh_rest(const struct conf_node *rule, enum wall_scope scope, wall_say_fn *say, void *arg)
+/* The last verb that is no reading; NULL: it only reads. */
+static const char *write_of(const struct conf_node *rule)
 {
-    const struct conf_node *groups = wall_at(rule, "apiGroups");
-    const struct conf_node *resources = wall_at(rule, "resources");
     const struct conf_node *verbs = wall_at(rule, "verbs");
     const char *verb = NULL;
     for (const struct conf_node *v = verbs != NULL ? verbs->first : NULL; v != NULL; v = v->next) {
         verb = v->text != NULL && !is_read(v->text) ? v->text : verb;
     }
+    return verb;
+}
+
+static void weigh_rest(const struct conf_node *rule, enum wall_scope scope, wall_say_fn *say, void *arg)
+{
+    const struct conf_node *groups = wall_at(rule, "apiGroups");
+    const struct conf_node *resources = wall_at(rule, "resources");
+    const char *verb = write_of(rule);
     for (const struct conf_node *g = groups != NULL && verb != NULL ? groups->first : NULL; g != NULL;
          g = g->next) {
         for (const struct conf_node *r = resources != NULL ? resources->first : NULL; r != NULL;
@@ -258,6 +262,7 @@ void wall_weigh_rule(struct wall *wall, const struct conf_node *rule, enum wall_
                      void *arg)
 {
     bool any = false;
+    wall->writes = wall->writes || (scope == WALL_SCOPE_DEV && write_of(rule) != NULL);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const struct row *row = &rows[i];
         if (!row_applies(row, rule, scope)) {

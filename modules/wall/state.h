@@ -51,6 +51,7 @@ struct wall {
     bool
         makes_pods; /* the assistant may create pods, or what makes them, in its workspace: the admission policy has to stand */
     bool runs_inside; /* it may run commands in pods of its workspace that are there already */
+    bool writes;      /* it may write objects of its workspace */
     bool incomplete;  /* something could not be read */
     bool more;        /* there are more findings than are kept */
     int error;        /* the first one */

@@ -58,22 +58,25 @@ static void check(const char *settings, const char *want, int line)
 
 #define FILES "assumed  /rights \nassumed  /network \n"
 
-#define IMAGES "assumed Namespace /alice-dev \n"
+#define IMAGES "assumed Namespace /alice-dev \n" /* whose names say something */
+#define WRITES "assumed Namespace /alice-dev \n"
 #define DNS    "assumed NetworkPolicy alice-dev/workspace spec.egress[1].to[0]\n"
 
 TEST(what_is_written_holds)
 {
-    CHECK_WALL("{}", "no no\n" FILES IMAGES DNS);
-    CHECK_WALL("{workspace: {egress: sealed}}", "no no\n" FILES IMAGES);
-    CHECK_WALL("{workspace: {exec: true}}", "no no\n" FILES IMAGES DNS);
-    CHECK_WALL("{workspace: {registries: [registry.example/team]}}", "no no\n" FILES DNS);
+    CHECK_WALL("{}", "no no\n" FILES IMAGES WRITES DNS);
+    CHECK_WALL("{workspace: {egress: sealed}}", "no no\n" FILES IMAGES WRITES);
+    CHECK_WALL("{workspace: {exec: true}}", "no no\n" FILES IMAGES WRITES DNS);
+    CHECK_WALL("{workspace: {registries: [registry.example/team]}}", "no no\n" FILES WRITES DNS);
     CHECK_WALL("{workspace: {access: none}}", "no no\n" FILES);
     CHECK_WALL("{workspace: {access: view}}", "no no\n" FILES);
     CHECK_WALL("{flavor: openshift, apiServer: ['10.0.0.1/32:6443'], dns: ['169.254.20.10/32:53']}",
-               "no no\n" FILES IMAGES DNS "assumed NetworkPolicy alice-dev/workspace spec.egress[2].to[0]\n");
+               "no no\n" FILES IMAGES WRITES DNS
+               "assumed NetworkPolicy alice-dev/workspace spec.egress[2].to[0]\n");
     CHECK_WALL(
         "{ingressFrom: {team: ingress}, metricsFrom: {team: monitoring}, origins: ['https://claw.example.com']}",
-        "no no\n" FILES IMAGES "assumed NetworkPolicy alice-claw/gateway spec.ingress[0].from[0]\n" DNS);
+        "no no\n" FILES IMAGES WRITES
+        "assumed NetworkPolicy alice-claw/gateway spec.ingress[0].from[0]\n" DNS);
 }
 
 TEST(what_is_opened_is_named)
@@ -81,7 +84,7 @@ TEST(what_is_opened_is_named)
     CHECK_WALL(
         "{workspace: {egress: open}}",
         "no yes\nhole NetworkPolicy alice-dev/workspace spec.egress[2].to[0]\nhole NetworkPolicy alice-dev/workspace "
-        "spec.egress[2].to[1]\n" FILES IMAGES DNS);
+        "spec.egress[2].to[1]\n" FILES IMAGES WRITES DNS);
 }
 
 /* One text of one file becomes another. */
@@ -116,11 +119,12 @@ static void check_broken(const char *end, const char *from, const char *to, cons
     made_free(m);
     buf_deinit(&out);
 }
-#define CHECK_BROKEN(end_, from_, to_, want_) check_broken((end_), (from_), (to_), want_ FILES, __LINE__)
+#define CHECK_BROKEN(end_, from_, to_, want_) \
+    check_broken((end_), (from_), (to_), want_ FILES WRITES, __LINE__)
 
 /* Whether that says something about images does not count then. */
 #define CHECK_BROKEN_POLICY(end_, from_, to_, want_) \
-    check_broken((end_), (from_), (to_), want_ FILES IMAGES, __LINE__)
+    check_broken((end_), (from_), (to_), want_ FILES IMAGES WRITES, __LINE__)
 
 TEST(what_is_broken_is_named)
 {

@@ -87,9 +87,12 @@ static void judge(const char *text, const struct setting *setting, struct buf *o
     conf_tree_deinit(&policy);
 }
 
+#define WRITES                                                                                                          \
+    "elsewhere assumed Namespace /alice-dev : no controller of the cluster carries out what the assistant writes into " \
+    "objects there, such as a name in an annotation that external-dns publishes\n"
 #define IMAGES                                                                                                       \
     "elsewhere assumed Namespace /alice-dev : its nodes pull images from registries that you trust: the name of an " \
-    "image that the assistant starts goes to one\n"
+    "image that the assistant starts goes to one\n" WRITES
 
 #define RIGHTS                                                                                                      \
     "secrets assumed  /rights : nothing else in the cluster gives rights to the ServiceAccounts of alice-claw and " \
@@ -714,7 +717,7 @@ TEST(what_the_operator_leaves_open)
         "elsewhere hole RoleBinding alice-dev/assistant-edit roleRef: lets ServiceAccount default change NetworkPolicies in alice-dev (by ClusterRole edit)\n"
         "elsewhere hole RoleBinding alice-dev/assistant-edit roleRef: lets ServiceAccount default have the API server send requests to a Service's addresses in alice-dev (by ClusterRole edit)\n"
         "elsewhere unsure  /network : no DaemonSet of a network that is known to enforce NetworkPolicies is there: ask who runs the cluster, or start a pod in a namespace with a default-deny policy and see whether it reaches anything; then: --network-enforces\n"
-        "elsewhere assumed Namespace /alice-dev : its nodes pull images from registries that you trust: the name of an image that the assistant starts goes to one\n"
+        "elsewhere assumed Namespace /alice-dev : its nodes pull images from registries that you trust: the name of an image that the assistant starts goes to one\n" WRITES
         "elsewhere assumed NetworkPolicy alice-claw/allow-from-openshift-monitoring spec.ingress[0].from[0]: pods of these namespaces carry nothing out: they may fetch what the assistant offers\n"
         "elsewhere assumed NetworkPolicy alice-claw/ingress spec.ingress[0].from[0]: pods of these namespaces carry nothing out: they may fetch what the assistant offers\n",
         __LINE__);
