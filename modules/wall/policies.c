@@ -4,9 +4,6 @@
  */
 #include "wall/state.h"
 
-#include <arpa/inet.h>
-#include <stdlib.h>
-
 enum way { INGRESS, EGRESS };
 
 static const char *const way_type[] = {"Ingress", "Egress"};
@@ -76,80 +73,6 @@ static bool is_dns_pod(const struct conf_node *peer)
            !wall_selects_all(wall_at(peer, "podSelector"));
 }
 
-struct block {
-    int family;
-    uint8_t address[16];
-    unsigned bits;
-};
-
-static bool read_block(const char *text, struct block *out)
-{
-    char address[64];
-    const char *slash = strchr(text, '/');
-    size_t len = slash != NULL ? (size_t)(slash - text) : 0;
-    if (len == 0 || len >= sizeof(address)) {
-        return false;
-    }
-    memcpy(address, text, len);
-    address[len] = '\0';
-    *out = (struct block){.family = inet_pton(AF_INET, address, out->address) == 1 ? AF_INET : AF_INET6};
-    char *end = NULL;
-    unsigned long bits = strtoul(slash + 1, &end, 10);
-    out->bits = (unsigned)bits;
-    return inet_pton(out->family, address, out->address) == 1 && *end == '\0' &&
-           bits <= (out->family == AF_INET ? 32U : 128U);
-}
-
-/* True when everything in `b` is in `a`. */
-static bool block_covers(const struct block *a, const struct block *b)
-{
-    if (a->family != b->family || a->bits > b->bits) {
-        return false;
-    }
-    size_t bytes = a->bits / 8;
-    unsigned rest = a->bits % 8;
-    return memcmp(a->address, b->address, bytes) == 0 &&
-           (rest == 0 || ((a->address[bytes] ^ b->address[bytes]) >> (8 - rest)) == 0);
-}
-
-static bool is_single(const struct conf_node *peer)
-{
-    struct block b;
-    return read_block(wall_text_at(peer, "ipBlock.cidr", ""), &b) &&
-           b.bits == (b.family == AF_INET ? 32U : 128U);
-}
-
-/* The first block of addresses inside clusters, hosts and clouds that a peer lets through as a part of more; NULL: none. A route to one
- * server inside is a small block. */
-static const char *inside_of(const struct conf_node *peer)
-{
-    static const char *const inside[] = {"169.254.0.0/16", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
-                                         "100.64.0.0/10",  "fc00::/7",   "fe80::/10"};
-    struct block whole;
-    struct block part;
-    struct block exception;
-    if (!read_block(wall_text_at(peer, "ipBlock.cidr", ""), &whole)) {
-        return "addresses that cannot be read";
-    }
-    const struct conf_node *except = wall_at(peer, "ipBlock.except");
-    for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
-        bool small = whole.bits >= (whole.family == AF_INET ? 24U : 64U);
-        if (!read_block(inside[i], &part) ||
-            (!block_covers(&whole, &part) && (small || !block_covers(&part, &whole)))) {
-            continue;
-        }
-        bool excepted = false;
-        for (const struct conf_node *e = except != NULL ? except->first : NULL; e != NULL && !excepted;
-             e = e->next) {
-            excepted = e->text != NULL && read_block(e->text, &exception) && block_covers(&exception, &part);
-        }
-        if (!excepted) {
-            return inside[i];
-        }
-    }
-    return NULL;
-}
-
 /* ---- what a rule lets through ---- */
 
 struct judging {
@@ -208,7 +131,7 @@ static void judge_workspace_egress(const struct judging *j)
 {
     if (j->peer == NULL) {
         found(j, WALL_ELSEWHERE, WALL_HOLE, "lets pods that the assistant starts send anywhere");
-    } else if (is_dns(j->rule) && (is_dns_pod(j->peer) || is_single(j->peer))) {
+    } else if (is_dns(j->rule) && (is_dns_pod(j->peer) || wall_is_single(j->peer))) {
         if (j->wall->makes_pods || j->wall->runs_inside) {
             found(
                 j, WALL_ELSEWHERE, WALL_ASSUMED,
@@ -231,7 +154,7 @@ static void judge_proxy_egress(const struct judging *j)
         return;
     }
     if (wall_at(j->peer, "ipBlock") != NULL) {
-        const char *inside = inside_of(j->peer);
+        const char *inside = wall_inside_of(j->peer);
         if (inside != NULL) {
             wall_found(j->wall, WALL_ELSEWHERE, WALL_HOLE, j->policy, j->peer,
                        "lets the proxy reach addresses inside the cluster or its cloud: %s", inside);
@@ -264,11 +187,10 @@ static void judge_proxy_ingress(const struct judging *j)
 static void judge_pod_ingress(const struct judging *j, const char *space)
 {
     const struct conf_node *spaces = wall_at(j->peer, "namespaceSelector");
-    struct block b;
     if (j->peer == NULL) {
         found(j, WALL_ELSEWHERE, WALL_HOLE, "lets everybody fetch what the assistant offers");
     } else if (wall_at(j->peer, "ipBlock") != NULL) {
-        bool all = !read_block(wall_text_at(j->peer, "ipBlock.cidr", ""), &b) || b.bits < 8;
+        bool all = wall_is_wide(j->peer);
         found(
             j, WALL_ELSEWHERE, all ? WALL_HOLE : WALL_ASSUMED,
             all ? "lets everybody fetch what the assistant offers"
@@ -355,68 +277,6 @@ static void judge_isolation(struct wall *wall, const struct wall_pod *pod, enum 
     }
 }
 
-/* ---- who enforces ---- */
-
-/* Networks that enforce NetworkPolicies, by their DaemonSets. */
-static bool enforces(const char *name)
-{
-    static const char *const names[] = {
-        "calico-node",  "cilium", "canal",     "rke2-canal",   "antrea-agent",          "kube-router",
-        "ovnkube-node", "anetd",  "azure-npm", "kube-ovn-cni", "kube-network-policies", "weave-net"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(names[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Kinds beside NetworkPolicy that can let through what NetworkPolicies deny. */
-static bool overrides(const struct wall_object *o)
-{
-    static const char *const kinds[] = {"AdminNetworkPolicy", "ClusterNetworkPolicy",
-                                        "CiliumClusterwideNetworkPolicy", "CiliumNetworkPolicy",
-                                        "GlobalNetworkPolicy"};
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (strcmp(kinds[i], o->kind) == 0) {
-            return true;
-        }
-    }
-    return strcmp(o->kind, "NetworkPolicy") == 0 && strcmp(o->group, "networking.k8s.io") != 0;
-}
-
-static void judge_network(struct wall *wall)
-{
-    static const char how[] =
-        "ask who runs the cluster, or start a pod in a namespace with a default-deny policy and see whether it "
-        "reaches anything; then: --network-enforces";
-    const struct wall_object *flannel = NULL;
-    bool known = wall->enforces;
-    for (size_t i = 0; i < wall->object_count; i++) {
-        const struct wall_object *o = &wall->objects[i];
-        if (overrides(o)) {
-            wall_found(wall, WALL_ELSEWHERE, WALL_UNSURE, o, NULL,
-                       "may let through what NetworkPolicies deny; what it says is not known here");
-        }
-        known = known || (strcmp(o->kind, "DaemonSet") == 0 && enforces(o->name));
-        flannel =
-            strcmp(o->kind, "DaemonSet") == 0 && strncmp(o->name, "kube-flannel", 12) == 0 ? o : flannel;
-    }
-    if (known) {
-        return;
-    }
-    if (flannel != NULL) {
-        wall_found(wall, WALL_ELSEWHERE, WALL_HOLE, flannel, NULL,
-                   "is the cluster's network, and enforces no NetworkPolicy by itself");
-    } else if (wall->source == WALL_FILES) {
-        wall_missing(wall, WALL_ELSEWHERE, WALL_ASSUMED, "", "", "network",
-                     "the cluster's network enforces NetworkPolicies, which files cannot show");
-    } else {
-        wall_missing(wall, WALL_ELSEWHERE, WALL_UNSURE, "", "", "network",
-                     "no DaemonSet of a network that is known to enforce NetworkPolicies is there: %s", how);
-    }
-}
-
 void wall_judge_policies(struct wall *wall)
 {
     const char *spaces[] = {wall->claw, wall->dev};
@@ -437,5 +297,4 @@ void wall_judge_policies(struct wall *wall)
             }
         }
     }
-    judge_network(wall);
 }

@@ -89,6 +89,16 @@ bool wall_selects_all(const struct conf_node *selector);
 /* True when a selector of namespaces can take this one only, by the label that the API server puts there. */
 bool wall_selects_only(const struct conf_node *selector, const char *space);
 
+/* ---- blocks.c ---- */
+
+/* Whether a peer's ipBlock is one address. */
+bool wall_is_single(const struct conf_node *peer);
+/* Whether it is, as good as, the world; also when it cannot be read. */
+bool wall_is_wide(const struct conf_node *peer);
+/* The first block of addresses inside clusters, hosts and clouds that a peer lets through as a part of more; NULL: none. A route to one
+ * server inside is a small block. */
+const char *wall_inside_of(const struct conf_node *peer);
+
 /* ---- finding.c ---- */
 
 /* Adds a finding about an object, once. `node` is the value in it, or NULL for the object as a whole. A finding that the object's
@@ -106,7 +116,8 @@ void wall_finding_deinit(struct wall_finding *f);
 /* ---- the parts of the judgement ---- */
 
 void wall_judge_pods(struct wall *wall);      /* pods.c */
-void wall_judge_policies(struct wall *wall);  /* policies.c: NetworkPolicies, and who enforces them */
+void wall_judge_policies(struct wall *wall);  /* policies.c: NetworkPolicies */
+void wall_judge_network(struct wall *wall);   /* network.c: who enforces them */
 void wall_judge_rights(struct wall *wall);    /* rbac.c; says what `makes_pods` and `runs_inside` are */
 void wall_judge_admission(struct wall *wall); /* admission.c, after the rights */
 

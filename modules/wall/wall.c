@@ -242,6 +242,7 @@ int wall_judge(struct wall *wall)
         wall_judge_rights(wall);
         wall_judge_pods(wall);
         wall_judge_policies(wall);
+        wall_judge_network(wall);
         wall_judge_admission(wall);
     }
     qsort(wall->findings, wall->finding_count, sizeof(*wall->findings), by_weight);
