@@ -289,6 +289,22 @@ static const char help_trust[] =
     "example:\n"
     "  CLAWBOX_PROXY_URL=http://alice:$TOKEN@10.96.0.7:8080 clawbox trust --out /trust/ca.pem\n";
 
+static const char help_image[] =
+    "usage: clawbox image -o FILE [--roots FILE] [--tag NAME:TAG]\n"
+    "\n"
+    "Writes an OCI image (oci-archive) with this program as its only executable, for podman, skopeo, containerd: one layer with\n"
+    "/clawbox, the root certificates by which a pod knows providers, and the empty folders that it needs. User 65532, no shell.\n"
+    "The same program and roots give the same bytes; $SOURCE_DATE_EPOCH is the time of everything in it (default: 1970).\n"
+    "\n"
+    "options:\n"
+    "  -o, --out FILE  the archive; - for standard output\n"
+    "  --roots FILE    the root certificates, in PEM (default: this machine's); their digest is a label\n"
+    "  --platform P    refused unless it is this program's own (linux/amd64, linux/arm64)\n"
+    "  --tag NAME:TAG  the image's name (default: clawbox and the version)\n"
+    "\n"
+    "example:\n"
+    "  clawbox image -o clawbox.tar && skopeo copy oci-archive:clawbox.tar docker://registry.example.com/clawbox:1\n";
+
 static const char help_status[] =
     "usage: clawbox status [--json]\n"
     "\n"
@@ -329,6 +345,7 @@ const struct command cmd_table[] = {
      cmd_deprovision},
     {"credential", "credentials of a tenant: set, ls, rm", help_credential, cmd_credential},
     {"env", "what a tenant's agent needs in its environment", help_env, cmd_env},
+    {"image", "writes an OCI image with this program in it", help_image, cmd_image},
     {"trust", "fetches the certificates that an agent trusts from its proxy", help_trust, cmd_trust},
     {"run", "runs a program whose only way out is a tenant's listener", help_run, cmd_run},
     {"explain", "what would become of a request, and why; no traffic", help_explain, cmd_explain},

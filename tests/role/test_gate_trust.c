@@ -155,10 +155,19 @@ TEST(a_vault_that_cannot_say_it)
     client_free(c);
     s->vault.hold_trust = false;
     vault_join(s);
-    c = client_unix(s);
-    client_text(c, "GET /ca.pem HTTP/1.1\r\nHost: a\r\n\r\n");
-    expect_pem(c, false, false);
-    client_free(c);
+    /* The gate may read an agent's request before the monitor's message. */
+    unsigned status = 503;
+    for (unsigned i = 0; i < 1000 && status == 503; i++) {
+        struct answer a;
+        c = client_unix(s);
+        client_text(c, "GET /ca.pem HTTP/1.1\r\nHost: a\r\n\r\n");
+        answer_init(&a);
+        client_answer(c, &a);
+        status = a.status;
+        answer_deinit(&a);
+        client_free(c);
+    }
+    CHECK_EQ_UINT(status, 200);
     stage_end(s);
 }
 
