@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+sys.path.append(os.path.join(os.path.dirname(HERE), "e2e"))
 
 from appliance import CLAWBOX, WAIT  # noqa: E402
 
