@@ -308,14 +308,16 @@ static int check_answer(const struct run *run)
     return r;
 }
 
-/* Looks at the folder before anything is known of its files: whether it is ours. */
+/* Looks at the folder before anything is known of its files: whether it is ours, and whether it can be written. */
 static int check_folder(const struct run *run)
 {
     struct provision_files nothing = {0};
     int r =
         to_stdout(run->options) ? CMD_GO : provision_files_compare(run->options->out, run->name, &nothing);
     provision_files_deinit(&nothing);
-    return r;
+    return r == CMD_GO && !to_stdout(run->options) && !keeps_all(run->options)
+               ? provision_folder_check(run->options->out, run->name)
+               : r;
 }
 
 /*

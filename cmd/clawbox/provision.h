@@ -82,6 +82,8 @@ size_t provision_files_changed(const struct provision_files *files);
 const char *provision_change_word(enum provision_change change);
 void provision_files_deinit(struct provision_files *files);
 
+/* Whether DIR/NAME can be written, or made where it is not there yet. CMD_GO or CMD_FAILED. */
+CB_MUST_USE int provision_folder_check(const char *dir, const char *name);
 /* Opens DIR/NAME for whoever writes there, made if `make` says so, and locks it. The descriptor, -ENOENT, or another negative errno. */
 CB_MUST_USE int provision_folder_open(const char *dir, const char *name, bool make);
 /* Puts a whole file there: under a temporary name first, durable, then under its own. */

@@ -153,6 +153,28 @@ static int make_folders(const char *dir)
     return 0;
 }
 
+int provision_folder_check(const char *dir, const char *name)
+{
+    char path[PATH_MAX];
+    int len = snprintf(path, sizeof(path), "%s/%s", dir, name);
+    if (len < 0 || (size_t)len >= sizeof(path)) {
+        return cmd_fail_r(-ENAMETOOLONG, "%s cannot be written", dir);
+    }
+    /* What is not there yet is made in the nearest folder that is. */
+    while (access(path, W_OK | X_OK) != 0) {
+        char *slash = strrchr(path, '/');
+        if (errno != ENOENT || strcmp(path, ".") == 0) {
+            return cmd_fail_r(-errno, "%s cannot be written", path);
+        }
+        if (slash == NULL) {
+            (void)snprintf(path, sizeof(path), ".");
+        } else {
+            slash[slash == path] = '\0';
+        }
+    }
+    return CMD_GO;
+}
+
 int provision_folder_open(const char *dir, const char *name, bool make)
 {
     int made = make ? make_folders(dir) : 0;

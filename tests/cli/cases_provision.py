@@ -2,6 +2,7 @@
 
 import json
 import os
+import unittest
 
 from server import Answer, problem
 from world import Terminal, absent, case, contains, equal
@@ -75,6 +76,27 @@ def provision_checks_before_it_changes(world):
     world.ok("provision", "alice", "--out", "it's here")
     equal("the requests without a document", asked(server), ["GET /v1/tenants/alice/manifests"])
     contains("the folder as a word", world.ok("provision", "alice", "--out", "it's here").out, "-k 'it'\\''s here/alice'\n")
+
+
+@case
+def a_folder_that_cannot_be_written_leaves_the_tenant_alone(world):
+    if os.geteuid() != 0:
+        raise unittest.SkipTest("needs root, to be somebody else")
+    server = world.serve(Fake())
+    path = world.file("alice.yaml", TEXT)
+    for folder in (world.home, world.state):
+        os.chmod(folder, 0o755)
+    os.chmod(world.state + "/control.sock", 0o777)
+    os.mkdir(world.home + "/closed")
+    for out in ("closed", "closed/below/it", world.home + "/closed", "/closed-at-the-top/below"):
+        contains("standard error", world.fails(1, "provision", "alice", "-f", path, "--out", out, user=65534).err,
+                 "cannot be written: Permission denied")
+    world.file("file", "x")
+    contains("a file in the way", world.fails(1, "provision", "alice", "-f", path, "--out", "file").err, "is no folder")
+    contains("a file on the way", world.fails(1, "provision", "alice", "-f", path, "--out", "file/below").err, "is no folder")
+    equal("the requests", asked(server), [])
+    world.ok("provision", "alice", "-f", "-", "--out", "closed", stdin=TEXT.encode())
+    equal("the name in messages", server.requests[0].json()["file"], "stdin")
 
 
 @case

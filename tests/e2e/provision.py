@@ -263,6 +263,22 @@ def hostile_names_are_refused_or_quoted():
             equal("the names in the pod's document", (inner["metadata"]["name"], route["name"], route["credential"]), (name,) * 3)
 
 
+def hostile_headers_stay_single_values():
+    """Header names may consist of every token character (RFC 9110, 5.6.2), and a prefix of nearly any."""
+    headers = ["*", "null", "~", "0x10", "&a", "!x", "%25", "'a'", "`b`", "|", "#", "-", "a.b", "true", "1e5"]
+    prefixes = ["- ", "a: ", "{x} ", "# ", "%YAML ", "\"", "'", "*a ", "&a ", "? ", "| ", "---"]
+    routes = [{"name": f"r{i}", "host": f"h{i}.example.com", "inject": {"header": h}, "credential": "c"} for i, h in enumerate(headers)]
+    routes += [{"name": f"p{i}", "host": f"p{i}.example.com", "inject": {"header": "X-Key", "prefix": p}, "credential": "c"}
+               for i, p in enumerate(prefixes)]
+    with desk() as d:
+        d.provision("alice", "-f", d.file("headers.json", json.dumps({
+            "apiVersion": "clawbox/v1", "kind": "Tenant", "metadata": {"name": "alice"}, "spec": {"routes": routes, "kubernetes": {}}})))
+        outer = objects(files(d.out)["alice/claw/20-configmap-tenant.yaml"])
+        inner = {r["name"]: r["inject"] for r in objects(outer[0]["data"]["tenant.yaml"])[0]["spec"]["routes"] if r["name"] != "workspace"}
+        equal("the headers", [inner[f"r{i}"]["header"] for i in range(len(headers))], headers)
+        equal("the prefixes", [inner[f"p{i}"]["prefix"] for i in range(len(prefixes))], prefixes)
+
+
 def providers_are_added_to_what_is_there():
     with desk() as d:
         made = d.provision("bob", "--provider", "openai=main", "--provider", "npm")
@@ -345,5 +361,5 @@ def base64_of(secret):
 
 
 PROVISION = [provision_is_idempotent, a_change_touches_what_it_changes, what_is_not_ours_is_refused_and_named,
-             a_run_that_is_killed_leaves_whole_files, hostile_names_are_refused_or_quoted, providers_are_added_to_what_is_there,
-             secrets_are_made_here_and_kept]
+             a_run_that_is_killed_leaves_whole_files, hostile_names_are_refused_or_quoted, hostile_headers_stay_single_values,
+             providers_are_added_to_what_is_there, secrets_are_made_here_and_kept]
