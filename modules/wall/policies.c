@@ -282,7 +282,10 @@ void wall_judge_policies(struct wall *wall)
     const char *spaces[] = {wall->claw, wall->dev};
     for (int way = INGRESS; way <= EGRESS; way++) {
         for (size_t i = 0; i < 2; i++) {
-            judge_default(wall, spaces[i], (enum way)way);
+            if (wall_find(wall, "Namespace", "", spaces[i]) !=
+                NULL) { /* that it is not there is said already */
+                judge_default(wall, spaces[i], (enum way)way);
+            }
         }
         for (size_t i = 0; i < wall->pod_count; i++) {
             judge_isolation(wall, &wall->pods[i], (enum way)way);

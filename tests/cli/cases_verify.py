@@ -100,7 +100,8 @@ def verify_says_what_is_wrong_with_files(world):
     contains("name", world.fails(2, "verify", "Alice", "-f", "-").err, "tenant")
     done = world.run("verify", "bob", "-f", "-", stdin=HOLDS.encode())
     equal("exit code", done.status, 1)
-    contains("standard output", done.out, "bob: can the assistant read its own secrets? unsure", "Namespace bob-claw")
+    contains("standard output", done.out, "bob: can the assistant read its own secrets? unsure", "bob: can it send data anywhere else? unsure",
+             "Namespace bob-claw")
 
 
 @case

@@ -33,6 +33,7 @@ import tokens
 import tools
 import trust
 import upstream
+import verify
 import websockets
 from appliance import Agent, Appliance, make_certificates
 from provider import Provider
@@ -165,7 +166,7 @@ def main():
     report.run("no credential in the log", lambda: scenarios.absent("log", REAL, log))
     for test in lifecycle.LIFECYCLE + kubernetes.KUBERNETES + presets.PRESET_TESTS + tenants.TESTS + keys.TESTS + cas.TESTS + tokens.TOKENS:
         report.run(test.__name__.replace("_", " "), test)
-    for test in base_url.LIFE + trust.LIFE + health.TESTS + closed_in.TESTS + reload.RELOADS + websockets.WEBSOCKETS + tools.TOOLS + upstream.TESTS + provision.PROVISION:
+    for test in base_url.LIFE + trust.LIFE + health.TESTS + closed_in.TESTS + reload.RELOADS + websockets.WEBSOCKETS + tools.TOOLS + upstream.TESTS + provision.PROVISION + verify.TESTS:
         report.run(test.__name__.replace("_", " "), test)
     print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
     return 1 if report.failed or not report.passed else 0
