@@ -13,6 +13,7 @@ static const struct api_route routes[] = {
     {"POST", "/v1/tenants/{tenant}:resume", api_tenant_resume, 0},
     {"POST", "/v1/tenants/{tenant}:rotate-ca", api_tenant_rotate_ca, 0},
     {"POST", "/v1/tenants/{tenant}:finish-ca", api_tenant_finish_ca, 0},
+    {"PUT", "/v1/tenants/{tenant}/proxy-token", api_tenant_token, API_BODY},
     {"GET", "/v1/tenants/{tenant}/routes", api_routes_list, API_TAGGED},
     {"GET", "/v1/tenants/{tenant}/manifests", api_manifests_get, API_TAGGED},
     {"POST", "/v1/tenants/{tenant}/manifests:preview", api_manifests_preview, API_BODY},

@@ -239,6 +239,7 @@ api_handler_fn api_tenants_apply;
 api_handler_fn api_tenant_put;
 api_handler_fn api_tenants_list;
 api_handler_fn api_tenant_show;
+api_handler_fn api_tenant_token;
 api_handler_fn api_tenant_suspend;
 api_handler_fn api_tenant_resume;
 api_handler_fn api_tenant_rotate_ca;

@@ -159,6 +159,7 @@ enum ipc_listener_kind {
     M(TENANT,              tenant,            IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_SPEC_MAX + 2 * IPC_PAGE_MAX) \
     M(TENANT_DELETE,       tenant_delete,     IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(TENANT_SUSPEND,      tenant_suspend,    IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(TENANT_TOKEN,        tenant_token,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 192) \
     M(CREDENTIAL_PUT,      credential_put,    IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, IPC_BOX_MAX + IPC_BINDING_MAX + 256) \
     M(CREDENTIAL_DELETE,   credential_delete, IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(AUDIT_PAGE,          audit_page,        IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
@@ -462,6 +463,10 @@ enum ipc_listener_kind {
 #define IPC_FIELDS_tenant_suspend(F) \
     F(TEXT, tenant, IPC_NAME_MAX)    \
     F(BOOL, suspend, 0)
+/* The tenant's proxy token is this one from now on. Answered by DONE. */
+#define IPC_FIELDS_tenant_token(F) \
+    F(TEXT, tenant, IPC_NAME_MAX)  \
+    F(SECRET, token, IPC_TOKEN_MAX)
 /* `binding` is what is bound inside the box as well; the store uses its copy to refuse routes early. Answered by DONE. */
 #define IPC_FIELDS_credential_put(F)   \
     F(TEXT, tenant, IPC_NAME_MAX)      \

@@ -324,6 +324,25 @@ static int admin_audit_verify(struct store_peer *p, const struct ipc_in *in)
     return ipc_send_audit_verified(p->chan, in->call, &answer);
 }
 
+static int admin_token(struct store_peer *p, const struct ipc_in *in)
+{
+    struct ipc_tenant_token m;
+    uint64_t id = 0;
+    uint64_t generation = 0;
+    int r = ipc_get_tenant_token(in->payload, &m);
+    if (r != 0) {
+        return r;
+    }
+    int code = store_tenant_set_token(p->store->db, m.tenant, m.token, &id, &generation);
+    if (code == 0) {
+        log_info("tenant %.*s has another proxy token", SPAN_ARG(m.tenant));
+        peer_tell_spec_changed(p->store, id, generation);
+    }
+    code = code == CB_EEXIST ? 0 : code; /* it is as it was to be */
+    struct ipc_done done = {.code = ipc_code(code), .why = admin_why(p->store, code)};
+    return ipc_send_done(p->chan, in->call, &done);
+}
+
 int admin_message(struct store_peer *p, const struct ipc_in *in)
 {
     batch_flush(p->store);
@@ -338,6 +357,8 @@ int admin_message(struct store_peer *p, const struct ipc_in *in)
         return admin_delete(p, in);
     case IPC_MSG_TENANT_SUSPEND:
         return suspend_by_admin(p, in);
+    case IPC_MSG_TENANT_TOKEN:
+        return admin_token(p, in);
     case IPC_MSG_CREDENTIAL_PUT:
         return admin_credential_put(p, in);
     case IPC_MSG_CREDENTIAL_DELETE:

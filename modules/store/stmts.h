@@ -42,6 +42,7 @@
     S(TENANT_BRIEF, "SELECT name, port, suspended_ms FROM tenant WHERE id = ?1") \
     S(TENANT_SUSPEND, \
       "UPDATE tenant SET generation = generation + 1, suspended_ms = ?2, suspended_by = ?3 WHERE id = ?1") \
+    S(TENANT_SET_TOKEN, "UPDATE tenant SET generation = generation + 1, token = ?2 WHERE id = ?1 AND token <> ?2") \
     S(TENANT_SET_PORT, "UPDATE tenant SET port = ?2 WHERE id = ?1") \
     S(TENANT_DELETE, "DELETE FROM tenant WHERE id = ?1") \
     S(TENANT_LIST, \

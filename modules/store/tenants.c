@@ -422,6 +422,47 @@ int store_tenant_delete(struct store_db *db, const struct ipc_tenant_delete *whi
     return r;
 }
 
+static bool token_is_valid(struct span token)
+{
+    static const char marks[] = "-._~";
+    bool fine = token.len >= STORE_TOKEN_MIN && token.len <= IPC_TOKEN_MAX;
+    for (size_t i = 0; fine && i < token.len; i++) {
+        uint8_t c = token.ptr[i];
+        fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               memchr(marks, c, strlen(marks)) != NULL;
+    }
+    return fine;
+}
+
+int store_tenant_set_token(struct store_db *db, struct span name, struct span token, uint64_t *id,
+                           uint64_t *generation)
+{
+    struct store_tenant t;
+    if (!token_is_valid(token)) {
+        return store_db_fail(db, CB_EINVAL, "a proxy token is %d to %d letters, digits and \"-._~\"",
+                             STORE_TOKEN_MIN, IPC_TOKEN_MAX);
+    }
+    int r = store_db_begin(db);
+    if (r != 0) {
+        return r;
+    }
+    if ((r = store_tenant_get(db, name, &t)) == 0) {
+        sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_TENANT_SET_TOKEN);
+        *id = t.id;
+        *generation = t.generation + 1;
+        store_bind_u64(stmt, 1, t.id);
+        store_bind_text(stmt, 2, token);
+        r = store_stmt_run(db, stmt);
+        r = r == 0 && sqlite3_changes(db->sqlite) == 0 ? CB_EEXIST : r;
+        store_tenant_deinit(&t);
+    }
+    if (r == 0) {
+        return store_db_commit(db);
+    }
+    store_db_rollback(db);
+    return r;
+}
+
 int store_tenant_set_port(struct store_db *db, uint64_t id, uint16_t port)
 {
     int r = store_db_begin(db);

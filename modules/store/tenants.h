@@ -76,6 +76,11 @@ CB_MUST_USE int store_tenant_delete(struct store_db *db, const struct ipc_tenant
  */
 CB_MUST_USE int store_tenant_suspend(struct store_db *db, uint64_t id, bool suspend, struct span by,
                                      struct span request_id, uint64_t now_ms, uint64_t *generation);
+/* Gives the tenant this proxy token: STORE_TOKEN_MIN to IPC_TOKEN_MAX letters, digits and "-._~" (what a URL takes as it is, RFC 3986).
+ * CB_EINVAL; CB_ENOTFOUND; CB_EEXIST when it has it already, and then nothing is changed. */
+#define STORE_TOKEN_MIN 22
+CB_MUST_USE int store_tenant_set_token(struct store_db *db, struct span name, struct span token, uint64_t *id,
+                                       uint64_t *generation);
 /* Remembers the port that the tenant's listener got. CB_ENOTFOUND. */
 CB_MUST_USE int store_tenant_set_port(struct store_db *db, uint64_t id, uint16_t port);
 

@@ -717,4 +717,39 @@ TEST(tokens_differ)
     store_db_free(db);
 }
 
+TEST(a_tenant_gets_a_proxy_token_from_outside)
+{
+    static const char token[] = "0123456789-abcdef._~ABCDEF";
+    struct store_db *db = test_open_new("token.db");
+    struct store_applied a;
+    struct store_tenant t;
+    uint64_t id = 0;
+    uint64_t generation = 0;
+    CHECK_EQ_INT(test_apply_one(db, "alice", "v1", "https://a.example:443", "key", TEST_NOW_MS, &a), 0);
+    CHECK_EQ_INT(store_tenant_get(db, SPAN_LIT("alice"), &t), 0);
+    uint64_t before = t.generation;
+    store_tenant_deinit(&t);
+    CHECK_EQ_INT(store_tenant_set_token(db, SPAN_LIT("alice"), span_str(token), &id, &generation), 0);
+    CHECK_EQ_INT(store_tenant_get(db, SPAN_LIT("alice"), &t), 0);
+    CHECK_EQ_STR(t.token, token);
+    CHECK_EQ_UINT(t.generation, before + 1);
+    CHECK_EQ_UINT(generation, before + 1);
+    CHECK_EQ_UINT(id, t.id);
+    store_tenant_deinit(&t);
+    CHECK_EQ_INT(store_tenant_set_token(db, SPAN_LIT("alice"), span_str(token), &id, &generation), CB_EEXIST);
+    CHECK_EQ_INT(store_tenant_set_token(db, SPAN_LIT("bob"), span_str(token), &id, &generation),
+                 CB_ENOTFOUND);
+    static const char *const wrong[] = {"", "0123456789-abcdef._~A", "0123456789 abcdef._~ABCDEF",
+                                        "0123456789/abcdef._~ABCDEF",
+                                        "0123456789012345678901234567890123456789012345678901234567890123x"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        CHECK_EQ_INT(store_tenant_set_token(db, SPAN_LIT("alice"), span_str(wrong[i]), &id, &generation),
+                     CB_EINVAL);
+    }
+    CHECK_EQ_INT(store_tenant_get(db, SPAN_LIT("alice"), &t), 0);
+    CHECK_EQ_UINT(t.generation, before + 1);
+    store_tenant_deinit(&t);
+    store_db_free(db);
+}
+
 TEST_MAIN()
