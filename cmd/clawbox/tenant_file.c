@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,6 +61,7 @@ struct reading {
     struct json json;
     const struct conf_node *sent[SPEC_ROUTES_MAX]; /* caFiles that are in the body already */
     size_t sent_count;
+    bool has_address; /* what CONF_IN_CLUSTER stands for is in it too */
 };
 
 /* `name` seen from the directory of the tenant file. */
@@ -112,13 +114,42 @@ static void add_file(struct reading *reading, const struct conf_node *node)
     buf_deinit(&content);
 }
 
+/* The API server's address, as Kubernetes tells every container. 0, or CB_ENOTFOUND outside of a cluster. */
+static int in_cluster(struct buf *out)
+{
+    const char *host = getenv("KUBERNETES_SERVICE_HOST");
+    const char *port = getenv("KUBERNETES_SERVICE_PORT");
+    if (host == NULL || port == NULL) {
+        return CB_ENOTFOUND;
+    }
+    return buf_appendf(out, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+static void add_address(struct reading *reading, const struct conf_node *upstream)
+{
+    const struct conf_node *address = conf_node_get(upstream, "address");
+    struct buf known;
+    if (reading->has_address || address == NULL || address->kind != CONF_KIND_SCALAR ||
+        strcmp(address->text, CONF_IN_CLUSTER) != 0) {
+        return;
+    }
+    buf_init(&known, 256);
+    if (in_cluster(&known) == 0) { /* else the server says that it is not known */
+        json_text(&reading->json, CONF_IN_CLUSTER, buf_span(&known));
+        reading->has_address = true;
+    }
+    buf_deinit(&known);
+}
+
 static void add_files(struct reading *reading, const struct conf_node *documents)
 {
     for (const struct conf_node *document = documents; document != NULL; document = document->next) {
         const struct conf_node *routes = conf_node_get(conf_node_get(document, "spec"), "routes");
         for (const struct conf_node *route = routes != NULL ? routes->first : NULL; route != NULL;
              route = route->next) {
-            const struct conf_node *file = conf_node_get(conf_node_get(route, "upstream"), "caFile");
+            const struct conf_node *upstream = conf_node_get(route, "upstream");
+            const struct conf_node *file = conf_node_get(upstream, "caFile");
+            add_address(reading, upstream);
             if (file != NULL) {
                 add_file(reading, file);
             }
@@ -159,6 +190,9 @@ static const char *shown_name(const char *path)
 static int read_named(void *arg, const char *name, struct buf *out)
 {
     char path[PATH_MAX];
+    if (strcmp(name, CONF_IN_CLUSTER) == 0) {
+        return in_cluster(out);
+    }
     int r = resolve(arg, name, path, sizeof(path));
     return r == 0 ? tenant_file_slurp(path, out) : r;
 }

@@ -1,4 +1,5 @@
 /* route_upstream.c - another address than the name's, another root than the system's, pins, a client certificate. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "conf/entry.h"
@@ -54,6 +55,30 @@ static int read_ca(struct conf_entry *entry, const struct conf_node *node, char 
     return conf_copy_text(out, text);
 }
 
+/* The address as it is written, or what the pod knows in place of it. False when there is none, which has been said. */
+static bool find_address(struct conf_entry *entry, const struct conf_node *node, char *out, size_t size)
+{
+    struct conf_report *report = entry->draft->report;
+    const struct conf_files *files = entry->draft->files;
+    const char *text = NULL;
+    struct buf known;
+    if (!conf_read_text(report, node, &text)) {
+        return false;
+    }
+    buf_init(&known, size - 1);
+    int r = strcmp(text, CONF_IN_CLUSTER) != 0 ? buf_append_str(&known, text)
+            : files != NULL                    ? files->read(files->arg, text, &known)
+                                               : CB_ENOTFOUND;
+    (void)snprintf(out, size, "%.*s", SPAN_ARG(buf_span(&known)));
+    buf_deinit(&known);
+    if (r != 0 && strcmp(text, CONF_IN_CLUSTER) == 0) {
+        conf_report_node(report, node,
+                         "\"" CONF_IN_CLUSTER "\" is known in a pod of a cluster only (KUBERNETES_SERVICE_HOST)");
+        return false;
+    }
+    return true; /* one that is too long is no address */
+}
+
 /* What may stand behind a name: {address: ..., caFile: ...}. *address keeps its own port, or gets `port`. */
 struct behind {
     char **address;
@@ -71,7 +96,7 @@ static int read_behind(struct conf_entry *entry, const struct conf_node *node, c
     const struct conf_node *address = conf_node_get(node, "address");
     const struct conf_node *ca_file = conf_node_get(node, "caFile");
     const struct conf_node *ca = conf_node_get(node, "ca");
-    const char *text = NULL;
+    char text[128];
     struct policy_host host;
     int r = 0;
     if (node->count == 0) {
@@ -79,7 +104,7 @@ static int read_behind(struct conf_entry *entry, const struct conf_node *node, c
             report, node,
             "is empty: write what of it is another one, such as address or caFile, or remove it");
     }
-    if (address != NULL && conf_read_text(report, address, &text)) {
+    if (address != NULL && find_address(entry, address, text, sizeof(text))) {
         uint16_t dialled = 0;
         if (policy_authority_parse(span_str(text), port, &host, &dialled) != 0 ||
             host.kind == POLICY_HOST_NAME) {

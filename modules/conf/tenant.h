@@ -14,6 +14,10 @@
  * for as many as people write, but a file can be made for which it asks about every pair on a host. */
 #define CONF_PATTERNS_MAX 4096
 
+/* What `upstream.address` may be in place of an address: the API server's, as a pod knows it ("10.96.0.1:443"). It is asked for
+ * as if it were a file of this name. */
+#define CONF_IN_CLUSTER "in-cluster"
+
 /* How a tenant file reaches the files that it names (caFile). */
 struct conf_files {
     /* Appends the file's content to `out`, which has a cap. 0 or a negative code, whose text goes into the message. */
