@@ -72,6 +72,16 @@ static int connect_socket(const char *state, int *out)
     return 0;
 }
 
+bool control_is_reachable(const char *state)
+{
+    int fd;
+    int r = connect_socket(state, &fd);
+    if (r == 0) {
+        (void)close(fd);
+    }
+    return r == 0;
+}
+
 static int fail_connect(const char *state, int r)
 {
     struct buf word;

@@ -37,6 +37,8 @@ CB_MUST_USE int control_ask(const char *state, const struct control_request *req
 CB_MUST_USE int control_read(const char *state, const char *target, struct control_answer *answer);
 /* Reads the body of an answer: CMD_GO, or CMD_FAILED when it is no JSON object. */
 CB_MUST_USE int control_answer_read(struct control_answer *answer);
+/* Whether a server accepts connections now. */
+bool control_is_reachable(const char *state);
 /* Prints the body as it came, on a line. */
 void control_print_body(const struct control_answer *answer);
 /* A zeroed struct is fine. */

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -277,4 +278,39 @@ int prompt_file(const char *path, struct secret **out)
     secret_shrink(s, len);
     *out = s;
     return CMD_GO;
+}
+
+int prompt_raw(const char *path, struct secret **out, size_t *len)
+{
+    /* Without O_NONBLOCK a pipe that nobody writes to would be waited for. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat st;
+    if (fd < 0) {
+        return -errno;
+    }
+    int r = fstat(fd, &st) != 0 ? -errno : S_ISREG(st.st_mode) ? 0 : CB_EINVAL;
+    struct secret *s = r == 0 ? secret_new(INPUT_MAX) : NULL;
+    *len = 0;
+    if (r == 0) {
+        r = s != NULL ? read_input(fd, secret_ptr(s), len) : CB_ENOMEM;
+    }
+    (void)close(fd);
+    if (r != 0) {
+        secret_free(s);
+        return r;
+    }
+    *out = s;
+    return 0;
+}
+
+int prompt_take(struct secret *raw, size_t len, bool identity)
+{
+    if (!identity) {
+        (void)trim(raw, &len);
+    }
+    int status = identity ? check_identity(secret_ptr(raw), len) : check(secret_ptr(raw), len);
+    if (status == CMD_GO) {
+        secret_shrink(raw, len);
+    }
+    return status;
 }

@@ -18,6 +18,13 @@ CB_MUST_USE int prompt_file(const char *path, struct secret **out);
 /* The same for a client certificate with its key in PEM, which a terminal is not asked for: a file has it. */
 CB_MUST_USE int prompt_identity(struct secret **out);
 
+/* The two halves of prompt_file(), for whoever looks first whether the file has changed. The bytes of a regular file, without a word
+ * when that fails: 0, and *out with room for more, of which *len bytes are used; CB_EINVAL for what is no regular file; or a negative errno. */
+CB_MUST_USE int prompt_raw(const char *path, struct secret **out, size_t *len);
+/* Makes a value of them, without their last line break; `identity`: of a client certificate with its key. CMD_GO, or CMD_FAILED and it has been
+ * said why. */
+CB_MUST_USE int prompt_take(struct secret *raw, size_t len, bool identity);
+
 /* True for a value that begins like JSON or PEM: it may have several lines. */
 bool prompt_is_document(struct span value);
 

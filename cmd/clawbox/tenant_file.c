@@ -114,8 +114,7 @@ static void add_file(struct reading *reading, const struct conf_node *node)
     buf_deinit(&content);
 }
 
-/* The API server's address, as Kubernetes tells every container. 0, or CB_ENOTFOUND outside of a cluster. */
-static int in_cluster(struct buf *out)
+int tenant_file_in_cluster(struct buf *out)
 {
     const char *host = getenv("KUBERNETES_SERVICE_HOST");
     const char *port = getenv("KUBERNETES_SERVICE_PORT");
@@ -134,7 +133,7 @@ static void add_address(struct reading *reading, const struct conf_node *upstrea
         return;
     }
     buf_init(&known, 256);
-    if (in_cluster(&known) == 0) { /* else the server says that it is not known */
+    if (tenant_file_in_cluster(&known) == 0) { /* else the server says that it is not known */
         json_text(&reading->json, CONF_IN_CLUSTER, buf_span(&known));
         reading->has_address = true;
     }
@@ -191,7 +190,7 @@ static int read_named(void *arg, const char *name, struct buf *out)
 {
     char path[PATH_MAX];
     if (strcmp(name, CONF_IN_CLUSTER) == 0) {
-        return in_cluster(out);
+        return tenant_file_in_cluster(out);
     }
     int r = resolve(arg, name, path, sizeof(path));
     return r == 0 ? tenant_file_slurp(path, out) : r;

@@ -15,6 +15,10 @@ CB_MUST_USE int tenant_file_read(const char *path, struct buf *body);
 /* Appends the content of a file, which the buffer's cap bounds. 0, CB_ELIMIT, CB_ENOMEM or a negative errno. */
 CB_MUST_USE int tenant_file_slurp(const char *path, struct buf *out);
 
+/* Appends the API server's address as Kubernetes tells it to every container: "10.96.0.1:443". 0, CB_ELIMIT, CB_ENOMEM, or CB_ENOTFOUND outside of a
+ * cluster. */
+CB_MUST_USE int tenant_file_in_cluster(struct buf *out);
+
 /* Reads a tenant file ("-": standard input) as the server would, with the files that it names, and checks it in full. CMD_GO
  * and at least one specification in *out; or CMD_FAILED, and standard error has said where and why. */
 CB_MUST_USE int tenant_file_load(const char *path, struct conf_tenants *out);

@@ -48,8 +48,10 @@ struct monitor_options {
     const char *parent;            /* "host:port" of a proxy behind which the providers are, or NULL */
     const char *parent_login_path; /* a file with "user:password" for it, or NULL */
     const char *listen_address;    /* of the tenants' TCP listeners */
-    const char *health_address;    /* of the health listener, an IPv4 or IPv6 literal; NULL: there is none */
-    uint16_t health_port;          /* 0: a free one, which is said */
+    uint16_t
+        tenant_port; /* of the TCP listener of the only tenant there may be; 0: each has one of its own */
+    const char *health_address; /* of the health listener, an IPv4 or IPv6 literal; NULL: there is none */
+    uint16_t health_port;       /* 0: a free one, which is said */
     unsigned health_tenants; /* so many have to be there, and to lack nothing, before this server is ready */
     uint32_t waived;         /* confinement layers that are not put on */
     uint32_t idle_ms;        /* without a connection for so long, a tenant's processes end; 0: never */

@@ -313,7 +313,10 @@ static int tenant_listen_anywhere(const char *address, uint16_t *port)
 static int tenant_listen(struct tenant *t, uint16_t port)
 {
     const char *address = t->monitor->options->listen_address;
-    if (port == 0) {
+    uint16_t fixed = t->monitor->options->tenant_port;
+    if (fixed != 0) {
+        t->fds[1] = net_listen_tcp(address, fixed, &t->port);
+    } else if (port == 0) {
         t->fds[1] = tenant_listen_anywhere(address, &t->port);
     } else if ((t->fds[1] = net_listen_tcp(address, port, &t->port)) == -EADDRINUSE) {
         log_warn(

@@ -26,6 +26,9 @@
 #define CALLS_OPEN_FLAGS \
     ((uint32_t)(O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_LARGEFILE))
 
+#define CALLS_READ_FLAGS \
+    ((uint32_t)(O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_LARGEFILE | O_DIRECTORY))
+
 static const struct call_rule call_rules[] = {
     /* ---- what is asked most stands first: a condition costs a walk through the rows before it ---- */
     {PRIV_NEED_CONNECT, SYS_sendto, {IS(5, 0)}}, /* on a connected socket: without an address */
@@ -91,6 +94,21 @@ static const struct call_rule call_rules[] = {
     {0, SYS_exit, ALWAYS},
     {0, SYS_exit_group, ALWAYS},
     /* and tgkill to itself, which is abort(): seccomp.c, because the process has to be known */
+
+    /* ---- who asks at the control socket ---- */
+    {PRIV_NEED_CONTROL, SYS_socket, {IS(0, AF_UNIX), TYPE(1, SOCK_STREAM), IS(2, 0)}},
+    {PRIV_NEED_CONTROL, SYS_connect, ALWAYS},
+    {PRIV_NEED_CONTROL, SYS_setsockopt, {IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)}},
+    {PRIV_NEED_CONTROL, SYS_sendto, {IS(5, 0)}},
+#ifdef SYS_poll
+    {PRIV_NEED_CONTROL, SYS_poll, ALWAYS},
+#endif
+    {PRIV_NEED_CONTROL, SYS_ppoll, ALWAYS},
+    {PRIV_NEED_CONTROL, SYS_newfstatat,
+     ALWAYS}, /* fstat() of the C library; Landlock or the root says of which files */
+    {PRIV_NEED_READ, SYS_openat, {LACKS(2, ~CALLS_READ_FLAGS)}},
+    {PRIV_NEED_READ, SYS_newfstatat, ALWAYS},
+    {PRIV_NEED_POSITION, SYS_pwrite64, ALWAYS},
 
     /* ---- egress ---- */
     {PRIV_NEED_CONNECT, SYS_socket, {IS(0, AF_INET), TYPE(1, SOCK_STREAM), IS(2, 0)}},

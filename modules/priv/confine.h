@@ -66,7 +66,10 @@ enum priv_need {
         1 << 1, /* IPv4 and IPv6 sockets, connect: TCP to providers, UDP and TCP to name servers */
     PRIV_NEED_FILES = 1 << 2,      /* the store's database; nothing of it executes or changes modes upwards */
     PRIV_NEED_SOCKETPAIR = 1 << 3, /* Unix stream pairs: the gate makes one per connection */
-    PRIV_NEED_TCP = 1 << 4         /* TCP_NODELAY */
+    PRIV_NEED_TCP = 1 << 4,        /* TCP_NODELAY */
+    PRIV_NEED_CONTROL = 1 << 5,    /* to ask at the control socket: Unix sockets, connect */
+    PRIV_NEED_READ = 1 << 6,       /* files, and nothing of them can be changed */
+    PRIV_NEED_POSITION = 1 << 7    /* to write down, in a file that is open, how far it has come */
 };
 
 enum priv_root {
@@ -76,13 +79,14 @@ enum priv_root {
 
 /* A role's declaration; it stands at the beginning of the role's file. */
 struct priv_profile {
-    unsigned needs;           /* of enum priv_need */
-    bool network;             /* it stays in the network that the server was started in */
-    enum priv_root root;      /* what it sees of files */
-    uint64_t max_descriptors; /* RLIMIT_NOFILE */
-    uint64_t max_file_bytes;  /* RLIMIT_FSIZE; 0: no file (pipes and sockets are none) but the log */
-    uint64_t max_memory;      /* RLIMIT_AS; 0: as it is */
-    uint64_t max_locked;      /* RLIMIT_MEMLOCK */
+    unsigned needs;              /* of enum priv_need */
+    bool network;                /* it stays in the network that the server was started in */
+    enum priv_root root;         /* what it sees of files */
+    const char *const *readable; /* with PRIV_NEED_READ: directories whose files it reads, NULL at the end */
+    uint64_t max_descriptors;    /* RLIMIT_NOFILE */
+    uint64_t max_file_bytes;     /* RLIMIT_FSIZE; 0: no file (pipes and sockets are none) but the log */
+    uint64_t max_memory;         /* RLIMIT_AS; 0: as it is */
+    uint64_t max_locked;         /* RLIMIT_MEMLOCK */
 };
 
 /* First thing in a role: until it is confined, nobody of the same uid shall look into it. */

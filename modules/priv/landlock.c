@@ -63,6 +63,19 @@ static int allow_directory(int ruleset, uint64_t handled)
     return r;
 }
 
+static int allow_reading(int ruleset, const char *path)
+{
+    struct landlock_path_beneath_attr rule = {.allowed_access =
+                                                  LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
+                                              .parent_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    if (rule.parent_fd < 0) {
+        return -errno;
+    }
+    int r = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0 ? 0 : -errno;
+    (void)close(rule.parent_fd);
+    return r;
+}
+
 int priv_landlock_load(const struct priv_profile *profile)
 {
     int version = priv_landlock_version();
@@ -75,6 +88,9 @@ int priv_landlock_load(const struct priv_profile *profile)
         return -errno;
     }
     int r = profile->root == PRIV_ROOT_DIRECTORY ? allow_directory(ruleset, attr.handled_access_fs) : 0;
+    for (const char *const *path = profile->readable; r == 0 && path != NULL && *path != NULL; path++) {
+        r = allow_reading(ruleset, *path);
+    }
     if (r == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) {
         r = -errno;
     }

@@ -9,7 +9,7 @@
 int priv_landlock_version(void);
 
 /* Forbids everything that the kernel's version knows, but for a role with PRIV_ROOT_DIRECTORY files in the working
- * directory, and for one with a network to connect by TCP. no_new_privs must hold. 0 or a negative errno. */
+ * directory, for one with readable directories to read there, and for one with a network to connect by TCP. no_new_privs must hold. 0 or a negative errno. */
 CB_MUST_USE int priv_landlock_load(const struct priv_profile *profile);
 
 #endif
