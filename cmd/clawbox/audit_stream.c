@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -69,12 +70,16 @@ static void print_new(struct stream *s, const char *state)
         s->lines = 0;
         (void)snprintf(target, sizeof(target), "/v1/audit?limit=%d&after=%" PRIu64, STREAM_PAGE, s->seq);
         /* A server that goes away in between is asked again later. */
-        (void)control_stream(state, target, on_line, s);
+        bool whole = control_stream(state, target, on_line, s) == CMD_GO;
         if (fflush(stdout) != 0) {
             s->failed = true;
         }
         if (!s->failed && s->lines != 0 && write_position(s->seq) != 0) {
-            cmd_say("how far the audit was printed cannot be written down: after a restart records may come again");
+            cmd_say(
+                "how far the audit was printed cannot be written down: after a restart records may come again");
+        }
+        if (!whole) {
+            return;
         }
     } while (!s->failed && s->lines != 0);
 }

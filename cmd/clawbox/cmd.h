@@ -23,6 +23,7 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
+int cmd_proxy(int argc, char **argv);
 int cmd_rekey(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_demo(int argc, char **argv);

@@ -2,7 +2,7 @@
 #include "cmd.h"
 #include "health_option.h"
 #include "key_options.h"
-#include "roles.h"
+#include "start_options.h"
 
 #include "base/strnum.h"
 #include "policy/host.h"
@@ -13,9 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SERVE_IDLE_MS     300000U
-#define SERVE_IDLE_MAX    2000000000U
-#define SERVE_SERVERS_MAX 512
+#define SERVE_IDLE_MS  300000U
+#define SERVE_IDLE_MAX 2000000000U
 
 struct serve_options {
     struct key_options key;
@@ -32,33 +31,6 @@ struct serve_options {
     size_t waived_count;
 };
 
-static const char *serve_system_roots(void)
-{
-    static const char *const paths[] = {"/etc/ssl/certs/ca-certificates.crt",
-                                        "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        if (access(paths[i], R_OK) == 0) {
-            return paths[i];
-        }
-    }
-    return NULL;
-}
-
-static int serve_log_level(const char *name, enum log_level *out)
-{
-    static const char *const names[] = {[LOG_LEVEL_ERROR] = "error",
-                                        [LOG_LEVEL_WARN] = "warn",
-                                        [LOG_LEVEL_INFO] = "info",
-                                        [LOG_LEVEL_DEBUG] = "debug"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(name, names[i]) == 0) {
-            *out = (enum log_level)i;
-            return CMD_GO;
-        }
-    }
-    return cmd_wrong_usage("serve", "--log-level %s: it is error, warn, info or debug", name);
-}
-
 static int serve_read(const struct serve_options *given, struct monitor_options *o)
 {
     uint64_t number = SERVE_IDLE_MS;
@@ -67,10 +39,6 @@ static int serve_read(const struct serve_options *given, struct monitor_options 
                                SERVE_IDLE_MAX);
     }
     o->idle_ms = (uint32_t)number;
-    if (given->dns != NULL && strlen(given->dns) > SERVE_SERVERS_MAX) {
-        return cmd_wrong_usage("serve", "--dns: too many servers");
-    }
-    o->dns_servers = given->dns != NULL ? given->dns : "";
     struct policy_host parent;
     uint16_t port;
     if (given->parent != NULL && policy_authority_parse(span_str(given->parent), 0, &parent, &port) != 0) {
@@ -92,12 +60,9 @@ static int serve_read(const struct serve_options *given, struct monitor_options 
         return cmd_wrong_usage("serve", "--listen %s: it is an IPv4 or IPv6 address without a port",
                                o->listen_address);
     }
-    o->roots_path = given->roots != NULL ? given->roots : serve_system_roots();
-    /* It is opened for each tenant's first request, and then nobody is there to read why that fails. */
-    if (given->roots != NULL && access(given->roots, R_OK) != 0) {
-        return cmd_fail_r(-errno, "--roots %s", given->roots);
-    }
-    int r = given->log_level != NULL ? serve_log_level(given->log_level, &o->log_level) : CMD_GO;
+    int r = start_roots(given->roots, o);
+    r = r == CMD_GO ? start_dns("serve", given->dns, o) : r;
+    r = r == CMD_GO ? start_log_level("serve", given->log_level, &o->log_level) : r;
     return r == CMD_GO ? key_waive("serve", given->waived, given->waived_count, &o->waived) : r;
 }
 
@@ -136,14 +101,9 @@ int cmd_serve(int argc, char **argv)
     if (r != CMD_GO) {
         return r;
     }
-    struct monitor_options o = {.state_dir = line.state,
-                                .log_level = LOG_LEVEL_INFO,
-                                .version = CLAWBOX_VERSION,
-                                .roles = clawbox_roles,
-                                .role_count = clawbox_role_count,
-                                .edges = clawbox_edges,
-                                .edge_count = clawbox_edge_count};
-    char health[64];
+    struct monitor_options o;
+    start_options_init(&o, line.state);
+    char health[START_ADDRESS_MAX];
     r = serve_read(&given, &o);
     r = r == CMD_GO ? health_option_read("serve", given.health, health, &o) : r;
     if (r == CMD_GO) {

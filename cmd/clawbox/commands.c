@@ -196,6 +196,32 @@ static const char help_run[] =
     "example:\n"
     "  clawbox run alice -- claude\n";
 
+static const char help_proxy[] =
+    "usage: clawbox proxy -f TENANT.yaml --credentials DIR [options]\n"
+    "\n"
+    "Runs the appliance for one tenant from files, as in the pod that `clawbox provision` writes, and follows changes of the files\n"
+    "without cutting what is under way. Records of the audit are on standard output, a JSON object a line, and in the database.\n"
+    "\n"
+    "  TENANT.yaml        the tenant's document; one that is wrong leaves the routes as they were\n"
+    "  DIR/NAME/value     a credential's value\n"
+    "  DIR/NAME/hosts     where it may go: lines such as api.openai.com:443, as `clawbox credential ls` shows them. Routes that\n"
+    "                     want to send it elsewhere leave it unset: whoever has the Secret decides, not who edits routes\n"
+    "\n"
+    "options:\n"
+    "  --token-file FILE  the token that the agent has to show (default: one is made)\n"
+    "  --master-key-file FILE  what the database is sealed with (default: master.key in the state directory)\n"
+    "  --listen ADDRESS:PORT  where the agent comes (default: 0.0.0.0:8080)\n"
+    "  --health ADDRESS:PORT  answers GET /healthz, /readyz and /metrics there (default: nowhere)\n"
+    "  --read DIR         files that the tenant's document names (caFile) may be there too; may be repeated\n"
+    "  --roots FILE       the certificates that providers are checked against (default: the system's)\n"
+    "  --dns SERVERS      name servers, with commas between them (default: the system's)\n"
+    "  --waive LAYER      run without a layer of the confinement; may be repeated. In a pod there is no `namespaces`\n"
+    "  --log-level LEVEL  error, warn, info or debug (default: info)\n" STATE_HELP
+    "                  A volume that belongs to somebody else gets a folder `appliance` for it\n"
+    "\n"
+    "example:\n"
+    "  clawbox proxy -f /etc/clawbox/tenant/tenant.yaml --credentials /etc/clawbox/credentials --health 0.0.0.0:8081\n";
+
 static const char help_explain[] =
     "usage: clawbox explain TENANT METHOD URL [-H 'Name: value']... [-f FILE] [--json]\n"
     "\n"
@@ -337,6 +363,7 @@ static const char help_help[] = "usage: clawbox help [COMMAND]\n"
 
 const struct command cmd_table[] = {
     {"serve", "runs the appliance", help_serve, cmd_serve},
+    {"proxy", "the appliance for one tenant, in a pod, from files", help_proxy, cmd_proxy},
     {"demo", "the whole story on this machine, without any key or network", help_demo, cmd_demo},
     {"tenant", "tenants: apply, ls, show, suspend, resume, rotate-ca, rm, test, diff", help_tenant,
      cmd_tenant},

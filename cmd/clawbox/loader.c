@@ -87,7 +87,9 @@ static bool text_changed(struct loader *l)
     struct buf text;
     struct stat st;
     buf_init(&text, CONF_TREE_BYTES_MAX);
-    int r = stat(l->file, &st) != 0 ? -errno : S_ISREG(st.st_mode) ? tenant_file_slurp(l->file, &text) : CB_EINVAL;
+    int r = stat(l->file, &st) != 0 ? -errno
+            : S_ISREG(st.st_mode)   ? tenant_file_slurp(l->file, &text)
+                                    : CB_EINVAL;
     struct span parts[] = {buf_span(&text), span_of(&r, sizeof(r))};
     digest_sha256(parts, 2, digest);
     bool changed = memcmp(digest, l->text, DIGEST_LEN) != 0;
@@ -214,8 +216,10 @@ static int append_cluster_ca(struct buf *out)
 /* A line, with what the pod knows in place of "in-cluster". */
 static int append_line(struct buf *out, struct span line)
 {
-    static const struct span via = {(const uint8_t *)" via " KUBE_IN_CLUSTER, sizeof(" via " KUBE_IN_CLUSTER) - 1};
-    static const struct span ca = {(const uint8_t *)" own-ca:" KUBE_IN_CLUSTER, sizeof(" own-ca:" KUBE_IN_CLUSTER) - 1};
+    static const struct span via = {(const uint8_t *)" via " KUBE_IN_CLUSTER,
+                                    sizeof(" via " KUBE_IN_CLUSTER) - 1};
+    static const struct span ca = {(const uint8_t *)" own-ca:" KUBE_IN_CLUSTER,
+                                   sizeof(" own-ca:" KUBE_IN_CLUSTER) - 1};
     int r = buf_len(out) != 0 ? buf_append_byte(out, '\n') : 0;
     while (r == 0 && line.len != 0) {
         if (span_starts(line, via)) {
@@ -290,8 +294,8 @@ static void say_lines(const char *before, struct span lines)
 }
 
 /* Sets it when the hosts that its Secret allows are enough for the routes. */
-static bool set_credential(const struct credential_target *target, struct secret *raw, size_t len, struct span hosts,
-                           const char *folder, bool is_set)
+static bool set_credential(const struct credential_target *target, struct secret *raw, size_t len,
+                           struct span hosts, const char *folder, bool is_set)
 {
     struct credential_prepared p;
     struct control_answer answer;
@@ -301,9 +305,10 @@ static bool set_credential(const struct credential_target *target, struct secret
     bool taken = false;
     bool covered = spec_binding_covers(hosts, buf_span(&p.binding));
     if (!covered) {
-        cmd_say("credential %s is not set, because its routes send it where %s/hosts does not let it go; who has the Secret "
-                "decides about that",
-                target->name, folder);
+        cmd_say(
+            "credential %s is not set, because its routes send it where %s/hosts does not let it go; who has the Secret "
+            "decides about that",
+            target->name, folder);
         say_lines("the routes want", buf_span(&p.binding));
         say_lines("allowed is", hosts);
         if (is_set) {
@@ -312,7 +317,8 @@ static bool set_credential(const struct credential_target *target, struct secret
     }
     if (covered && prompt_take(raw, len, p.client_certificate) == CMD_GO) {
         buf_reset(&p.binding);
-        taken = buf_append_span(&p.binding, hosts) == 0 && credential_seal(target, &p, raw, &answer) == CMD_GO;
+        taken =
+            buf_append_span(&p.binding, hosts) == 0 && credential_seal(target, &p, raw, &answer) == CMD_GO;
         if (taken) {
             control_answer_deinit(&answer);
             cmd_say("credential %s is set", target->name);
@@ -326,7 +332,8 @@ static bool set_credential(const struct credential_target *target, struct secret
 static void refuse(const struct credential_target *target, const char *path, int r)
 {
     if (r == -ENOENT || r == -ENOTDIR) {
-        cmd_say("credential %s is not set: there is no %s; its Secret needs the keys value and hosts", target->name, path);
+        cmd_say("credential %s is not set: there is no %s; its Secret needs the keys value and hosts",
+                target->name, path);
     } else if (r == CB_EINVAL) {
         cmd_say("credential %s is not set: %s is not a file of text", target->name, path);
     } else {
@@ -385,18 +392,44 @@ static void load_credential(struct loader *l, const char *name, bool is_set, uin
     secret_free(raw);
 }
 
-static void load_credentials(struct loader *l, uint64_t now_ms)
+/* A page of the tenant's credentials; *next is the target of the following one, or "". CMD_GO also without a tenant. */
+static int load_page(struct loader *l, const char *target, char *next, size_t size, uint64_t now_ms)
 {
-    char target[128];
     struct control_answer answer;
-    (void)snprintf(target, sizeof(target), "/v1/tenants/%s/policy", l->tenant);
-    if (control_read(l->state, target, &answer) != CMD_GO) {
-        return;
+    struct control_request request = {.method = "GET", .target = target, .absent_is_fine = true};
+    int r = control_ask(l->state, &request, &answer);
+    next[0] = '\0';
+    if (r != CMD_GO) {
+        return r;
     }
-    for (const struct conf_node *c = control_first(control_answer_root(&answer), "credentials"); c != NULL; c = c->next) {
-        load_credential(l, control_text(c, "name"), control_number(c, "version") != 0, now_ms);
+    r = answer.status == 200 ? control_answer_read(&answer) : CMD_DONE;
+    const struct conf_node *root = r == CMD_GO ? control_answer_root(&answer) : NULL;
+    for (const struct conf_node *c = r == CMD_GO ? control_first(root, "credentials") : NULL; c != NULL;
+         c = c->next) {
+        bool is_set = control_number(c, "version") != 0;
+        if (control_text(c, "env")[0] != '\0') {
+            load_credential(l, control_text(c, "name"), is_set, now_ms);
+        } else if (is_set) { /* no route uses it any more */
+            struct credential_target unused;
+            credential_target_make(l->state, l->tenant, control_text(c, "name"), &unused);
+            take_away(&unused);
+        }
+    }
+    if (r == CMD_GO) {
+        (void)snprintf(next, size, "%s", control_text(root, "next"));
     }
     control_answer_deinit(&answer);
+    return r == CMD_FAILED ? r : CMD_GO;
+}
+
+static void load_credentials(struct loader *l, uint64_t now_ms)
+{
+    char target[256];
+    char next[256];
+    (void)snprintf(target, sizeof(target), "/v1/tenants/%s/credentials", l->tenant);
+    while (target[0] != '\0' && load_page(l, target, next, sizeof(next), now_ms) == CMD_GO) {
+        memcpy(target, next, sizeof(target));
+    }
 }
 
 /* ---- the process ---- */
@@ -409,12 +442,13 @@ static int check_state(const struct loader *l)
     if (r != CMD_GO) {
         return r;
     }
-    for (const struct conf_node *t = control_first(control_answer_root(&answer), "tenants"); r == CMD_GO && t != NULL;
-         t = t->next) {
+    for (const struct conf_node *t = control_first(control_answer_root(&answer), "tenants");
+         r == CMD_GO && t != NULL; t = t->next) {
         if (strcmp(control_text(t, "name"), l->tenant) != 0) {
-            r = cmd_fail("the state directory %s belongs to tenant %s, and the tenant file is of %s: give each a volume of its "
-                         "own",
-                         l->state, control_text(t, "name"), l->tenant);
+            r = cmd_fail(
+                "the state directory %s belongs to tenant %s, and the tenant file is of %s: give each a volume of its "
+                "own",
+                l->state, control_text(t, "name"), l->tenant);
         }
     }
     control_answer_deinit(&answer);
@@ -452,9 +486,9 @@ int loader_main(int argc, char **argv)
             checked = true;
             r = 0;
             load_document(l, now_ms);
-            if (l->document.tried_ms != 0 && (l->document.taken || l->known_count != 0)) {
+            load_credentials(l, now_ms);
+            if (l->document.taken || l->known_count != 0) { /* there is a tenant */
                 load_token(l, now_ms);
-                load_credentials(l, now_ms);
             }
         }
         const struct timespec pause = {.tv_sec = checked ? LOADER_EVERY_MS / 1000 : 0,

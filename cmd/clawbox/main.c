@@ -1,5 +1,6 @@
 /* main.c - chooses the command, or the role when this process is one (roles.h). */
 #include "cmd.h"
+#include "companion.h"
 #include "roles.h"
 
 #include <errno.h>
@@ -22,6 +23,9 @@ int main(int argc, char **argv)
         return finish(CMD_DONE);
     }
     const char *name = argv[1];
+    if (companion_is(name)) {
+        return companion_main(argc - 1, argv + 1);
+    }
     if (name[0] == '@') {
         return role_main(name, argc, argv);
     }
