@@ -211,7 +211,9 @@ static _Noreturn void run_loader(const struct proxy *p, const char *waived)
         argv[n++] = token_dir;
     }
     for (size_t i = 0; i < given->read_count; i++) {
-        argv[n++] = given->read[i];
+        if (access(given->read[i], F_OK) == 0) { /* what is not there needs no rule */
+            argv[n++] = given->read[i];
+        }
     }
     execute(argv);
 }
