@@ -73,7 +73,8 @@ static bool find_address(struct conf_entry *entry, const struct conf_node *node,
     buf_deinit(&known);
     if (r != 0 && strcmp(text, CONF_IN_CLUSTER) == 0) {
         conf_report_node(report, node,
-                         "\"" CONF_IN_CLUSTER "\" is known in a pod of a cluster only (KUBERNETES_SERVICE_HOST)");
+                         "\"" CONF_IN_CLUSTER
+                         "\" is known in a pod of a cluster only (KUBERNETES_SERVICE_HOST)");
         return false;
     }
     return true; /* one that is too long is no address */
