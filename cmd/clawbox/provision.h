@@ -107,7 +107,7 @@ struct provision_secrets {
  */
 CB_MUST_USE int provision_secrets_write(const char *dir, const char *name, const struct conf_node *answer,
                                         const struct provision_secrets *given, struct buf *missing);
-/* Checks the arguments: each names a credential that the answer has a Secret for. CMD_GO or CMD_FAILED. */
+/* Checks the arguments: each names a credential that the answer has a Secret for, and a file that can be read. CMD_GO or an exit code. */
 CB_MUST_USE int provision_secrets_check(const struct conf_node *answer,
                                         const struct provision_secrets *given);
 

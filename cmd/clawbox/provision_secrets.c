@@ -67,6 +67,9 @@ int provision_secrets_check(const struct conf_node *answer, const struct provisi
             return cmd_fail("--credential-file: no route of the tenant uses a credential \"%.*s\"",
                             (int)(len < 60 ? len : 60), given->files[i]);
         }
+        if (access(given->files[i] + len + 1, R_OK) != 0) {
+            return cmd_fail_r(-errno, "cannot read %s", given->files[i] + len + 1);
+        }
     }
     return CMD_GO;
 }

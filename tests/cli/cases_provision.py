@@ -177,8 +177,10 @@ def arguments_that_do_not_go_together(world):
         contains(" ".join(arguments), world.fails(status, "provision", *arguments).err, part)
     contains("a credential's file without file", world.fails(2, "provision", "alice", "--credential-file", "openai=" + path).err,
              "goes with --secrets file")
+    contains("no such credential's file", world.fails(1, "provision", "alice", "-f", path, "--credential-file", "openai=/none").err,
+             "cannot read /none")
     contains("no such file", world.fails(1, "provision", "alice", "-f", world.home + "/none.yaml").err, "cannot read")
-    equal("what was changed", [r for r in asked(server) if not r.startswith("GET")], [])
+    equal("what was changed", [r for r in asked(server) if r.startswith("PUT")], [])
 
 
 @case

@@ -120,6 +120,15 @@ def play(ask):
     ask(413, "POST", "/v1/tenants:apply", LARGE)
     ask(422, "POST", "/v1/tenants:apply", {"file": "x.yaml", "text": "x: 1\n"})
 
+    # ---- the proxy token ----
+    token, value = "/v1/tenants/{}/proxy-token", {"token": "t" * 32}
+    ask(204, "PUT", token.format("alice"), value)
+    assert ask(200, "GET", "/v1/tenants/alice/env").json()["token"] == value["token"], "another token"
+    ask(400, "PUT", token.format("alice") + "?x=1", value)
+    ask(404, "PUT", token.format("nobody"), value)
+    ask(413, "PUT", token.format("alice"), LARGE)
+    ask(422, "PUT", token.format("alice"), {"token": "?"})
+
     # ---- credentials: a box of nobody's is taken as it is; only the vault can tell ----
     prepared = ask(200, "GET", "/v1/tenants/alice/credentials/docs:prepare").json()
     ask(400, "GET", "/v1/tenants/alice/credentials/docs:prepare?x=1")
