@@ -39,7 +39,7 @@ PLACES = {
               lambda d: d["claw/50-deployment-proxy.yaml"]["spec"]["template"]["spec"]["containers"][0]["image"]),
 }
 # Those of which each text is applied; of the others, which are data within a text, the last.
-EACH = ("tenant", "label", "storage class")
+EACH = ("tenant", "label")
 # The texts that are names there; every other one is refused.
 TAKEN = {
     "tenant": {"true", "hexadecimal", "null", "a number"},
@@ -56,11 +56,11 @@ TAKEN = {
 
 def check(cluster, resources, provisioner, place):
     make, find = PLACES[place]
-    taken = set()
-    for number, (what, text) in enumerate(TEXTS.items()):
+    taken, last = set(), None
+    for what, text in TEXTS.items():
         made = make(text)
         if place == "storage class":  # a claim that is there keeps its own
-            made["metadata"]["name"] = f"hostile-{number}"
+            made["metadata"]["name"] = "stored"
         name = made["metadata"]["name"]
         before = files(provisioner.out)
         done = provisioner.write(name, yaml.safe_dump(made), check=False)
@@ -69,6 +69,7 @@ def check(cluster, resources, provisioner, place):
             assert files(provisioner.out) == before, f"{what}: refused, and yet something was written"
             continue
         taken.add(what)
+        last = name
         folder = provisioner.folder(name)
         written = {path: yaml.safe_load(content) for path, content in files(folder).items()}
         written["tenant"] = yaml.safe_load(written["claw/20-configmap-tenant.yaml"]["data"]["tenant.yaml"])
@@ -80,5 +81,5 @@ def check(cluster, resources, provisioner, place):
             applied_as_written(cluster, resources, folder)
     assert taken == TAKEN[place], f"taken and not expected: {sorted(taken - TAKEN[place])}; expected and refused: {sorted(TAKEN[place] - taken)}"
     if place not in EACH:
-        apply(cluster, provisioner.folder("hostile"))
-        applied_as_written(cluster, resources, provisioner.folder("hostile"))
+        apply(cluster, provisioner.folder(last))
+        applied_as_written(cluster, resources, provisioner.folder(last))
