@@ -62,8 +62,11 @@ enum ipc_listener_kind {
     IPC_LISTENER_TCP,
     IPC_LISTENER_CONTROL,
     IPC_LISTENER_HEALTH,
+    IPC_LISTENER_API, /* TCP: nobody is known by connecting */
     IPC_LISTENER__COUNT
 };
+/* What a token for the API may do: everything, look, or everything about one tenant. */
+enum ipc_scope { IPC_SCOPE_ADMIN, IPC_SCOPE_VIEWER, IPC_SCOPE_TENANT, IPC_SCOPE__COUNT };
 
 #define IPC_NAME_MAX         40
 #define IPC_HOST_MAX         260
@@ -85,6 +88,7 @@ enum ipc_listener_kind {
 #define IPC_AUDIT_DETAIL_MAX 240
 #define IPC_TOKEN_MAX        64
 #define IPC_STATUS_MAX       1024
+#define IPC_TOKENS_MAX       ((size_t)32 * 1024)
 
 /* clang-format off */
 /*    NAME                 lower              from                    to                      channel  kind     fd         limit */
@@ -171,6 +175,13 @@ enum ipc_listener_kind {
     M(HEALTH,              health,            IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
     M(COUNTERS_GET,        counters_get,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
     M(COUNTERS,            counters,          IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
+    /* ---- api and store: tokens for the API over TCP, as hashes only ---- */ \
+    M(TOKEN_CREATE,        token_create,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 256) \
+    M(TOKEN_LIST,          token_list,        IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
+    M(TOKENS,              tokens,            IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_TOKENS_MAX) \
+    M(TOKEN_DELETE,        token_delete,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(TOKEN_CHECK,         token_check,       IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 64) \
+    M(TOKEN,               token,             IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 256) \
     /* ---- gate and egress of one tenant ---- */ \
     M(GATE_CONFIG,         gate_config,       IPC_EGRESS,             IPC_GATE,               PEER,    EVENT,   IPC_NO_FD, IPC_PAGE_MAX) \
     M(CONNECTION,          connection,        IPC_GATE,               IPC_EGRESS,             PEER,    EVENT,   IPC_FD,    16) \
@@ -432,7 +443,9 @@ enum ipc_listener_kind {
     F(U32, code, 0)                        \
     F(BYTES, results, IPC_PAGE_MAX - 4096) \
     F(BYTES, why, 2048)
+/* With `only` that tenant, or none. */
 #define IPC_FIELDS_tenant_list(F) \
+    F(TEXT, only, IPC_NAME_MAX)   \
     F(TEXT, after, IPC_NAME_MAX)  \
     F(U16, limit, 0)
 /* `tenants` is a list of: text name, u64 id, u16 port, u32 routes, u32 credentials used, u32 credentials set, u64 created_ms, u64 updated_ms,
@@ -521,6 +534,30 @@ enum ipc_listener_kind {
 #define IPC_FIELDS_counters(F) \
     F(U32, code, 0)            \
     F(BYTES, counters, IPC_PAGE_MAX)
+/* `tenant` is for a token of one tenant, which has to exist. `expires_ms` 0: never. Answered by DONE. */
+#define IPC_FIELDS_token_create(F)    \
+    F(TEXT, name, IPC_NAME_MAX)       \
+    F(BYTES, hash, IPC_HASH_LEN)      \
+    F(ENUM, scope, IPC_SCOPE__COUNT)  \
+    F(TEXT, tenant, IPC_NAME_MAX)     \
+    F(U64, expires_ms, 0)
+#define IPC_FIELDS_token_list(F) F(U8, version, 0)
+/* `tokens` is a list of: text name, u8 scope, text tenant ("": not of one), u64 created_ms, u64 expires_ms (0: never), u64 used_ms (0: never). */
+#define IPC_FIELDS_tokens(F) \
+    F(U32, code, 0)          \
+    F(BYTES, tokens, IPC_TOKENS_MAX - 64)
+/* Answered by DONE. */
+#define IPC_FIELDS_token_delete(F) F(TEXT, name, IPC_NAME_MAX)
+/* Whose token has this hash. */
+#define IPC_FIELDS_token_check(F) F(BYTES, hash, IPC_HASH_LEN)
+/* code ENOTFOUND: nobody's, or it has expired. A tenant's says since when the tenant is: records from before are another's. */
+#define IPC_FIELDS_token(F)          \
+    F(U32, code, 0)                  \
+    F(TEXT, name, IPC_NAME_MAX)      \
+    F(ENUM, scope, IPC_SCOPE__COUNT) \
+    F(U64, tenant_id, 0)             \
+    F(TEXT, tenant, IPC_NAME_MAX)    \
+    F(U64, tenant_created_ms, 0)
 
 /* What the gate must know to answer a CONNECT: which host patterns, ports and schemes exist, and the hash of the proxy
  * token. `hosts` is a list of: text host pattern, u16 port, u8 scheme. */

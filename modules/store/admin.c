@@ -175,7 +175,7 @@ static int admin_list(struct store_peer *p, const struct ipc_in *in)
     struct buf page;
     buf_init(&page, IPC_PAGE_MAX);
     struct ipc_tenant_page answer = {.more = false};
-    int code = store_tenant_list(p->store->db, m.after, m.limit, &page, &answer.more);
+    int code = store_tenant_list(p->store->db, m.only, m.after, m.limit, &page, &answer.more);
     if (code == 0) {
         answer.tenants = buf_span(&page);
     } else {
@@ -345,6 +345,9 @@ static int admin_token(struct store_peer *p, const struct ipc_in *in)
 
 int admin_message(struct store_peer *p, const struct ipc_in *in)
 {
+    if (in->msg == IPC_MSG_TOKEN_CHECK) {
+        return tokens_check(p, in);
+    }
     batch_flush(p->store);
     switch (in->msg) {
     case IPC_MSG_TENANTS_APPLY:
@@ -371,6 +374,6 @@ int admin_message(struct store_peer *p, const struct ipc_in *in)
     case IPC_MSG_AUDIT_VERIFY:
         return admin_audit_verify(p, in);
     default:
-        return CB_EPERM;
+        return tokens_message(p, in);
     }
 }

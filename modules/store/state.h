@@ -8,6 +8,7 @@
  *   admin.c    what the api asks: tenants, credentials, pages of the audit
  *   count.c    what is counted of the requests
  *   health.c   whether records can be written, what tenants lack
+ *   tokens.c   tokens for the API over TCP
  *   suspend.c  suspending a tenant, and who has to hear of it
  * Below them, and without messages: db.c, file.c, tenants.c, credentials.c, audit.c, audit_row.c.
  */
@@ -167,6 +168,12 @@ void health_written(struct store *s);
 void health_failed(struct store *s, int code);
 /* HEALTH_GET and COUNTERS_GET. The batch has been committed. */
 CB_MUST_USE int health_message(struct store_peer *p, const struct ipc_in *in);
+/* ---- tokens.c ---- */
+
+/* Whose token a request has shown. It does not end the open transaction: whoever tries tokens shall not force writes. */
+CB_MUST_USE int tokens_check(struct store_peer *p, const struct ipc_in *in);
+/* The other requests about tokens. */
+CB_MUST_USE int tokens_message(struct store_peer *p, const struct ipc_in *in);
 
 /* ---- admin.c ---- */
 

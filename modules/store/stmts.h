@@ -49,7 +49,8 @@
       "SELECT t.name, t.id, t.port, t.routes," \
       " (SELECT count(*) FROM credential c WHERE c.tenant_id = t.id AND c.used = 1)," \
       " (SELECT count(*) FROM credential c WHERE c.tenant_id = t.id AND c.box IS NOT NULL)," \
-      " t.created_ms, t.updated_ms, t.suspended_ms FROM tenant t WHERE t.name > ?1 ORDER BY t.name LIMIT ?2") \
+      " t.created_ms, t.updated_ms, t.suspended_ms FROM tenant t" \
+      " WHERE t.name > ?1 AND (?3 = '' OR t.name = ?3) ORDER BY t.name LIMIT ?2") \
     \
     S(CREDENTIAL_GET, \
       "SELECT placeholder, used, version, binding, box FROM credential WHERE tenant_id = ?1 AND name = ?2") \
@@ -94,6 +95,13 @@
       " (SELECT count(*) FROM credential c WHERE c.tenant_id = t.id AND c.used = 1 AND c.box IS NOT NULL)," \
       " ifnull((SELECT min(c.name) FROM credential c WHERE c.tenant_id = t.id AND c.used = 1 AND c.box IS NULL), '')," \
       " (SELECT cert FROM ca WHERE tenant_id = t.id), t.suspended_ms FROM tenant t ORDER BY t.name LIMIT ?1") \
+    S(TOKEN_ADD, \
+      "INSERT INTO token (name, hash, scope, tenant_id, created_ms, expires_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)") \
+    S(TOKEN_ALL, \
+      "SELECT k.name, k.hash, k.scope, k.tenant_id, ifnull(t.name, ''), t.created_ms, k.created_ms, k.expires_ms, k.used_ms" \
+      " FROM token k LEFT JOIN tenant t ON t.id = k.tenant_id ORDER BY k.name") \
+    S(TOKEN_DELETE, "DELETE FROM token WHERE name = ?1") \
+    S(TOKEN_USED, "UPDATE token SET used_ms = ?2 WHERE name = ?1") \
     \
     S(AUDIT_LAST, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1") \
     S(AUDIT_ADD, "INSERT INTO audit (seq, tenant, time_ms, denied, row, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)") \

@@ -172,7 +172,7 @@ static int name_tenants(struct store *s)
     buf_init(&page, IPC_PAGE_MAX);
     while (r == 0 && more) {
         buf_reset(&page);
-        r = store_tenant_list(s->db, span_str(after), STORE_LIST_LIMIT, &page, &more);
+        r = store_tenant_list(s->db, SPAN_EMPTY, span_str(after), STORE_LIST_LIMIT, &page, &more);
         struct reader reader = reader_of(buf_span(&page));
         uint32_t count = r == 0 ? ipc_list_read(&reader, STORE_LIST_LIMIT) : 0;
         for (uint32_t i = 0; r == 0 && i < count; i++) {

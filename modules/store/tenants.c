@@ -92,7 +92,8 @@ void store_tenant_deinit(struct store_tenant *tenant)
     secret_wipe(tenant->token, sizeof(tenant->token));
 }
 
-int store_tenant_list(struct store_db *db, struct span after, uint32_t limit, struct buf *out, bool *more)
+int store_tenant_list(struct store_db *db, struct span only, struct span after, uint32_t limit,
+                      struct buf *out, bool *more)
 {
     struct writer w = writer_to(out);
     size_t at = ipc_list_begin(&w);
@@ -102,6 +103,7 @@ int store_tenant_list(struct store_db *db, struct span after, uint32_t limit, st
     sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_TENANT_LIST);
     store_bind_text(stmt, 1, after);
     store_bind_u64(stmt, 2, (uint64_t)limit + 1);
+    store_bind_text(stmt, 3, only);
     while ((r = store_stmt_step(db, stmt)) == 1) {
         if (count == limit || buf_room(out) < TENANT_LIST_ROW_MAX) {
             *more = true;

@@ -548,7 +548,7 @@ static uint32_t list_page(struct store_db *db, const char *after, uint32_t limit
 {
     struct buf page;
     buf_init(&page, room);
-    int r = store_tenant_list(db, span_str(after), limit, &page, more);
+    int r = store_tenant_list(db, SPAN_EMPTY, span_str(after), limit, &page, more);
     CHECK_EQ_INT(r, 0);
     struct reader reader = reader_of(buf_span(&page));
     uint32_t count = ipc_list_read(&reader, 1000);
@@ -605,7 +605,7 @@ TEST(paging_through_the_list)
     }
     struct buf small;
     buf_init(&small, 131);
-    CHECK_EQ_INT(store_tenant_list(db, SPAN_EMPTY, 10, &small, &more), CB_ELIMIT);
+    CHECK_EQ_INT(store_tenant_list(db, SPAN_EMPTY, SPAN_EMPTY, 10, &small, &more), CB_ELIMIT);
     buf_deinit(&small);
     store_db_free(db);
 }
@@ -630,7 +630,7 @@ TEST(a_row_of_the_list)
     CHECK_EQ_INT(test_apply_run(db, &list, TEST_NOW_MS + 1000, &applied, &count), 0);
     free(applied);
     buf_init(&page, 1000);
-    CHECK_EQ_INT(store_tenant_list(db, SPAN_EMPTY, 10, &page, &more), 0);
+    CHECK_EQ_INT(store_tenant_list(db, SPAN_EMPTY, SPAN_EMPTY, 10, &page, &more), 0);
     struct reader r = reader_of(buf_span(&page));
     CHECK_EQ_UINT(ipc_list_read(&r, 10), 1);
     CHECK(span_eq_str(ipc_read_text(&r, IPC_NAME_MAX), "alice"));
