@@ -1,5 +1,6 @@
 /* cmd_serve.c - `clawbox serve`: options, the system's root certificates, then the monitor until it is told to stop. */
 #include "cmd.h"
+#include "api_option.h"
 #include "health_option.h"
 #include "key_options.h"
 #include "start_options.h"
@@ -24,6 +25,7 @@ struct serve_options {
     const char *parent_login;
     const char *listen;
     const char *health;
+    const char *api;
     const char *uid_base;
     const char *idle;
     const char *log_level;
@@ -87,6 +89,7 @@ int cmd_serve(int argc, char **argv)
         {.name = "parent-proxy-login", .value = &given.parent_login},
         {.name = "listen", .value = &given.listen},
         {.name = "health", .value = &given.health},
+        {.name = "api", .value = &given.api},
         {.name = "uid-base", .value = &given.uid_base},
         {.name = "idle", .value = &given.idle},
         {.name = "log-level", .value = &given.log_level},
@@ -104,8 +107,10 @@ int cmd_serve(int argc, char **argv)
     struct monitor_options o;
     start_options_init(&o, line.state);
     char health[START_ADDRESS_MAX];
+    char api[64];
     r = serve_read(&given, &o);
     r = r == CMD_GO ? health_option_read("serve", given.health, health, &o) : r;
+    r = r == CMD_GO ? api_option_read("serve", given.api, api, &o) : r;
     if (r == CMD_GO) {
         r = key_uid_base("serve", given.uid_base, &o.uid_base);
     }

@@ -16,6 +16,8 @@ static const char help_serve[] =
     "options:\n"
     "  --listen ADDRESS   where the tenants' listeners are (default: 127.0.0.1)\n"
     "  --health ADDRESS:PORT  answers GET /healthz, /readyz and /metrics there, to everybody who can reach it (default: nowhere)\n"
+    "  --api ADDRESS:PORT  serves the API there too, for those with a token (clawbox token); 127.0.0.1 or [::1] only (default:\n"
+    "                     the control socket alone)\n"
     "  --master-key-file FILE  the vault's key: 64 hexadecimal digits, readable by its owner and at most its group\n"
     "                     (default: $CREDENTIALS_DIRECTORY/clawbox-master-key if systemd gave one, else master.key in the\n"
     "                     state directory, made at the first start)\n"
@@ -299,6 +301,25 @@ static const char help_audit[] =
     "example:\n"
     "  clawbox audit alice --since 1h --denied\n";
 
+static const char help_token[] =
+    "usage: clawbox token create NAME --scope admin|viewer|tenant:TENANT [--expires DAYS] [--json]\n"
+    "       clawbox token ls [--json]\n"
+    "       clawbox token rm NAME\n"
+    "\n"
+    "Tokens for the API over TCP (clawbox serve --api). The server keeps their hashes only.\n"
+    "\n"
+    "  create  makes one and prints it, once\n"
+    "  ls      lists them: scope, when they were made and last used (to some minutes), when they end; never a value\n"
+    "  rm      makes one useless at once, on connections that are open too\n"
+    "\n"
+    "options:\n"
+    "  --scope SCOPE   admin: everything. viewer: looks at everything but the proxy tokens and placeholders, and changes\n"
+    "                  nothing. tenant:NAME: all about that tenant, except to remove it or to let it go on when it is suspended\n"
+    "  --expires DAYS  it ends by itself, after 1 to 3650 days (default: never)\n"
+    "  --json          JSON\n" STATE_HELP "\n"
+    "example:\n"
+    "  clawbox token create backup --scope viewer --expires 90\n";
+
 static const char help_trust[] =
     "usage: clawbox trust --out FILE [--wait SECONDS]\n"
     "\n"
@@ -371,6 +392,7 @@ const struct command cmd_table[] = {
     {"deprovision", "removes them, and says what to delete in the cluster", help_deprovision,
      cmd_deprovision},
     {"credential", "credentials of a tenant: set, ls, rm", help_credential, cmd_credential},
+    {"token", "tokens for the API over TCP: create, ls, rm", help_token, cmd_token},
     {"env", "what a tenant's agent needs in its environment", help_env, cmd_env},
     {"image", "writes an OCI image with this program in it", help_image, cmd_image},
     {"trust", "fetches the certificates that an agent trusts from its proxy", help_trust, cmd_trust},

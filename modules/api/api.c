@@ -13,7 +13,7 @@ const struct priv_profile api_profile = {
     .needs = PRIV_NEED_ACCEPT | PRIV_NEED_TCP, /* the health listener's connections */
     .root = PRIV_ROOT_EMPTY,
     .max_descriptors = 256,
-    .max_memory = (uint64_t)4 << 30, /* API_CONNS_MAX answers of API_ANSWER_MAX take half of it */
+    .max_memory = (uint64_t)4 << 30, /* API_CONNS_MAX and API_REMOTE_MAX answers of API_ANSWER_MAX take three quarters of it */
     .max_locked = (uint64_t)64 * 1024};
 
 /* ---- who may connect ---- */
@@ -50,7 +50,7 @@ static void on_accept(void *arg, int fd)
         log_warn_r(r, "a connection is not taken");
         (void)close(fd);
     }
-    if (api->conn_count - api->health_count >= API_CONNS_MAX) {
+    if (api->conn_count - api->health_count - api->remote_count >= API_CONNS_MAX) {
         net_listener_pause(api->listener, true);
     }
 }
@@ -68,10 +68,23 @@ static void on_accept_health(void *arg, int fd)
     }
 }
 
+static void on_accept_remote(void *arg, int fd)
+{
+    struct api *api = arg;
+    int r = api->stopping ? CB_ESTATE : api_conn_open(api, fd, API_CONN_REMOTE);
+    if (r != 0) {
+        log_warn_r(r, "a connection over TCP is not taken");
+        (void)close(fd);
+    } else {
+        api_remote_make_room(api);
+    }
+}
+
 void api_conn_gone(struct api *api, enum api_conn_kind kind)
 {
     bool health = kind == API_CONN_HEALTH;
-    struct net_listener *listener = health ? api->health : api->listener;
+    struct net_listener *listener = health ? api->health : kind == API_CONN_REMOTE ? NULL : api->listener;
+    api->remote_count -= kind == API_CONN_REMOTE ? 1 : 0;
     api->conn_count--;
     api->health_count -= health ? 1 : 0;
     if (api->stopping && api->conn_count == 0) {
@@ -143,14 +156,18 @@ static int on_peer(void *arg, enum ipc_role role, uint64_t tenant_id, struct spa
 static int on_listener(void *arg, enum ipc_listener_kind kind, int fd)
 {
     struct api *api = arg;
-    bool health = kind == IPC_LISTENER_HEALTH;
-    struct net_listener **slot = health ? &api->health : &api->listener;
-    int r = !health && kind != IPC_LISTENER_CONTROL ? CB_EPERM : *slot != NULL ? CB_EEXIST : 0;
-    if (r == 0 && !health) {
+    bool control = kind == IPC_LISTENER_CONTROL;
+    bool remote = kind == IPC_LISTENER_API;
+    struct net_listener **slot = control ? &api->listener : remote ? &api->remote : &api->health;
+    net_accept_fn *accepted = control ? on_accept : remote ? on_accept_remote : on_accept_health;
+    int r = !control && !remote && kind != IPC_LISTENER_HEALTH ? CB_EPERM : *slot != NULL ? CB_EEXIST : 0;
+    if (r == 0 && control) {
         r = peer_uid(fd, &api->owner);
+    } else if (r == 0 && remote) {
+        r = api_remote_listens(api, fd);
     }
     if (r == 0) {
-        r = net_listener_open(ipc_role()->loop, fd, health ? on_accept_health : on_accept, api, slot);
+        r = net_listener_open(ipc_role()->loop, fd, accepted, api, slot);
     }
     if (r != 0) {
         (void)close(fd);
@@ -172,6 +189,9 @@ static int on_go(void *arg, uint32_t waived)
     net_listener_pause(api->listener, false);
     if (api->health != NULL) {
         net_listener_pause(api->health, false);
+    }
+    if (api->remote != NULL) {
+        net_listener_pause(api->remote, false);
     }
     ipc_role_ready(held);
     return 0;
@@ -196,6 +216,10 @@ static void on_stop(void *arg, uint32_t grace_ms)
     if (api->health != NULL) {
         net_listener_close(api->health);
         api->health = NULL;
+    }
+    if (api->remote != NULL) {
+        net_listener_close(api->remote);
+        api->remote = NULL;
     }
     api_conns_stop(api);
     api->stop_timer = net_timer_new(api->loop, stop_now, api);
@@ -226,6 +250,8 @@ int api_run(struct api *api)
 
 int api_main(void)
 {
-    static struct api api = {.idle_ms = API_IDLE_MS, .deadline_ms = HEALTH_DEADLINE_MS};
+    static struct api api = {.idle_ms = API_IDLE_MS, .deadline_ms = HEALTH_DEADLINE_MS,
+                             .head_ms = API_REMOTE_HEAD_MS,
+                             .wrong_ms = API_REMOTE_WRONG_MS};
     return api_run(&api);
 }

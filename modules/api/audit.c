@@ -138,6 +138,15 @@ void api_audit_page(struct api_request *q)
     if (!api_query_read(q, params, sizeof(params) / sizeof(params[0]))) {
         return;
     }
+    if (q->who.scope == IPC_SCOPE_TENANT) {
+        if (!span_eq_str(tenant, q->who.tenant)) {
+            api_refuse(q, 403, "This token is for tenant \"%s\" alone: ask for tenant=%s.", q->who.tenant,
+                       q->who.tenant);
+            return;
+        }
+        /* Records are kept by name, and outlive a tenant: those of an earlier one of that name are not this one's. */
+        since = since > q->who.since_ms ? since : q->who.since_ms;
+    }
     struct ipc_chan *store = q->api->store;
     struct ipc_audit_page m = {.tenant = tenant,
                                .after_seq = after,

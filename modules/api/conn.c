@@ -69,7 +69,9 @@ static int conn_write_head(const struct api_conn *c, struct buf *out)
     }
     const struct http_field more[] = {{SPAN_LIT("Allow"), span_str(q->allow)},
                                       {SPAN_LIT("ETag"), span_str(q->tag)},
-                                      {SPAN_LIT("Location"), span_str(q->location)}};
+                                      {SPAN_LIT("Location"), span_str(q->location)},
+                                      {SPAN_LIT("WWW-Authenticate"), q->challenge != NULL ? span_str(q->challenge) : SPAN_EMPTY},
+                                      {SPAN_LIT("Cache-Control"), c->kind == API_CONN_REMOTE ? SPAN_LIT("no-store") : SPAN_EMPTY}};
     for (size_t i = 0; r == 0 && i < sizeof(more) / sizeof(more[0]); i++) {
         r = more[i].value.len != 0 ? http_write_field(out, more[i].name, more[i].value) : 0;
     }
@@ -101,6 +103,9 @@ static void conn_request_init(struct api_conn *c)
     buf_deinit(&c->request.list);
     buf_deinit(&c->body);
     c->request = (struct api_request){.api = c->api, .conn = c};
+    /* The kernel has said who is at the control socket. */
+    c->request.who.scope = c->kind == API_CONN_CONTROL ? IPC_SCOPE_ADMIN : IPC_SCOPE__COUNT;
+    c->unread = c->admit = c->delayed = false;
     buf_init(&c->request.out, API_ANSWER_MAX);
     buf_set_sensitive(&c->request.out); /* proxy tokens */
     buf_init(&c->request.list, IPC_APPLY_MAX - 64);
@@ -126,9 +131,20 @@ static void conn_refuse_malformed(struct api_conn *c)
 
 static const char body_too_large[] = "A body has at most 1 MiB.";
 
+/* The request may go on with its body. */
+static int conn_body(struct api_conn *c, const struct http_head *head)
+{
+    if (head->framing == HTTP_FRAMING_LENGTH && head->content_length > API_BODY_MAX) {
+        conn_refuse(c, 413, body_too_large);
+        return 0;
+    }
+    return head->expect_continue ? net_conn_write(c->net, SPAN_LIT("HTTP/1.1 100 Continue\r\n\r\n")) : 0;
+}
+
 static int conn_head(struct api_conn *c, const struct http_head *head)
 {
     c->request.head = head;
+    c->unread = true;
     c->closing = !head->keep_alive || head->minor == 0 || c->api->stopping;
     if (c->kind == API_CONN_HEALTH) {
         c->closing = true;
@@ -137,11 +153,12 @@ static int conn_head(struct api_conn *c, const struct http_head *head)
         }
         return 0;
     }
-    if (head->framing == HTTP_FRAMING_LENGTH && head->content_length > API_BODY_MAX) {
-        conn_refuse(c, 413, body_too_large);
+    if (c->kind == API_CONN_REMOTE) {
+        c->busy = true;
+        api_remote_check(&c->request);
         return 0;
     }
-    return head->expect_continue ? net_conn_write(c->net, SPAN_LIT("HTTP/1.1 100 Continue\r\n\r\n")) : 0;
+    return conn_body(c, head);
 }
 
 static int conn_event(struct api_conn *c, const struct http_event *event)
@@ -159,6 +176,7 @@ static int conn_event(struct api_conn *c, const struct http_event *event)
         return r;
     case HTTP_EVENT_END:
         c->busy = true;
+        c->unread = false;
         c->request.body = buf_span(&c->body);
         if (c->kind == API_CONN_HEALTH) {
             api_health_dispatch(&c->request);
@@ -199,14 +217,44 @@ static int conn_parse(struct api_conn *c)
     return 0;
 }
 
+/* At the end of a turn in which the token was found to be right. */
+static void conn_go_on(struct api_conn *c)
+{
+    c->admit = false;
+    c->admitted = true;
+    c->busy = false;
+    net_timer_start(c->timer, c->api->idle_ms, 0);
+    int r = conn_body(c, c->request.head);
+    r = r == 0 ? conn_parse(c) : r;
+    if (r != 0) {
+        api_conn_close(c);
+    }
+}
+
+void api_conn_admit(struct api_conn *c)
+{
+    c->admit = true;
+    net_task_post(c->api->loop, &c->turn);
+}
+
+void api_conn_delay(struct api_conn *c, uint64_t ms)
+{
+    c->delayed = true;
+    net_timer_start(c->timer, ms, 0);
+}
+
 /* At the end of a turn in which the request was answered. */
 static void conn_turn(void *arg)
 {
     struct api_conn *c = arg;
     if (!c->request.answered) {
+        if (c->admit) {
+            conn_go_on(c);
+        }
         return;
     }
-    c->closing = c->closing || c->api->stopping || c->ended;
+    /* What has not been read of a request is not looked for the next one in. */
+    c->closing = c->closing || c->api->stopping || c->ended || c->unread;
     int r = conn_write_answer(c);
     if (r != 0) {
         log_debug_r(r, "an answer cannot be written");
@@ -231,12 +279,13 @@ static void conn_turn(void *arg)
 static void on_data(void *arg, struct span data)
 {
     struct api_conn *c = arg;
-    if (c->closing && c->busy) {
+    if (c->closing && c->busy && (c->request.answered || !c->unread)) {
         return; /* nothing that comes now is read */
     }
     int r = buf_append_span(&c->held, data);
     if (r == 0 && !c->busy) {
-        if (c->kind != API_CONN_HEALTH) {
+        /* Over TCP a head has its time as a whole. */
+        if (c->kind == API_CONN_REMOTE ? c->unread : c->kind != API_CONN_HEALTH) {
             net_timer_start(c->timer, c->api->idle_ms, 0);
         }
         r = conn_parse(c);
@@ -278,7 +327,13 @@ static void on_error(void *arg, int code)
 
 static void on_timeout(void *arg)
 {
-    api_conn_close(arg);
+    struct api_conn *c = arg;
+    if (c->delayed) {
+        c->delayed = false;
+        api_remote_delayed(&c->request);
+    } else {
+        api_conn_close(c);
+    }
 }
 
 static const struct net_conn_handler conn_handler = {
@@ -293,12 +348,14 @@ int api_conn_open(struct api *api, int fd, enum api_conn_kind kind)
     c->api = api;
     c->kind = kind;
     buf_init(&c->held, CONN_HELD_MAX);
+    buf_set_sensitive(&c->held); /* tokens */
     buf_init(&c->body, API_BODY_MAX);
     conn_request_init(c);
     net_task_init(&c->turn, conn_turn, c);
     list_push_back(&api->conns, &c->link);
     api->conn_count++;
     api->health_count += kind == API_CONN_HEALTH ? 1 : 0;
+    api->remote_count += kind == API_CONN_REMOTE ? 1 : 0;
     c->parser = http_parser_new_request();
     c->timer = net_timer_new(api->loop, on_timeout, c);
     int r = c->parser != NULL && c->timer != NULL ? 0 : CB_ENOMEM;
@@ -309,7 +366,11 @@ int api_conn_open(struct api *api, int fd, enum api_conn_kind kind)
         conn_free(c);
         return r;
     }
-    net_timer_start(c->timer, kind == API_CONN_HEALTH ? api->deadline_ms : api->idle_ms, 0);
+    net_timer_start(c->timer,
+                    kind == API_CONN_HEALTH   ? api->deadline_ms
+                    : kind == API_CONN_REMOTE ? api->head_ms
+                                              : api->idle_ms,
+                    0);
     net_conn_read(c->net, true);
     if (kind == API_CONN_REFUSED) {
         conn_refuse(c, 403, "This socket is for root and for the user who runs clawbox.");

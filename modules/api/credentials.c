@@ -50,7 +50,9 @@ int api_credentials_write(struct json *j, const struct api_tenant *tenant, const
         const struct spec_credential *used = spec_find_credential(tenant->spec, credential.name);
         json_object(j, NULL);
         json_text(j, "name", credential.name);
-        json_text(j, "placeholder", credential.placeholder);
+        if (!tenant->brief) {
+            json_text(j, "placeholder", credential.placeholder);
+        }
         api_json_text_or_null(j, "env", used != NULL ? used->env : NULL);
         json_number(j, "version", credential.version);
         if (credential.set_ms != 0) {

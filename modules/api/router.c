@@ -3,29 +3,44 @@
 
 #include <stdio.h>
 
+/*
+ * Which tokens may ask for what; over the control socket everybody is ADMIN. TENANT: about its own tenant. It may hold its tenant, and not let go on what
+ * an administrator or a tripwire held; what it sees of others' is nothing. VIEWER: what has no proxy token, placeholder or anything that is made of
+ * them in it, and changes nothing.
+ */
+enum {
+    ADMIN = 1 << IPC_SCOPE_ADMIN,
+    VIEWER = 1 << IPC_SCOPE_VIEWER,
+    TENANT = 1 << IPC_SCOPE_TENANT,
+    ALL = ADMIN | VIEWER | TENANT,
+};
+
 static const struct api_route routes[] = {
-    {"POST", "/v1/tenants:apply", api_tenants_apply, API_BODY},
-    {"GET", "/v1/tenants", api_tenants_list, API_TAGGED},
-    {"GET", "/v1/tenants/{tenant}", api_tenant_show, API_TAGGED},
-    {"PUT", "/v1/tenants/{tenant}", api_tenant_put, API_BODY | API_CONDITION},
-    {"DELETE", "/v1/tenants/{tenant}", api_tenant_delete, API_CONDITION},
-    {"POST", "/v1/tenants/{tenant}:suspend", api_tenant_suspend, 0},
-    {"POST", "/v1/tenants/{tenant}:resume", api_tenant_resume, 0},
-    {"POST", "/v1/tenants/{tenant}:rotate-ca", api_tenant_rotate_ca, 0},
-    {"POST", "/v1/tenants/{tenant}:finish-ca", api_tenant_finish_ca, 0},
-    {"PUT", "/v1/tenants/{tenant}/proxy-token", api_tenant_token, API_BODY},
-    {"GET", "/v1/tenants/{tenant}/routes", api_routes_list, API_TAGGED},
-    {"GET", "/v1/tenants/{tenant}/manifests", api_manifests_get, API_TAGGED},
-    {"POST", "/v1/tenants/{tenant}/manifests:preview", api_manifests_preview, API_BODY},
-    {"GET", "/v1/tenants/{tenant}/env", api_tenant_env, 0},
-    {"GET", "/v1/tenants/{tenant}/policy", api_tenant_policy, API_TAGGED},
-    {"GET", "/v1/tenants/{tenant}/credentials", api_credentials_list, API_TAGGED},
-    {"GET", "/v1/tenants/{tenant}/credentials/{credential}:prepare", api_credential_prepare, 0},
-    {"PUT", "/v1/tenants/{tenant}/credentials/{credential}", api_credential_put, API_BODY},
-    {"DELETE", "/v1/tenants/{tenant}/credentials/{credential}", api_credential_delete, 0},
-    {"GET", "/v1/audit", api_audit_page, 0},
-    {"GET", "/v1/audit:verify", api_audit_verify, 0},
-    {"GET", "/v1/status", api_status, 0},
+    {"POST", "/v1/tenants:apply", api_tenants_apply, API_BODY, ADMIN},
+    {"GET", "/v1/tenants", api_tenants_list, API_TAGGED, ALL},
+    {"GET", "/v1/tenants/{tenant}", api_tenant_show, API_TAGGED, ALL},
+    {"PUT", "/v1/tenants/{tenant}", api_tenant_put, API_BODY | API_CONDITION, ADMIN | TENANT},
+    {"DELETE", "/v1/tenants/{tenant}", api_tenant_delete, API_CONDITION, ADMIN},
+    {"POST", "/v1/tenants/{tenant}:suspend", api_tenant_suspend, 0, ADMIN | TENANT},
+    {"POST", "/v1/tenants/{tenant}:resume", api_tenant_resume, 0, ADMIN},
+    {"POST", "/v1/tenants/{tenant}:rotate-ca", api_tenant_rotate_ca, 0, ADMIN | TENANT},
+    {"POST", "/v1/tenants/{tenant}:finish-ca", api_tenant_finish_ca, 0, ADMIN | TENANT},
+    {"PUT", "/v1/tenants/{tenant}/proxy-token", api_tenant_token, API_BODY, ADMIN | TENANT},
+    {"GET", "/v1/tenants/{tenant}/routes", api_routes_list, API_TAGGED, ALL},
+    {"GET", "/v1/tenants/{tenant}/manifests", api_manifests_get, API_TAGGED, ADMIN | TENANT},
+    {"POST", "/v1/tenants/{tenant}/manifests:preview", api_manifests_preview, API_BODY, ADMIN | TENANT},
+    {"GET", "/v1/tenants/{tenant}/env", api_tenant_env, 0, ADMIN | TENANT},
+    {"GET", "/v1/tenants/{tenant}/policy", api_tenant_policy, API_TAGGED, ADMIN | TENANT},
+    {"GET", "/v1/tenants/{tenant}/credentials", api_credentials_list, API_TAGGED, ALL},
+    {"GET", "/v1/tenants/{tenant}/credentials/{credential}:prepare", api_credential_prepare, 0, ADMIN | TENANT},
+    {"PUT", "/v1/tenants/{tenant}/credentials/{credential}", api_credential_put, API_BODY, ADMIN | TENANT},
+    {"DELETE", "/v1/tenants/{tenant}/credentials/{credential}", api_credential_delete, 0, ADMIN | TENANT},
+    {"GET", "/v1/audit", api_audit_page, 0, ALL},
+    {"GET", "/v1/audit:verify", api_audit_verify, 0, ADMIN | VIEWER},
+    {"GET", "/v1/status", api_status, 0, ADMIN | VIEWER},
+    {"GET", "/v1/tokens", api_tokens_list, 0, ADMIN},
+    {"POST", "/v1/tokens", api_token_create, API_BODY, ADMIN},
+    {"DELETE", "/v1/tokens/{token}", api_token_delete, 0, ADMIN},
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
@@ -42,26 +57,41 @@ static struct span take_name(struct span *path)
     return name;
 }
 
-/* Whether the path has the template's form. No escapes are decoded: names have none. */
-static bool matches(const char *template, struct span path, struct span *tenant, struct span *credential)
+/* Where the name goes that a template's placeholder stands for; NULL: it is none. *len is the placeholder's. */
+static struct span *name_of(struct api_request *q, struct span template, size_t *len)
 {
-    *tenant = *credential = SPAN_EMPTY;
+    const struct {
+        const char *text;
+        struct span *name;
+    } names[] = {{"{tenant}", &q->tenant}, {"{credential}", &q->credential}, {"{token}", &q->token}};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (span_starts(template, span_str(names[i].text))) {
+            *len = strlen(names[i].text);
+            return names[i].name;
+        }
+    }
+    return NULL;
+}
+
+/* Whether the path has the template's form; the request then has its names. No escapes are decoded: names have none. */
+static bool matches(struct api_request *q, const char *template, struct span path)
+{
+    q->tenant = q->credential = q->token = SPAN_EMPTY;
     for (struct span t = span_str(template); t.len != 0;) {
-        if (t.ptr[0] != '{') {
+        size_t len = 1;
+        struct span *name = name_of(q, t, &len);
+        if (name == NULL) {
             if (path.len == 0 || path.ptr[0] != t.ptr[0]) {
                 return false;
             }
             path = span_sub(path, 1, SIZE_MAX);
-            t = span_sub(t, 1, SIZE_MAX);
-            continue;
+        } else {
+            *name = take_name(&path);
+            if (name->len == 0) {
+                return false;
+            }
         }
-        bool is_tenant = span_starts(t, SPAN_LIT("{tenant}"));
-        struct span *name = is_tenant ? tenant : credential;
-        *name = take_name(&path);
-        if (name->len == 0) {
-            return false;
-        }
-        t = span_sub(t, is_tenant ? strlen("{tenant}") : strlen("{credential}"), SIZE_MAX);
+        t = span_sub(t, len, SIZE_MAX);
     }
     return path.len == 0;
 }
@@ -94,9 +124,7 @@ static void add_method(struct api_request *q, const char *method)
 static void list_methods(struct api_request *q, struct span path)
 {
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        struct span tenant;
-        struct span credential;
-        if (matches(routes[i].path, path, &tenant, &credential)) {
+        if (matches(q, routes[i].path, path)) {
             add_method(q, routes[i].method);
             if (strcmp(routes[i].method, "GET") == 0) {
                 add_method(q, "HEAD");
@@ -123,12 +151,35 @@ static bool is_method(const struct api_route *route, struct span method)
            (span_eq_str(method, "HEAD") && strcmp(route->method, "GET") == 0);
 }
 
+/* False when it refused the request, because whoever asks may not. Of other tenants a token is not even told whether they are there. */
+static bool may(struct api_request *q, const struct api_route *route)
+{
+    const struct api_who *who = &q->who;
+    unsigned scope = who->scope < IPC_SCOPE__COUNT ? 1U << who->scope : 0;
+    bool fine = (route->scopes & scope) != 0;
+    if (fine && (who->scope != IPC_SCOPE_TENANT || q->tenant.len == 0 || span_eq_str(q->tenant, who->tenant))) {
+        return true;
+    }
+    if (who->scope == IPC_SCOPE_TENANT) {
+        api_refuse(q, 403, fine ? "This token is for tenant \"%s\" alone." : "A token for tenant \"%s\" may not do this.",
+                   who->tenant);
+    } else {
+        api_refuse(q, 403, "A token for looking may not do this.");
+    }
+    return false;
+}
+
 static void run(struct api_request *q, const struct api_route *route)
 {
+    if (!may(q, route)) {
+        return;
+    }
     if (q->tenant.len != 0 && !spec_name_valid(q->tenant)) {
         api_refuse(q, 404, "\"%.*s\" cannot be the name of a tenant.", API_SHORT(q->tenant));
     } else if (q->credential.len != 0 && !spec_name_valid(q->credential)) {
         api_refuse(q, 404, "\"%.*s\" cannot be the name of a credential.", API_SHORT(q->credential));
+    } else if (q->token.len != 0 && !spec_name_valid(q->token)) {
+        api_refuse(q, 404, "\"%.*s\" cannot be the name of a token.", API_SHORT(q->token));
     } else if (q->body.len != 0 && (route->flags & API_BODY) == 0) {
         api_refuse(q, 400, "%s takes no body here.", route->method);
     } else if (api_condition_read(q, route)) {
@@ -146,7 +197,7 @@ void api_dispatch(struct api_request *q)
     }
     bool known = false;
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        if (!matches(routes[i].path, path, &q->tenant, &q->credential)) {
+        if (!matches(q, routes[i].path, path)) {
             continue;
         }
         known = true;

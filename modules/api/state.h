@@ -11,6 +11,8 @@
  *   credentials.c  sealed credentials
  *   audit.c        pages of the audit, and its verification
  *   status.c       what runs, and what it is confined by
+ *   tokens.c       tokens for the API over TCP
+ *   remote.c       requests that came over TCP: Host, token, whose it is
  *   health.c       the health listener: /healthz, /readyz, /metrics; ready.c and metrics.c (health.h) say what is in them
  *
  * A handler runs once a request is complete. It answers (api_answer_..., api_refuse...) or calls store or vault
@@ -36,6 +38,9 @@
 #define API_ANSWER_MAX     ((size_t)32 * 1024 * 1024)
 #define API_IDLE_MS        60000
 #define HEALTH_CONNS_MAX   16
+#define API_REMOTE_MAX     32    /* connections over TCP */
+#define API_REMOTE_HEAD_MS 10000 /* from the connection to the end of the first head */
+#define API_REMOTE_WRONG_MS 1000 /* a wrong token is told so late */
 #define HEALTH_DEADLINE_MS 10000
 #define API_VERIFY_SLICE   2000
 #define API_PAGE_MAX       1000
@@ -49,6 +54,9 @@ struct api {
     struct net_loop *loop;
     struct net_listener *listener;
     struct net_listener *health; /* NULL: there is none */
+    struct net_listener *remote; /* over TCP; NULL: there is none */
+    char remote_host[64];        /* its address, IPv6 in brackets */
+    uint16_t remote_port;
     struct ipc_chan *store;
     struct ipc_chan *vault;
     uid_t owner; /* who made the listening socket: the user who runs clawbox */
@@ -58,6 +66,11 @@ struct api {
     struct list conns;
     size_t conn_count;   /* all */
     size_t health_count; /* of the health listener */
+    size_t remote_count; /* over TCP */
+    uint64_t head_ms;    /* as API_REMOTE_HEAD_MS */
+    uint64_t wrong_ms;   /* as API_REMOTE_WRONG_MS */
+    uint64_t wrong_tokens; /* since that was logged */
+    uint64_t wrong_said_ms;
     struct net_timer *stop_timer;
     bool stopping;
 };
@@ -74,13 +87,25 @@ enum {
 
 struct api_route {
     const char *method; /* GET stands for HEAD too, and every path has OPTIONS */
-    const char *path;   /* {tenant} and {credential} stand for names */
+    const char *path;   /* {tenant}, {credential} and {token} stand for names */
     api_handler_fn *handle;
     unsigned flags;
+    unsigned scopes; /* bits of enum ipc_scope: which tokens may ask for it */
 };
 
 /* A complete request: finds its handler and runs it, or refuses. */
 void api_dispatch(struct api_request *q);
+
+/* ---- remote.c ---- */
+
+/* Takes note of where the listener is, for Host. CB_EPERM: not on loopback. */
+CB_MUST_USE int api_remote_listens(struct api *api, int fd);
+/* A connection has come: ends one when there are too many, of somebody who has shown no right token if there is such. */
+void api_remote_make_room(struct api *api);
+/* The head of a request has come: refuses it, or asks the store whose token it shows, and then api_conn_admit()s it. */
+void api_remote_check(struct api_request *q);
+/* Refuses a request whose token was wrong, late. */
+void api_remote_delayed(struct api_request *q);
 
 /* ---- health.c ---- */
 
@@ -99,14 +124,24 @@ struct api_page {
     uint64_t limit;
 };
 
+/* Who asks. */
+struct api_who {
+    enum ipc_scope scope;          /* IPC_SCOPE__COUNT: nobody, who may nothing */
+    char name[IPC_NAME_MAX + 1];   /* of the token; empty: over the control socket */
+    char tenant[IPC_NAME_MAX + 1]; /* of IPC_SCOPE_TENANT */
+    uint64_t since_ms;             /* since when that tenant is there */
+};
+
 /* One request. Spans point into the connection's parser and body and live until it is answered. */
 struct api_request {
     struct api *api;
     struct api_conn *conn;
+    struct api_who who;
     const struct http_head *head;
     struct span query; /* behind the '?' */
     struct span tenant;
     struct span credential;
+    struct span token; /* a token's name */
     struct span if_match; /* the values of these fields; empty: not there */
     struct span if_none_match;
     struct span body;
@@ -127,6 +162,7 @@ struct api_request {
     bool has_tag;             /* the JSON that answers it is a representation with a tag */
     char tag[API_TAG_SIZE];   /* ETag; empty: none */
     char location[64];        /* of what was created; empty: nothing was */
+    const char *challenge;    /* of a 401 */
     struct buf out;
     struct json json; /* writes to `out` */
 
@@ -257,6 +293,12 @@ api_handler_fn api_credential_delete;
 api_handler_fn api_audit_page;
 api_handler_fn api_audit_verify;
 api_handler_fn api_status;
+api_handler_fn api_tokens_list;
+api_handler_fn api_token_create;
+api_handler_fn api_token_delete;
+
+/* Whether it could be a token. */
+bool api_token_formed(struct span token);
 
 /* Keeps the payload of STATUS. */
 CB_MUST_USE int api_status_take(struct api *api, struct span payload);
@@ -277,6 +319,7 @@ struct api_credential {
 struct api_tenant {
     struct ipc_tenant row;
     struct spec *spec;
+    bool brief; /* for a viewer, who sees no placeholders, nor the document, which may have some */
 };
 
 /* Reads tenant documents and checks them in full; conf_tenants_deinit() them. `files`: contents by path, of JSON; or NULL. `only`: there has to
@@ -322,7 +365,8 @@ CB_MUST_USE int api_routes_write(struct json *j, const struct api_tenant *tenant
 enum api_conn_kind {
     API_CONN_CONTROL,
     API_CONN_REFUSED, /* of a client that may not be here: it is told so */
-    API_CONN_HEALTH
+    API_CONN_HEALTH,
+    API_CONN_REMOTE
 };
 
 struct api_conn {
@@ -336,7 +380,11 @@ struct api_conn {
     struct buf held;         /* bytes that were not parsed yet */
     struct buf body;
     struct api_request request;
-    bool busy;    /* a request is complete, and its answer is not written */
+    bool busy;    /* a request is complete or looked at, and its answer is not written */
+    bool unread;  /* the end of the request has not come */
+    bool admit;   /* its token is right: its body may come */
+    bool admitted; /* some request on it had a right token */
+    bool delayed; /* its token is wrong, and that is told later */
     bool closing; /* the answer that is due is the last */
     bool ended;   /* the client sends no more */
 };
@@ -347,6 +395,10 @@ CB_MUST_USE int api_conn_open(struct api *api, int fd, enum api_conn_kind kind);
 void api_conn_close(struct api_conn *c);
 /* The request has been answered: the answer is written at the end of this turn. */
 void api_conn_answered(struct api_conn *c);
+/* The request's token is right: it is read on at the end of this turn. */
+void api_conn_admit(struct api_conn *c);
+/* Its token is wrong: api_remote_delayed() after that time. */
+void api_conn_delay(struct api_conn *c, uint64_t ms);
 /* The role stops: idle connections end now, others after their answer. */
 void api_conns_stop(struct api *api);
 

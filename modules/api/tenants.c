@@ -22,7 +22,7 @@ void api_tenant_get(struct api_request *q, api_answer_fn *next)
 
 int api_tenant_read(struct api_request *q, struct span payload, struct api_tenant *out)
 {
-    *out = (struct api_tenant){.spec = NULL};
+    *out = (struct api_tenant){.spec = NULL, .brief = q->who.scope == IPC_SCOPE_VIEWER};
     int r = ipc_get_tenant(payload, &out->row);
     if (r != 0) {
         return r;
@@ -108,7 +108,7 @@ void api_tenants_list(struct api_request *q)
         return;
     }
     struct ipc_chan *store = q->api->store;
-    struct ipc_tenant_list m = {.after = q->page.after, .limit = (uint16_t)q->page.limit};
+    struct ipc_tenant_list m = {.only = span_str(q->who.tenant), .after = q->page.after, .limit = (uint16_t)q->page.limit};
     api_wait(q, store, API_CALL(q, store, tenant_list, &m), IPC_MSG_TENANT_PAGE, on_list);
 }
 
@@ -126,7 +126,9 @@ int api_tenant_write(struct api_request *q, const struct api_tenant *tenant)
     if (tenant->row.suspended_ms != 0) {
         json_text(j, "suspended_by", tenant->row.suspended_by);
     }
-    json_text(j, "yaml", tenant->row.yaml);
+    if (!tenant->brief) {
+        json_text(j, "yaml", tenant->row.yaml);
+    }
     const struct api_page all = {.limit = UINT64_MAX};
     r = api_routes_write(j, tenant, &all, NULL);
     return r == 0 ? api_credentials_write(j, tenant, &all, NULL) : r;

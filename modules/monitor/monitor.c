@@ -218,6 +218,23 @@ static int open_health_listener(struct monitor *m)
     return 0;
 }
 
+static int open_api_listener(struct monitor *m)
+{
+    const char *address = m->options->api_address;
+    uint16_t port = m->options->api_port;
+    if (address == NULL) {
+        return 0;
+    }
+    m->api_fd = net_listen_tcp(address, port, &port);
+    if (m->api_fd < 0) {
+        log_error_r(m->api_fd, "the API at %s, port %u", address, (unsigned)port);
+        return m->api_fd;
+    }
+    bool brackets = strchr(address, ':') != NULL;
+    log_info("api at http://%s%s%s:%u/v1/", brackets ? "[" : "", address, brackets ? "]" : "", (unsigned)port);
+    return 0;
+}
+
 static int start_fixed(struct monitor *m)
 {
     for (size_t i = 0; i < m->options->role_count; i++) {
@@ -299,7 +316,8 @@ static int monitor_start(struct monitor *m)
     }
     if ((r = surround_prepare(m)) != 0 || (r = directory_prepare(m)) != 0 ||
         (!m->options->rekey &&
-         ((r = open_control_socket(m, path)) != 0 || (r = open_health_listener(m)) != 0))) {
+         ((r = open_control_socket(m, path)) != 0 || (r = open_health_listener(m)) != 0 ||
+          (r = open_api_listener(m)) != 0))) {
         return r;
     }
     raise_locked_memory();
@@ -319,6 +337,7 @@ int monitor_run(const struct monitor_options *options)
                         .empty_fd = -1,
                         .control_fd = -1,
                         .health_fd = -1,
+                        .api_fd = -1,
                         .cage = {.fds = {-1, -1, -1, -1, -1}},
                         .is_root = geteuid() == 0,
                         .started_ms = clock_wall_ms()};

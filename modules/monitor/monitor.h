@@ -53,6 +53,8 @@ struct monitor_options {
     const char *health_address; /* of the health listener, an IPv4 or IPv6 literal; NULL: there is none */
     uint16_t health_port;       /* 0: a free one, which is said */
     unsigned health_tenants; /* so many have to be there, and to lack nothing, before this server is ready */
+    const char *api_address; /* of the API over TCP, a literal on loopback; NULL: there is none */
+    uint16_t api_port;       /* 0: a free one, which is said */
     uint32_t waived;         /* confinement layers that are not put on */
     uint32_t idle_ms;        /* without a connection for so long, a tenant's processes end; 0: never */
     uint32_t uid_base;       /* first uid of roles, when started as root */

@@ -139,6 +139,11 @@ static int send_health(struct process *p, int fd)
     return ipc_send_listener(p->life, 0, &(struct ipc_listener){.kind = IPC_LISTENER_HEALTH}, fd);
 }
 
+static int send_api(struct process *p, int fd)
+{
+    return ipc_send_listener(p->life, 0, &(struct ipc_listener){.kind = IPC_LISTENER_API}, fd);
+}
+
 static int send_unix(struct process *p, int fd)
 {
     return ipc_send_listener(p->life, 0, &(struct ipc_listener){.kind = IPC_LISTENER_UNIX}, fd);
@@ -193,6 +198,9 @@ static int send_descriptors(struct process *p)
     }
     if (r == 0 && p->role->gets_control_socket && m->health_fd >= 0) {
         r = hand_over(p, duplicate(m->health_fd), send_health);
+    }
+    if (r == 0 && p->role->gets_control_socket && m->api_fd >= 0) {
+        r = hand_over(p, duplicate(m->api_fd), send_api);
     }
     if (r == 0 && p->role->gets_tenant_listeners && p->tenant->fds[0] >= 0) {
         r = hand_over(p, duplicate(p->tenant->fds[0]), send_unix);

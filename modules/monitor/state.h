@@ -82,6 +82,7 @@ struct monitor {
     int lock_fd;
     int empty_fd; /* a directory without anything in it, for roots by chroot; -1: not needed */
     int control_fd;
+    int api_fd;             /* the API over TCP, listening; -1: none */
     int health_fd;          /* listening; -1: none */
     unsigned descriptors;   /* that may be open */
     bool descriptors_short; /* not every tenant gets two; that was said */

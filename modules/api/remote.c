@@ -1,0 +1,212 @@
+/*
+ * remote.c - requests that came over TCP: who asks, and whether a page in a browser does.
+ *
+ * The kernel says nothing of who connects, so the head of every request is looked at before a byte of its body is read: it has to
+ * name this listener as Host (a name that was rebound to this address is another), it must not come from a page, and it shows a token.
+ * The store is asked about the token each time, so that one that is removed is of no use from then on, on open connections too.
+ *
+ * Tokens have 256 random bits; nobody guesses one. Who tries all the same gets each answer late, and holds a place for that long: places
+ * are taken from whoever has shown no right token yet, the oldest first, so that trying keeps nobody out who has one.
+ */
+#include "api/state.h"
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "base/strnum.h"
+#include "http/fields.h"
+#include "tls/seal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#define BEARER        "Bearer "
+#define WRONG_SAY_MS  60000
+#define HTTP_PORT     80
+
+/* ---- the listener ---- */
+
+int api_remote_listens(struct api *api, int fd)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } at = {.any.sa_family = AF_UNSPEC};
+    char text[INET6_ADDRSTRLEN] = "";
+    socklen_t size = sizeof(at);
+    if (getsockname(fd, &at.any, &size) != 0) {
+        return -errno;
+    }
+    bool six = at.any.sa_family == AF_INET6;
+    bool loopback = six                               ? IN6_IS_ADDR_LOOPBACK(&at.in6.sin6_addr)
+                    : at.any.sa_family == AF_INET     ? (ntohl(at.in.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET
+                                                      : false;
+    if (!loopback) {
+        log_error("the API is not served without TLS at an address that others reach");
+        return CB_EPERM;
+    }
+    const void *address = six ? (const void *)&at.in6.sin6_addr : (const void *)&at.in.sin_addr;
+    if (inet_ntop(at.any.sa_family, address, text, sizeof(text)) == NULL) {
+        return -errno;
+    }
+    (void)snprintf(api->remote_host, sizeof(api->remote_host), six ? "[%s]" : "%s", text);
+    api->remote_port = ntohs(six ? at.in6.sin6_port : at.in.sin_port);
+    return 0;
+}
+
+void api_remote_make_room(struct api *api)
+{
+    if (api->remote_count <= API_REMOTE_MAX) {
+        return;
+    }
+    LIST_FOR_EACH (node, safe, &api->conns) {
+        struct api_conn *c = LIST_ENTRY(node, struct api_conn, link);
+        if (c->kind == API_CONN_REMOTE && !c->admitted) {
+            api_conn_close(c);
+            return;
+        }
+    }
+}
+
+/* ---- the head ---- */
+
+/* The value of the only field of that name; empty when there is none, and *many when there are more. */
+static struct span only_field(const struct http_head *head, const char *name, bool *many)
+{
+    struct span value = SPAN_EMPTY;
+    size_t count = 0;
+    for (size_t i = 0; i < head->field_count; i++) {
+        if (span_eq_nocase(head->fields[i].name, span_str(name))) {
+            value = head->fields[i].value;
+            count++;
+        }
+    }
+    *many = count > 1;
+    return value;
+}
+
+static bool is_own_host(const struct api *api, struct span host)
+{
+    const uint8_t *colon = NULL;
+    uint64_t port = HTTP_PORT;
+    for (size_t i = host.len; i > 0 && host.ptr[i - 1] != ']' && colon == NULL; i--) {
+        colon = host.ptr[i - 1] == ':' ? &host.ptr[i - 1] : NULL;
+    }
+    if (colon != NULL) {
+        struct span digits = span_sub(host, (size_t)(colon - host.ptr) + 1, SIZE_MAX);
+        if (strnum_u64(digits, UINT16_MAX, &port) != 0) {
+            return false;
+        }
+        host = span_sub(host, 0, (size_t)(colon - host.ptr));
+    }
+    return port == api->remote_port &&
+           (span_eq_nocase(host, SPAN_LIT("localhost")) || span_eq_nocase(host, span_str(api->remote_host)));
+}
+
+/* A browser says of a request where the page is from that makes it. No page of ours exists, so none may. */
+static bool is_from_page(const struct http_head *head)
+{
+    bool many;
+    struct span site = only_field(head, "Sec-Fetch-Site", &many);
+    bool elsewhere = many || (site.len != 0 && !span_eq_str(site, "none") && !span_eq_str(site, "same-origin"));
+    return elsewhere || http_field_find(head->fields, head->field_count, "Origin") != NULL;
+}
+
+/* The token, or false when there is nothing that could be one. */
+static bool read_token(const struct http_head *head, struct span *out)
+{
+    bool many;
+    struct span value = only_field(head, "Authorization", &many);
+    size_t scheme = strlen(BEARER);
+    if (many || value.len <= scheme || !span_eq_nocase(span_sub(value, 0, scheme), SPAN_LIT(BEARER))) {
+        return false;
+    }
+    *out = span_sub(value, scheme, SIZE_MAX);
+    return true;
+}
+
+static void refuse_token(struct api_request *q, bool shown)
+{
+    q->challenge = shown ? "Bearer realm=\"clawbox\", error=\"invalid_token\"" : "Bearer realm=\"clawbox\"";
+    api_refuse(q, 401, "%s `clawbox token create` makes one.",
+               shown ? "This token is of no use here: it is wrong, has expired, or was removed."
+                     : "Requests over TCP need a token, as \"Authorization: Bearer TOKEN\".");
+}
+
+/* ---- the token ---- */
+
+/* A log that can be filled by trying tokens would be a way to fill the disk. */
+static void note_wrong(struct api *api)
+{
+    uint64_t now_ms = net_loop_now_ms(api->loop);
+    api->wrong_tokens++;
+    if (api->wrong_said_ms == 0 || now_ms - api->wrong_said_ms >= WRONG_SAY_MS) {
+        log_warn("%llu requests with a wrong token over TCP", (unsigned long long)api->wrong_tokens);
+        api->wrong_said_ms = now_ms;
+        api->wrong_tokens = 0;
+    }
+}
+
+static void copy_name(struct span from, char to[IPC_NAME_MAX + 1])
+{
+    (void)snprintf(to, IPC_NAME_MAX + 1, "%.*s", SPAN_ARG(from));
+}
+
+static int on_token(struct api_request *q, struct span payload)
+{
+    struct ipc_token m;
+    int r = ipc_get_token(payload, &m);
+    if (r != 0) {
+        return r;
+    }
+    if (ipc_result(m.code) == CB_ENOTFOUND) {
+        note_wrong(q->api);
+        api_conn_delay(q->conn, q->api->wrong_ms);
+        return 0;
+    }
+    if (m.code != 0) {
+        api_refuse_code(q, ipc_result(m.code), SPAN_LIT("the token cannot be looked up; the server's log says why"));
+        return 0;
+    }
+    if ((m.scope == IPC_SCOPE_TENANT) != (m.tenant.len != 0)) {
+        return CB_EMALFORMED;
+    }
+    q->who = (struct api_who){.scope = (enum ipc_scope)m.scope, .since_ms = m.tenant_created_ms};
+    copy_name(m.name, q->who.name);
+    copy_name(m.tenant, q->who.tenant);
+    api_conn_admit(q->conn);
+    return 0;
+}
+
+void api_remote_delayed(struct api_request *q)
+{
+    refuse_token(q, true);
+}
+
+void api_remote_check(struct api_request *q)
+{
+    const struct http_head *head = q->head;
+    struct ipc_chan *store = q->api->store;
+    struct span token;
+    bool many;
+    if (!is_own_host(q->api, only_field(head, "Host", &many)) || many) {
+        api_refuse(q, 421, "This is http://%s:%u, and no other host.", q->api->remote_host,
+                   (unsigned)q->api->remote_port);
+    } else if (is_from_page(head)) {
+        api_refuse(q, 403, "Requests that a page in a browser makes are not answered here.");
+    } else if (!read_token(head, &token)) {
+        refuse_token(q, false);
+    } else if (!api_token_formed(token)) {
+        note_wrong(q->api);
+        api_conn_delay(q->conn, q->api->wrong_ms);
+    } else {
+        uint8_t hash[DIGEST_LEN];
+        digest_sha256_of(token, hash);
+        struct ipc_token_check m = {.hash = span_of(hash, sizeof(hash))};
+        api_wait(q, store, API_CALL(q, store, token_check, &m), IPC_MSG_TOKEN, on_token);
+        secret_wipe(hash, sizeof(hash));
+    }
+}
