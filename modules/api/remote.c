@@ -6,7 +6,8 @@
  * The store is asked about the token each time, so that one that is removed is of no use from then on, on open connections too.
  *
  * Tokens have 256 random bits; nobody guesses one. Who tries all the same gets each answer late, and holds a place for that long: places
- * are taken from whoever has shown no right token yet, the oldest first, so that trying keeps nobody out who has one.
+ * are taken from whoever has shown a wrong token, then from whoever has shown none yet, the oldest first, so that trying keeps nobody out
+ * who has one.
  */
 #include "api/state.h"
 
@@ -62,12 +63,17 @@ void api_remote_make_room(struct api *api)
     if (api->remote_count <= API_REMOTE_MAX) {
         return;
     }
-    LIST_FOR_EACH (node, safe, &api->conns) {
+    struct api_conn *wrong = NULL;
+    struct api_conn *unknown = NULL;
+    LIST_FOR_EACH (node, safe, &api->conns) { /* the oldest first */
         struct api_conn *c = LIST_ENTRY(node, struct api_conn, link);
         if (c->kind == API_CONN_REMOTE && !c->admitted) {
-            api_conn_close(c);
-            return;
+            wrong = wrong == NULL && c->delayed ? c : wrong;
+            unknown = unknown == NULL ? c : unknown;
         }
+    }
+    if (unknown != NULL) { /* the newest one at least */
+        api_conn_close(wrong != NULL ? wrong : unknown);
     }
 }
 

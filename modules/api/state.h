@@ -100,7 +100,7 @@ void api_dispatch(struct api_request *q);
 
 /* Takes note of where the listener is, for Host. CB_EPERM: not on loopback. */
 CB_MUST_USE int api_remote_listens(struct api *api, int fd);
-/* A connection has come: ends one when there are too many, of somebody who has shown no right token if there is such. */
+/* A connection has come: when there are too many, ends one that has shown a wrong token, or else none yet. */
 void api_remote_make_room(struct api *api);
 /* The head of a request has come: refuses it, or asks the store whose token it shows, and then api_conn_admit()s it. */
 void api_remote_check(struct api_request *q);

@@ -17,6 +17,7 @@ import base_url
 import bodies
 import keys
 import kubernetes
+import api_tcp
 import attack
 import cas
 import closed_in
@@ -167,6 +168,8 @@ def main():
     for test in lifecycle.LIFECYCLE + kubernetes.KUBERNETES + presets.PRESET_TESTS + tenants.TESTS + keys.TESTS + cas.TESTS + tokens.TOKENS:
         report.run(test.__name__.replace("_", " "), test)
     for test in base_url.LIFE + trust.LIFE + health.TESTS + closed_in.TESTS + reload.RELOADS + websockets.WEBSOCKETS + tools.TOOLS + upstream.TESTS + provision.PROVISION + verify.TESTS:
+        report.run(test.__name__.replace("_", " "), test)
+    for test in api_tcp.TESTS:
         report.run(test.__name__.replace("_", " "), test)
     print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
     return 1 if report.failed or not report.passed else 0
