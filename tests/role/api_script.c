@@ -244,6 +244,9 @@ int play_script(struct world *w, struct ipc_chan *chan, struct ipc_in *in)
     case IPC_MSG_TENANT_LIST:
         r = ipc_get_tenant_list(in->payload, &list);
         world_note(w, "list after=%.*s limit=%u\n", SPAN_ARG(list.after), list.limit);
+        if (list.only.len != 0) {
+            world_note(w, "only %.*s\n", SPAN_ARG(list.only));
+        }
         return r == 0 ? answer_page(chan, in) : r;
     case IPC_MSG_TENANT_GET:
         r = ipc_get_tenant_get(in->payload, &get);

@@ -38,6 +38,7 @@ struct world {
     char folder[64];
     char path[96];
     uint16_t health_port;
+    uint16_t remote_port;
     bool ready;
     uint32_t waived; /* confinement layers */
     uint32_t layers; /* that hold */
@@ -250,6 +251,9 @@ static inline bool world_start(struct world *w, world_play_fn *play, int (*run)(
     CHECK(health >= 0);
     CHECK_EQ_INT(ipc_send_listener(w->life, 0, &(struct ipc_listener){.kind = IPC_LISTENER_HEALTH}, health),
                  0);
+    int remote = net_listen_tcp("127.0.0.1", 0, &w->remote_port);
+    CHECK(remote >= 0);
+    CHECK_EQ_INT(ipc_send_listener(w->life, 0, &(struct ipc_listener){.kind = IPC_LISTENER_API}, remote), 0);
     world_give_peer(w, IPC_ROLE_STORE);
     world_give_peer(w, IPC_ROLE_VAULT);
     /* Sanitizers need calls that the filter forbids, and more memory than the limits give; without them the filter holds here too. */
