@@ -24,7 +24,8 @@ int api_option_read(const char *command, const char *text, char address[64], str
         return CMD_GO;
     }
     if (policy_authority_parse(span_str(text), 0, &host, &port) != 0 || host.kind == POLICY_HOST_NAME) {
-        return cmd_wrong_usage(command, "--api %s: it is ADDRESS:PORT, such as 127.0.0.1:8090 or [::1]:8090", text);
+        return cmd_wrong_usage(command, "--api %s: it is ADDRESS:PORT, such as 127.0.0.1:8090 or [::1]:8090",
+                               text);
     }
     bool brackets = host.kind == POLICY_HOST_IPV6;
     (void)snprintf(address, 64, "%.*s", (int)(host.len - (brackets ? 2 : 0)), host.text + (brackets ? 1 : 0));

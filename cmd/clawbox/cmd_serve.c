@@ -1,6 +1,6 @@
 /* cmd_serve.c - `clawbox serve`: options, the system's root certificates, then the monitor until it is told to stop. */
-#include "cmd.h"
 #include "api_option.h"
+#include "cmd.h"
 #include "health_option.h"
 #include "key_options.h"
 #include "start_options.h"

@@ -51,12 +51,13 @@ static int token_create(int argc, char **argv)
     const struct cmd_option options[] = {{.name = "json", .flag = &json},
                                          {.name = "scope", .value = &scope},
                                          {.name = "expires", .value = &expires}};
-    const struct cmd_usage usage = {.command = "token",
-                                    .line = "token create NAME --scope admin|viewer|tenant:TENANT [--expires DAYS]",
-                                    .min = 1,
-                                    .max = 1,
-                                    .options = options,
-                                    .option_count = 3};
+    const struct cmd_usage usage = {
+        .command = "token",
+        .line = "token create NAME --scope admin|viewer|tenant:TENANT [--expires DAYS]",
+        .min = 1,
+        .max = 1,
+        .options = options,
+        .option_count = 3};
     struct cmd_line line;
     struct control_answer answer;
     struct buf body;

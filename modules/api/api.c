@@ -13,7 +13,9 @@ const struct priv_profile api_profile = {
     .needs = PRIV_NEED_ACCEPT | PRIV_NEED_TCP, /* the health listener's connections */
     .root = PRIV_ROOT_EMPTY,
     .max_descriptors = 256,
-    .max_memory = (uint64_t)4 << 30, /* API_CONNS_MAX and API_REMOTE_MAX answers of API_ANSWER_MAX take three quarters of it */
+    .max_memory =
+        (uint64_t)4
+        << 30, /* API_CONNS_MAX and API_REMOTE_MAX answers of API_ANSWER_MAX take three quarters of it */
     .max_locked = (uint64_t)64 * 1024};
 
 /* ---- who may connect ---- */
@@ -250,7 +252,8 @@ int api_run(struct api *api)
 
 int api_main(void)
 {
-    static struct api api = {.idle_ms = API_IDLE_MS, .deadline_ms = HEALTH_DEADLINE_MS,
+    static struct api api = {.idle_ms = API_IDLE_MS,
+                             .deadline_ms = HEALTH_DEADLINE_MS,
                              .head_ms = API_REMOTE_HEAD_MS,
                              .wrong_ms = API_REMOTE_WRONG_MS};
     return api_run(&api);

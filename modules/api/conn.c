@@ -67,11 +67,12 @@ static int conn_write_head(const struct api_conn *c, struct buf *out)
     if (r == 0) {
         r = http_write_framing(out, has_body ? HTTP_FRAMING_LENGTH : HTTP_FRAMING_NONE, buf_len(&q->out));
     }
-    const struct http_field more[] = {{SPAN_LIT("Allow"), span_str(q->allow)},
-                                      {SPAN_LIT("ETag"), span_str(q->tag)},
-                                      {SPAN_LIT("Location"), span_str(q->location)},
-                                      {SPAN_LIT("WWW-Authenticate"), q->challenge != NULL ? span_str(q->challenge) : SPAN_EMPTY},
-                                      {SPAN_LIT("Cache-Control"), c->kind == API_CONN_REMOTE ? SPAN_LIT("no-store") : SPAN_EMPTY}};
+    const struct http_field more[] = {
+        {SPAN_LIT("Allow"), span_str(q->allow)},
+        {SPAN_LIT("ETag"), span_str(q->tag)},
+        {SPAN_LIT("Location"), span_str(q->location)},
+        {SPAN_LIT("WWW-Authenticate"), q->challenge != NULL ? span_str(q->challenge) : SPAN_EMPTY},
+        {SPAN_LIT("Cache-Control"), c->kind == API_CONN_REMOTE ? SPAN_LIT("no-store") : SPAN_EMPTY}};
     for (size_t i = 0; r == 0 && i < sizeof(more) / sizeof(more[0]); i++) {
         r = more[i].value.len != 0 ? http_write_field(out, more[i].name, more[i].value) : 0;
     }

@@ -23,9 +23,9 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#define BEARER        "Bearer "
-#define WRONG_SAY_MS  60000
-#define HTTP_PORT     80
+#define BEARER       "Bearer "
+#define WRONG_SAY_MS 60000
+#define HTTP_PORT    80
 
 /* ---- the listener ---- */
 
@@ -42,9 +42,9 @@ int api_remote_listens(struct api *api, int fd)
         return -errno;
     }
     bool six = at.any.sa_family == AF_INET6;
-    bool loopback = six                               ? IN6_IS_ADDR_LOOPBACK(&at.in6.sin6_addr)
-                    : at.any.sa_family == AF_INET     ? (ntohl(at.in.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET
-                                                      : false;
+    bool loopback = six                           ? IN6_IS_ADDR_LOOPBACK(&at.in6.sin6_addr)
+                    : at.any.sa_family == AF_INET ? (ntohl(at.in.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET
+                                                  : false;
     if (!loopback) {
         log_error("the API is not served without TLS at an address that others reach");
         return CB_EPERM;
@@ -117,7 +117,8 @@ static bool is_from_page(const struct http_head *head)
 {
     bool many;
     struct span site = only_field(head, "Sec-Fetch-Site", &many);
-    bool elsewhere = many || (site.len != 0 && !span_eq_str(site, "none") && !span_eq_str(site, "same-origin"));
+    bool elsewhere =
+        many || (site.len != 0 && !span_eq_str(site, "none") && !span_eq_str(site, "same-origin"));
     return elsewhere || http_field_find(head->fields, head->field_count, "Origin") != NULL;
 }
 
@@ -174,7 +175,8 @@ static int on_token(struct api_request *q, struct span payload)
         return 0;
     }
     if (m.code != 0) {
-        api_refuse_code(q, ipc_result(m.code), SPAN_LIT("the token cannot be looked up; the server's log says why"));
+        api_refuse_code(q, ipc_result(m.code),
+                        SPAN_LIT("the token cannot be looked up; the server's log says why"));
         return 0;
     }
     if ((m.scope == IPC_SCOPE_TENANT) != (m.tenant.len != 0)) {

@@ -32,7 +32,8 @@ static const struct api_route routes[] = {
     {"GET", "/v1/tenants/{tenant}/env", api_tenant_env, 0, ADMIN | TENANT},
     {"GET", "/v1/tenants/{tenant}/policy", api_tenant_policy, API_TAGGED, ADMIN | TENANT},
     {"GET", "/v1/tenants/{tenant}/credentials", api_credentials_list, API_TAGGED, ALL},
-    {"GET", "/v1/tenants/{tenant}/credentials/{credential}:prepare", api_credential_prepare, 0, ADMIN | TENANT},
+    {"GET", "/v1/tenants/{tenant}/credentials/{credential}:prepare", api_credential_prepare, 0,
+     ADMIN | TENANT},
     {"PUT", "/v1/tenants/{tenant}/credentials/{credential}", api_credential_put, API_BODY, ADMIN | TENANT},
     {"DELETE", "/v1/tenants/{tenant}/credentials/{credential}", api_credential_delete, 0, ADMIN | TENANT},
     {"GET", "/v1/audit", api_audit_page, 0, ALL},
@@ -157,11 +158,14 @@ static bool may(struct api_request *q, const struct api_route *route)
     const struct api_who *who = &q->who;
     unsigned scope = who->scope < IPC_SCOPE__COUNT ? 1U << who->scope : 0;
     bool fine = (route->scopes & scope) != 0;
-    if (fine && (who->scope != IPC_SCOPE_TENANT || q->tenant.len == 0 || span_eq_str(q->tenant, who->tenant))) {
+    if (fine &&
+        (who->scope != IPC_SCOPE_TENANT || q->tenant.len == 0 || span_eq_str(q->tenant, who->tenant))) {
         return true;
     }
     if (who->scope == IPC_SCOPE_TENANT) {
-        api_refuse(q, 403, fine ? "This token is for tenant \"%s\" alone." : "A token for tenant \"%s\" may not do this.",
+        api_refuse(q, 403,
+                   fine ? "This token is for tenant \"%s\" alone."
+                        : "A token for tenant \"%s\" may not do this.",
                    who->tenant);
     } else {
         api_refuse(q, 403, "A token for looking may not do this.");

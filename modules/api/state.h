@@ -33,18 +33,18 @@
 
 #include <sys/types.h>
 
-#define API_CONNS_MAX      64
-#define API_BODY_MAX       ((size_t)1024 * 1024)
-#define API_ANSWER_MAX     ((size_t)32 * 1024 * 1024)
-#define API_IDLE_MS        60000
-#define HEALTH_CONNS_MAX   16
-#define API_REMOTE_MAX     32    /* connections over TCP */
-#define API_REMOTE_HEAD_MS 10000 /* from the connection to the end of the first head */
-#define API_REMOTE_WRONG_MS 1000 /* a wrong token is told so late */
-#define HEALTH_DEADLINE_MS 10000
-#define API_VERIFY_SLICE   2000
-#define API_PAGE_MAX       1000
-#define API_TAG_SIZE       40 /* an entity tag of ours, with its quotes and a NUL */
+#define API_CONNS_MAX       64
+#define API_BODY_MAX        ((size_t)1024 * 1024)
+#define API_ANSWER_MAX      ((size_t)32 * 1024 * 1024)
+#define API_IDLE_MS         60000
+#define HEALTH_CONNS_MAX    16
+#define API_REMOTE_MAX      32    /* connections over TCP */
+#define API_REMOTE_HEAD_MS  10000 /* from the connection to the end of the first head */
+#define API_REMOTE_WRONG_MS 1000  /* a wrong token is told so late */
+#define HEALTH_DEADLINE_MS  10000
+#define API_VERIFY_SLICE    2000
+#define API_PAGE_MAX        1000
+#define API_TAG_SIZE        40 /* an entity tag of ours, with its quotes and a NUL */
 
 struct api_conn;
 struct api_request;
@@ -64,11 +64,11 @@ struct api {
     uint64_t deadline_ms; /* of a connection to the health listener */
     struct buf status;    /* the monitor's last STATUS; empty before */
     struct list conns;
-    size_t conn_count;   /* all */
-    size_t health_count; /* of the health listener */
-    size_t remote_count; /* over TCP */
-    uint64_t head_ms;    /* as API_REMOTE_HEAD_MS */
-    uint64_t wrong_ms;   /* as API_REMOTE_WRONG_MS */
+    size_t conn_count;     /* all */
+    size_t health_count;   /* of the health listener */
+    size_t remote_count;   /* over TCP */
+    uint64_t head_ms;      /* as API_REMOTE_HEAD_MS */
+    uint64_t wrong_ms;     /* as API_REMOTE_WRONG_MS */
     uint64_t wrong_tokens; /* since that was logged */
     uint64_t wrong_said_ms;
     struct net_timer *stop_timer;
@@ -141,7 +141,7 @@ struct api_request {
     struct span query; /* behind the '?' */
     struct span tenant;
     struct span credential;
-    struct span token; /* a token's name */
+    struct span token;    /* a token's name */
     struct span if_match; /* the values of these fields; empty: not there */
     struct span if_none_match;
     struct span body;
@@ -380,13 +380,13 @@ struct api_conn {
     struct buf held;         /* bytes that were not parsed yet */
     struct buf body;
     struct api_request request;
-    bool busy;    /* a request is complete or looked at, and its answer is not written */
-    bool unread;  /* the end of the request has not come */
-    bool admit;   /* its token is right: its body may come */
+    bool busy;     /* a request is complete or looked at, and its answer is not written */
+    bool unread;   /* the end of the request has not come */
+    bool admit;    /* its token is right: its body may come */
     bool admitted; /* some request on it had a right token */
-    bool delayed; /* its token is wrong, and that is told later */
-    bool closing; /* the answer that is due is the last */
-    bool ended;   /* the client sends no more */
+    bool delayed;  /* its token is wrong, and that is told later */
+    bool closing;  /* the answer that is due is the last */
+    bool ended;    /* the client sends no more */
 };
 
 /* Takes over a connection. On failure the descriptor stays the caller's. */

@@ -108,7 +108,8 @@ void api_tenants_list(struct api_request *q)
         return;
     }
     struct ipc_chan *store = q->api->store;
-    struct ipc_tenant_list m = {.only = span_str(q->who.tenant), .after = q->page.after, .limit = (uint16_t)q->page.limit};
+    struct ipc_tenant_list m = {
+        .only = span_str(q->who.tenant), .after = q->page.after, .limit = (uint16_t)q->page.limit};
     api_wait(q, store, API_CALL(q, store, tenant_list, &m), IPC_MSG_TENANT_PAGE, on_list);
 }
 

@@ -26,7 +26,8 @@ bool api_token_formed(struct span token)
     bool fine = token.len == TOKEN_LEN && span_starts(token, SPAN_LIT(TOKEN_PREFIX));
     for (size_t i = 0; fine && i < token.len; i++) {
         uint8_t c = token.ptr[i];
-        fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+        fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+               c == '_';
     }
     return fine;
 }
@@ -113,7 +114,8 @@ static bool read_scope(struct api_request *q, struct span text, struct ipc_token
     out->tenant = span_starts(text, SPAN_LIT(SCOPE_TENANT)) ? span_sub(text, strlen(SCOPE_TENANT), SIZE_MAX)
                                                             : SPAN_EMPTY;
     if (!spec_name_valid(out->tenant)) {
-        api_refuse(q, 422, "\"scope\" should be admin, viewer or tenant:NAME, not \"%.*s\".", API_SHORT(text));
+        api_refuse(q, 422, "\"scope\" should be admin, viewer or tenant:NAME, not \"%.*s\".",
+                   API_SHORT(text));
         return false;
     }
     return true;

@@ -535,11 +535,11 @@ enum ipc_scope { IPC_SCOPE_ADMIN, IPC_SCOPE_VIEWER, IPC_SCOPE_TENANT, IPC_SCOPE_
     F(U32, code, 0)            \
     F(BYTES, counters, IPC_PAGE_MAX)
 /* `tenant` is for a token of one tenant, which has to exist. `expires_ms` 0: never. Answered by DONE. */
-#define IPC_FIELDS_token_create(F)    \
-    F(TEXT, name, IPC_NAME_MAX)       \
-    F(BYTES, hash, IPC_HASH_LEN)      \
-    F(ENUM, scope, IPC_SCOPE__COUNT)  \
-    F(TEXT, tenant, IPC_NAME_MAX)     \
+#define IPC_FIELDS_token_create(F)   \
+    F(TEXT, name, IPC_NAME_MAX)      \
+    F(BYTES, hash, IPC_HASH_LEN)     \
+    F(ENUM, scope, IPC_SCOPE__COUNT) \
+    F(TEXT, tenant, IPC_NAME_MAX)    \
     F(U64, expires_ms, 0)
 #define IPC_FIELDS_token_list(F) F(U8, version, 0)
 /* `tokens` is a list of: text name, u8 scope, text tenant ("": not of one), u64 created_ms, u64 expires_ms (0: never), u64 used_ms (0: never). */

@@ -231,7 +231,8 @@ static int open_api_listener(struct monitor *m)
         return m->api_fd;
     }
     bool brackets = strchr(address, ':') != NULL;
-    log_info("api at http://%s%s%s:%u/v1/", brackets ? "[" : "", address, brackets ? "]" : "", (unsigned)port);
+    log_info("api at http://%s%s%s:%u/v1/", brackets ? "[" : "", address, brackets ? "]" : "",
+             (unsigned)port);
     return 0;
 }
 
@@ -315,9 +316,8 @@ static int monitor_start(struct monitor *m)
         return r;
     }
     if ((r = surround_prepare(m)) != 0 || (r = directory_prepare(m)) != 0 ||
-        (!m->options->rekey &&
-         ((r = open_control_socket(m, path)) != 0 || (r = open_health_listener(m)) != 0 ||
-          (r = open_api_listener(m)) != 0))) {
+        (!m->options->rekey && ((r = open_control_socket(m, path)) != 0 ||
+                                (r = open_health_listener(m)) != 0 || (r = open_api_listener(m)) != 0))) {
         return r;
     }
     raise_locked_memory();

@@ -155,6 +155,22 @@ def play(ask):
         ask(404, "POST", f"/v1/tenants/nobody:{verb}")
         ask(400, "POST", f"/v1/tenants/alice:{verb}?x=1")
 
+    # ---- tokens ----
+    made = ask(201, "POST", "/v1/tokens", {"name": "one", "scope": "tenant:alice", "expires_days": 3})
+    assert made.headers["location"] == "/v1/tokens/one" and made.json()["expires"] is not None, made
+    ask(201, "POST", "/v1/tokens", {"name": "two", "scope": "viewer"})
+    listed = ask(200, "GET", "/v1/tokens").json()["tokens"]
+    assert [(t["name"], t["scope"], t["used"]) for t in listed] == [("one", "tenant:alice", None), ("two", "viewer", None)], listed
+    ask(400, "GET", "/v1/tokens?x=1")
+    ask(400, "POST", "/v1/tokens", "{")
+    ask(404, "POST", "/v1/tokens", {"name": "three", "scope": "tenant:nobody"})
+    ask(409, "POST", "/v1/tokens", {"name": "one", "scope": "admin"})
+    ask(413, "POST", "/v1/tokens", LARGE)
+    ask(422, "POST", "/v1/tokens", {"name": "three", "scope": "all"})
+    ask(204, "DELETE", "/v1/tokens/one")
+    ask(404, "DELETE", "/v1/tokens/one")
+    ask(400, "DELETE", "/v1/tokens/two?x=1")
+
     # ---- the audit ----
     ask(200, "GET", "/v1/audit?tenant=alice&limit=10&newest=1")
     ask(400, "GET", "/v1/audit?limit=0")

@@ -6,7 +6,7 @@
 
 #include "tls/seal.h"
 
-#define FILL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
+#define FILL         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
 #define ADMIN_TOKEN  "cbxt_" FILL "1"
 #define VIEWER_TOKEN "cbxt_" FILL "2"
 #define TENANT_TOKEN "cbxt_" FILL "3"
@@ -141,7 +141,8 @@ static const struct {
     {"GET", "/v1/tenants/alice/env", "/v1/tenants/bob/env", A | T},
     {"GET", "/v1/tenants/alice/policy", "/v1/tenants/bob/policy", A | T},
     {"GET", "/v1/tenants/alice/credentials", "/v1/tenants/bob/credentials", A | V | T},
-    {"GET", "/v1/tenants/alice/credentials/openai:prepare", "/v1/tenants/bob/credentials/openai:prepare", A | T},
+    {"GET", "/v1/tenants/alice/credentials/openai:prepare", "/v1/tenants/bob/credentials/openai:prepare",
+     A | T},
     {"PUT", "/v1/tenants/alice/credentials/openai", "/v1/tenants/bob/credentials/openai", A | T},
     {"DELETE", "/v1/tenants/alice/credentials/openai", "/v1/tenants/bob/credentials/openai", A | T},
     {"GET", "/v1/audit", NULL, A | V},
@@ -175,7 +176,8 @@ TEST(a_scope_may_do_what_the_table_says)
             bool allowed = (expected[i].scopes & (1U << scope)) != 0;
             check_scope(&w, scope, expected[i].method, expected[i].own, allowed);
             if (expected[i].other != NULL) {
-                check_scope(&w, scope, expected[i].method, expected[i].other, allowed && scope != IPC_SCOPE_TENANT);
+                check_scope(&w, scope, expected[i].method, expected[i].other,
+                            allowed && scope != IPC_SCOPE_TENANT);
             }
             if (strcmp(expected[i].method, "GET") == 0) {
                 check_scope(&w, scope, "HEAD", expected[i].own, allowed);
@@ -219,8 +221,8 @@ TEST(every_request_is_asked_about_and_a_lookup_that_fails_lets_nobody_in)
     if (!world_start(&w, play_tokens, quick_main) || !remote_open(&c, &w)) {
         return;
     }
-    (void)snprintf(fields, sizeof(fields), "Host: localhost:%u\r\nauthorization: bearer %s\r\n", (unsigned)w.remote_port,
-                   ADMIN_TOKEN);
+    (void)snprintf(fields, sizeof(fields), "Host: localhost:%u\r\nauthorization: bearer %s\r\n",
+                   (unsigned)w.remote_port, ADMIN_TOKEN);
     CHECK_EQ_UINT(send_fields(&c, "GET", "/v1/tokens", fields), 200);
     CHECK_EQ_UINT(send_fields(&c, "GET", "/v1/tokens", fields), 200);
     CHECK_EQ_STR(w.seen, "token\ntokens\ntoken\ntokens\n");
@@ -273,11 +275,13 @@ TEST(another_host_and_a_page_in_a_browser_ask_nothing)
         (void)snprintf(port, sizeof(port), "%u", (unsigned)w.remote_port);
         for (const char *at = cases[i].fields; *at != '\0'; at++) {
             bool number = at[0] == '%' && at[1] == 'u';
-            len += (size_t)snprintf(fields + len, sizeof(fields) - len, "%.*s", number ? 7 : 1, number ? port : at);
+            len += (size_t)snprintf(fields + len, sizeof(fields) - len, "%.*s", number ? 7 : 1,
+                                    number ? port : at);
             at += number ? 1 : 0;
         }
         w.seen[0] = '\0';
-        if (remote_open(&c, &w) && !CHECK_EQ_UINT(send_fields(&c, "GET", "/v1/tokens", fields), cases[i].status)) {
+        if (remote_open(&c, &w) &&
+            !CHECK_EQ_UINT(send_fields(&c, "GET", "/v1/tokens", fields), cases[i].status)) {
             printf("%s", cases[i].fields);
         }
         CHECK_EQ_STR(w.seen, cases[i].status == 200 ? "token\ntokens\n" : "");
@@ -295,8 +299,8 @@ TEST(places_are_taken_from_those_who_have_shown_nothing)
     if (!world_start(&w, play_tokens, quick_main) || !remote_open(&first, &w)) {
         return;
     }
-    (void)snprintf(fields, sizeof(fields), "Host: localhost:%u\r\nAuthorization: Bearer %s\r\n", (unsigned)w.remote_port,
-                   ADMIN_TOKEN);
+    (void)snprintf(fields, sizeof(fields), "Host: localhost:%u\r\nAuthorization: Bearer %s\r\n",
+                   (unsigned)w.remote_port, ADMIN_TOKEN);
     CHECK_EQ_UINT(send_fields(&first, "GET", "/v1/tokens", fields), 200);
     for (size_t i = 0; i < API_REMOTE_MAX; i++) {
         CHECK(remote_open(&idle[i], &w));

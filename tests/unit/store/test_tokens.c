@@ -51,8 +51,9 @@ static void check_list(struct store_db *db, const char *want)
         uint64_t created = reader_u64(&r);
         uint64_t expires = reader_u64(&r);
         uint64_t used = reader_u64(&r);
-        len += (size_t)snprintf(text + len, sizeof(text) - len, "%.*s %u %.*s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
-                                SPAN_ARG(name), scope, SPAN_ARG(tenant), created - TEST_NOW_MS,
+        len += (size_t)snprintf(text + len, sizeof(text) - len,
+                                "%.*s %u %.*s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", SPAN_ARG(name), scope,
+                                SPAN_ARG(tenant), created - TEST_NOW_MS,
                                 expires != 0 ? expires - TEST_NOW_MS : 0, used != 0 ? used - TEST_NOW_MS : 0);
     }
     CHECK_EQ_INT(reader_finish(&r), 0);
