@@ -154,7 +154,7 @@ static int on_created(struct api_request *q, struct span payload)
     return 0;
 }
 
-static void create(struct api_request *q, struct ipc_token_create *m)
+static void create(struct api_request *q, struct ipc_token_create m)
 {
     uint8_t random[TOKEN_RANDOM];
     uint8_t hash[DIGEST_LEN];
@@ -162,19 +162,19 @@ static void create(struct api_request *q, struct ipc_token_create *m)
     secret_random(random, sizeof(random));
     (void)encode_base64url(random, sizeof(random), token + strlen(TOKEN_PREFIX));
     digest_sha256_of(span_str(token), hash);
-    m->hash = span_of(hash, sizeof(hash));
+    m.hash = span_of(hash, sizeof(hash));
 
     struct json *j = api_json_begin(q);
-    json_text(j, "name", m->name);
-    write_scope(j, (uint8_t)m->scope, m->tenant);
-    write_time(j, "expires", m->expires_ms);
+    json_text(j, "name", m.name);
+    write_scope(j, (uint8_t)m.scope, m.tenant);
+    write_time(j, "expires", m.expires_ms);
     json_text(j, "token", span_str(token));
-    (void)snprintf(q->location, sizeof(q->location), "/v1/tokens/%.*s", SPAN_ARG(m->name));
+    (void)snprintf(q->location, sizeof(q->location), "/v1/tokens/%.*s", SPAN_ARG(m.name));
     secret_wipe(random, sizeof(random));
     secret_wipe(token, sizeof(token));
 
     struct ipc_chan *store = q->api->store;
-    api_wait(q, store, API_CALL(q, store, token_create, m), IPC_MSG_DONE, on_created);
+    api_wait(q, store, API_CALL(q, store, token_create, &m), IPC_MSG_DONE, on_created);
     secret_wipe(hash, sizeof(hash));
 }
 
@@ -191,7 +191,7 @@ void api_token_create(struct api_request *q)
         if (!spec_name_valid(m.name)) {
             api_refuse(q, 422, "\"%.*s\" cannot be the name of a token.", API_SHORT(m.name));
         } else if (read_scope(q, scope, &m) && read_expiry(q, &body, &m.expires_ms)) {
-            create(q, &m);
+            create(q, m);
         }
     }
     conf_tree_deinit(&body);

@@ -7,7 +7,7 @@ import unittest
 from server import Answer, problem
 from world import Terminal, absent, case, contains, equal
 
-COMMANDS = ["serve", "demo", "tenant", "credential", "env", "image", "trust", "audit", "status", "version", "help"]
+COMMANDS = ["serve", "demo", "tenant", "credential", "token", "env", "image", "trust", "audit", "status", "version", "help"]
 
 
 @case

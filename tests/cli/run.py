@@ -20,6 +20,7 @@ import cases_general  # noqa: E402,F401
 import cases_policy  # noqa: E402,F401
 import cases_provision  # noqa: E402,F401
 import cases_status  # noqa: E402,F401
+import cases_token  # noqa: E402,F401
 import cases_tenant  # noqa: E402,F401
 import cases_verify  # noqa: E402,F401
 from world import CASES, CLAWBOX, World  # noqa: E402
