@@ -26,6 +26,7 @@ ALLOWED = {
     ("POST", "/v1/tenants/{tenant}:resume"): "a",
     ("POST", "/v1/tenants/{tenant}:rotate-ca"): "at",
     ("POST", "/v1/tenants/{tenant}:finish-ca"): "at",
+    ("PUT", "/v1/tenants/{tenant}/proxy-token"): "at",
     ("GET", "/v1/tenants/{tenant}/routes"): "avt",
     ("GET", "/v1/tenants/{tenant}/manifests"): "at",
     ("POST", "/v1/tenants/{tenant}/manifests:preview"): "at",

@@ -135,6 +135,7 @@ static const struct {
     {"POST", "/v1/tenants/alice:resume", "/v1/tenants/bob:resume", A},
     {"POST", "/v1/tenants/alice:rotate-ca", "/v1/tenants/bob:rotate-ca", A | T},
     {"POST", "/v1/tenants/alice:finish-ca", "/v1/tenants/bob:finish-ca", A | T},
+    {"PUT", "/v1/tenants/alice/proxy-token", "/v1/tenants/bob/proxy-token", A | T},
     {"GET", "/v1/tenants/alice/routes", "/v1/tenants/bob/routes", A | V | T},
     {"GET", "/v1/tenants/alice/manifests", "/v1/tenants/bob/manifests", A | T},
     {"POST", "/v1/tenants/alice/manifests:preview", "/v1/tenants/bob/manifests:preview", A | T},
