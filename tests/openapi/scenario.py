@@ -101,6 +101,12 @@ def play(ask):
     ask(400, "GET", "/v1/tenants/alice/manifests?flavor=plain")
     ask(404, "GET", "/v1/tenants/nobody/manifests")
     ask(422, "GET", "/v1/tenants/alice/manifests?secrets=external")
+    token = "/v1/tenants/{}/proxy-token"
+    ask(204, "PUT", token.format("alice"), {"token": "t" * 32})
+    ask(400, "PUT", token.format("alice") + "?x=1", {"token": "t" * 32})
+    ask(404, "PUT", token.format("nobody"), {"token": "t" * 32})
+    ask(413, "PUT", token.format("alice"), LARGE)
+    ask(422, "PUT", token.format("alice"), {"token": "?" * 32})
     preview = "/v1/tenants/{}/manifests:preview"
     same = ask(200, "POST", preview.format("alice"), ask(200, "GET", "/v1/tenants/alice").json()["yaml"]).json()
     assert same == files, "a preview of what is there is another"
