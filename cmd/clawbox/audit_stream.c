@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,13 +31,15 @@ static uint64_t read_position(void)
     char text[DIGITS + 1] = "";
     uint64_t seq = 0;
     ssize_t n = read(COMPANION_POSITION_FD, text, DIGITS);
-    return n > 0 && strnum_u64(span_of(text, (size_t)n), UINT64_MAX, &seq) == 0 ? seq : 0;
+    size_t len = n > 0 ? strcspn(text, " ") : 0;
+    return strnum_u64(span_of(text, len), UINT64_MAX, &seq) == 0 ? seq : 0;
 }
 
 static int write_position(uint64_t seq)
 {
     char text[DIGITS + 1];
-    (void)snprintf(text, sizeof(text), "%0*" PRIu64, DIGITS, seq);
+    (void)snprintf(text, sizeof(text), "%-*" PRIu64, DIGITS,
+                   seq); /* always as long, so that nothing of an earlier one stays */
     return pwrite(COMPANION_POSITION_FD, text, DIGITS, 0) == DIGITS ? 0 : -1;
 }
 

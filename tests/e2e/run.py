@@ -23,6 +23,7 @@ import cas
 import closed_in
 import health
 import lifecycle
+import pod
 import policy
 import presets
 import provision
@@ -167,7 +168,7 @@ def main():
     report.run("no credential in the log", lambda: scenarios.absent("log", REAL, log))
     for test in lifecycle.LIFECYCLE + kubernetes.KUBERNETES + presets.PRESET_TESTS + tenants.TESTS + keys.TESTS + cas.TESTS + tokens.TOKENS:
         report.run(test.__name__.replace("_", " "), test)
-    for test in base_url.LIFE + trust.LIFE + health.TESTS + closed_in.TESTS + reload.RELOADS + websockets.WEBSOCKETS + tools.TOOLS + upstream.TESTS + provision.PROVISION + verify.TESTS:
+    for test in base_url.LIFE + trust.LIFE + health.TESTS + closed_in.TESTS + pod.TESTS + reload.RELOADS + websockets.WEBSOCKETS + tools.TOOLS + upstream.TESTS + provision.PROVISION + verify.TESTS:
         report.run(test.__name__.replace("_", " "), test)
     for test in api_tcp.TESTS:
         report.run(test.__name__.replace("_", " "), test)
