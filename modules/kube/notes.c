@@ -31,6 +31,19 @@ static bool uses_preset(const struct kube_work *w, const char *preset)
     return false;
 }
 
+/* What OpenClaw's image does not have in it. */
+static bool uses_plugin(const struct kube_work *w)
+{
+    static const char *const plugins[] = {"slack",   "discord", "brave",    "tavily",
+                                          "mistral", "groq",    "deepseek", "fireworks"};
+    for (size_t i = 0; i < sizeof(plugins) / sizeof(plugins[0]); i++) {
+        if (uses_preset(w, plugins[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool has_own_address(const struct kube_work *w)
 {
     for (size_t i = 0; i < w->spec->route_count; i++) {
@@ -89,9 +102,9 @@ int kube_notes(struct kube_work *w)
         {has_own_address(w),
          "A route with an address of its own has a rule for exactly this address; when it is that of a "
          "Service, most network plugins want the addresses of its pods instead."},
-        {uses_preset(w, "slack") || uses_preset(w, "discord"),
-         "Slack and Discord are plugins of OpenClaw: the gateway's image has to have them (spec.kubernetes.gatewayImage), "
-         "because its configuration is read-only."},
+        {uses_plugin(w),
+         "Slack, Discord, Brave, Tavily and some providers of models are plugins of OpenClaw: the gateway's image has to have "
+         "them (spec.kubernetes.gatewayImage), because its configuration is read-only."},
         {kube_openclaw_model(w) == NULL,
          "No model is known for the gateway to start with: set spec.kubernetes.model, as PROVIDER/MODEL."},
         {buf_len(&w->document) > CLIENT_APPLY_MAX,

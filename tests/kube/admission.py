@@ -123,8 +123,8 @@ class Workspace:
                 answer = self.cluster.ask("POST", self.path(path), document, identity)
                 self.judge(answer, case.get("refuse"), f"{kind} of {name}")
 
-    def try_other(self, kind, plural, spec, refuse):
-        document = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "tried"}, "spec": spec}
+    def try_other(self, kind, plural, spec, refuse, annotations=None):
+        document = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "tried", "annotations": annotations}, "spec": spec}
         answer = self.cluster.ask("POST", self.path(f"/api/v1/namespaces/%s/{plural}"), document, self.assistant)
         self.judge(answer, refuse, kind)
 

@@ -115,7 +115,7 @@ def test_admission(report, cluster, tenants):
                        admission.claim(case), case.get("refuse"))
         for case in data["services"]:
             report.run(f"admission: a service: {case['name']}", workspace.try_other, "Service", "services", admission.service(case),
-                       case.get("refuse"))
+                       case.get("refuse"), case.get("annotations"))
         report.run("admission: a change of what was good", admission.later, workspace, data)
     finally:
         workspace.close()
