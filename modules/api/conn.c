@@ -351,6 +351,8 @@ int api_conn_open(struct api *api, int fd, enum api_conn_kind kind)
     buf_init(&c->held, CONN_HELD_MAX);
     buf_set_sensitive(&c->held); /* tokens */
     buf_init(&c->body, API_BODY_MAX);
+    buf_set_sensitive(&c->held); /* a proxy token that somebody brings */
+    buf_set_sensitive(&c->body);
     conn_request_init(c);
     net_task_init(&c->turn, conn_turn, c);
     list_push_back(&api->conns, &c->link);
