@@ -32,6 +32,7 @@
 
 #define PROXY_LISTEN     "0.0.0.0:8080"
 #define PROXY_READ_MAX   16
+#define PROXY_DRAIN_MS   25000
 #define PROXY_ASK_MS     50 /* how often it is asked whether the control socket is there yet */
 #define PROXY_TREE_BYTES CONF_TREE_BYTES_MAX
 
@@ -45,6 +46,7 @@ struct proxy_options {
     const char *roots;
     const char *dns;
     const char *log_level;
+    const char *drain;
     const char *read[PROXY_READ_MAX];
     size_t read_count;
     const char *waived[CLAWBOX_WAIVED_MAX];
@@ -130,6 +132,8 @@ static int read_options(struct proxy *p, const char *state)
                     : r;
     o->listen_address = p->address;
     o->health_tenants = 1;
+    o->drain_ms = PROXY_DRAIN_MS;
+    r = r == CMD_GO ? start_drain("proxy", given->drain, &o->drain_ms) : r;
     r = r == CMD_GO ? key_waive("proxy", given->waived, given->waived_count, &o->waived) : r;
     r = r == CMD_GO ? key_uid_base("proxy", NULL, &o->uid_base) : r;
     r = r == CMD_GO ? key_options_read("proxy", &given->key, false, false, &o->key) : r;
@@ -326,6 +330,7 @@ int cmd_proxy(int argc, char **argv)
         {.name = "read", .value = given.read, .count = &given.read_count, .max = PROXY_READ_MAX},
         {.name = "roots", .value = &given.roots},
         {.name = "dns", .value = &given.dns},
+        {.name = "drain", .value = &given.drain},
         {.name = "log-level", .value = &given.log_level},
         {.name = "waive", .value = given.waived, .count = &given.waived_count, .max = CLAWBOX_WAIVED_MAX},
     };

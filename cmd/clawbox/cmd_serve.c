@@ -28,6 +28,7 @@ struct serve_options {
     const char *api;
     const char *uid_base;
     const char *idle;
+    const char *drain;
     const char *log_level;
     const char *waived[CLAWBOX_WAIVED_MAX];
     size_t waived_count;
@@ -64,6 +65,7 @@ static int serve_read(const struct serve_options *given, struct monitor_options 
     }
     int r = start_roots(given->roots, o);
     r = r == CMD_GO ? start_dns("serve", given->dns, o) : r;
+    r = r == CMD_GO ? start_drain("serve", given->drain, &o->drain_ms) : r;
     r = r == CMD_GO ? start_log_level("serve", given->log_level, &o->log_level) : r;
     return r == CMD_GO ? key_waive("serve", given->waived, given->waived_count, &o->waived) : r;
 }
@@ -92,6 +94,7 @@ int cmd_serve(int argc, char **argv)
         {.name = "api", .value = &given.api},
         {.name = "uid-base", .value = &given.uid_base},
         {.name = "idle", .value = &given.idle},
+        {.name = "drain", .value = &given.drain},
         {.name = "log-level", .value = &given.log_level},
         {.name = "waive", .value = given.waived, .count = &given.waived_count, .max = CLAWBOX_WAIVED_MAX},
     };

@@ -30,6 +30,8 @@ static const char help_serve[] =
     "  --parent-proxy-login FILE  a line user:password for it\n"
     "  --idle MS          after so many milliseconds without a connection a tenant's processes end, and the next\n"
     "                     connection starts them again (default: 300000; 0: never)\n"
+    "  --drain SECONDS    what is under way may take so long after SIGTERM; nobody connects any more, and a second SIGTERM\n"
+    "                     ends at once (default: 3)\n"
     "  --uid-base N       as root: the first of the 61,000 user ids that the roles take (default: 400000)\n"
     "  --waive LAYER      run without a layer of the confinement, because the kernel or a container does not give it;\n"
     "                     may be repeated: namespaces, root, landlock, seccomp, uid, capabilities, limits, dumpable,\n"
@@ -217,6 +219,8 @@ static const char help_proxy[] =
     "  --read DIR         files that the tenant's document names (caFile) may be there too; may be repeated\n"
     "  --roots FILE       the certificates that providers are checked against (default: the system's)\n"
     "  --dns SERVERS      name servers, with commas between them (default: the system's)\n"
+    "  --drain SECONDS    what is under way may take so long after SIGTERM; nobody connects any more, and a second SIGTERM\n"
+    "                     ends at once (default: 25)\n"
     "  --waive LAYER      run without a layer of the confinement; may be repeated. In a pod there is no `namespaces`\n"
     "  --log-level LEVEL  error, warn, info or debug (default: info)\n" STATE_HELP
     "                  A volume that belongs to somebody else gets a folder `appliance` for it\n"

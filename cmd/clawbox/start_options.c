@@ -4,6 +4,7 @@
 #include "roles.h"
 #include "system_roots.h"
 
+#include "base/strnum.h"
 #include "policy/host.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #define SERVERS_MAX 512
+#define DRAIN_MAX_S 86400
 
 void start_options_init(struct monitor_options *o, const char *state)
 {
@@ -53,6 +55,20 @@ int start_log_level(const char *command, const char *name, enum log_level *out)
         }
     }
     return cmd_wrong_usage(command, "--log-level %s: it is error, warn, info or debug", name);
+}
+
+int start_drain(const char *command, const char *seconds, uint32_t *out_ms)
+{
+    uint64_t number = 0;
+    if (seconds == NULL) {
+        return CMD_GO;
+    }
+    if (strnum_u64(span_str(seconds), DRAIN_MAX_S, &number) != 0 || number == 0) {
+        return cmd_wrong_usage(command, "--drain %s: it is a number of seconds from 1 to %d", seconds,
+                               DRAIN_MAX_S);
+    }
+    *out_ms = (uint32_t)number * 1000;
+    return CMD_GO;
 }
 
 int start_address(const char *command, const char *option, const char *text, char address[START_ADDRESS_MAX],

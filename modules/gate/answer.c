@@ -14,7 +14,7 @@ static void answer_done(struct agent *a)
 {
     a->in_answer = false;
     a->request_failed = true; /* what may still come of the request's body is thrown away */
-    if (!a->keep_alive || a->in_request) {
+    if (!a->keep_alive || a->in_request || a->gate->stopping) {
         agent_finish(a);
     } else {
         agent_expect_more(a, ANSWER_NEXT_MS);
@@ -184,7 +184,8 @@ static int write_head(struct agent *a, const struct ipc_response *m, struct buf 
     }
     if (m->status == 101) {
         r = upgrade_begin(a, out);
-    } else if (!a->keep_alive) {
+    } else if (!a->keep_alive || a->gate->stopping) {
+        a->keep_alive = false; /* the gate ends: there is no next request */
         r = http_write_field(out, SPAN_LIT("Connection"), SPAN_LIT("close"));
     } else if (a->minor == 0) {
         r = http_write_field(out, SPAN_LIT("Connection"), SPAN_LIT("keep-alive"));

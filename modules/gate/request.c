@@ -196,7 +196,7 @@ static enum policy_reason pass_on(struct agent *a, const struct http_head *head,
 
 void request_head(struct agent *a, const struct http_head *head)
 {
-    a->keep_alive = head->keep_alive;
+    a->keep_alive = head->keep_alive && !a->gate->stopping;
     a->minor = head->minor;
     a->is_head = span_eq_str(head->method, "HEAD");
     a->asks_websocket = http_websocket_is_asked(head);

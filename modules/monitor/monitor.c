@@ -22,8 +22,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Within five seconds in all. */
-#define STOP_GATES_MS  3000
+/* For each of the stages behind the gates'. */
 #define STOP_OTHERS_MS 400
 
 enum { STOP_NO, STOP_GATES, STOP_EGRESS_AND_API, STOP_VAULT, STOP_STORE, STOP_DONE };
@@ -126,10 +125,9 @@ void monitor_stop_progress(struct monitor *m)
             return;
         }
         m->stop_stage++;
-        uint32_t grace_ms = m->stop_stage == STOP_GATES ? STOP_GATES_MS : STOP_OTHERS_MS;
-        struct stop_visit ask = {.stage = m->stop_stage, .grace_ms = grace_ms};
+        struct stop_visit ask = {.stage = m->stop_stage, .grace_ms = STOP_OTHERS_MS};
         for_each_process(m, visit_stop, &ask);
-        net_timer_start(m->stop_timer, grace_ms + 50, 0);
+        net_timer_start(m->stop_timer, STOP_OTHERS_MS + 50, 0);
     }
 }
 
@@ -142,16 +140,17 @@ static void on_stop_timeout(void *arg)
 
 static void stop_begin(struct monitor *m)
 {
+    uint32_t grace_ms = m->options->drain_ms != 0 ? m->options->drain_ms : MONITOR_DRAIN_MS;
     if (m->stop_stage != STOP_NO) {
         return;
     }
-    tenants_stop_watching(m);
+    tenants_stop_listening(m);
     m->stop_stage = STOP_GATES;
     m->draining = true;
     status_changed(m);
-    struct stop_visit ask = {.stage = STOP_GATES, .grace_ms = STOP_GATES_MS};
+    struct stop_visit ask = {.stage = STOP_GATES, .grace_ms = grace_ms};
     for_each_process(m, visit_stop, &ask);
-    net_timer_start(m->stop_timer, STOP_GATES_MS + 50, 0);
+    net_timer_start(m->stop_timer, grace_ms + 50, 0);
     monitor_stop_progress(m);
 }
 
@@ -171,7 +170,10 @@ static void on_signal(void *arg, int signum)
     struct monitor *m = arg;
     if (signum == SIGCHLD) {
         process_reap(m);
-    } else {
+    } else if (m->stop_stage == STOP_GATES) {
+        log_info("stopping at once (signal %d)", signum);
+        on_stop_timeout(m);
+    } else if (m->stop_stage == STOP_NO) {
         log_info("stopping (signal %d)", signum);
         stop_begin(m);
     }

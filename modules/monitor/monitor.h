@@ -55,6 +55,7 @@ struct monitor_options {
     unsigned health_tenants; /* so many have to be there, and to lack nothing, before this server is ready */
     const char *api_address; /* of the API over TCP, a literal on loopback; NULL: there is none */
     uint16_t api_port;       /* 0: a free one, which is said */
+    uint32_t drain_ms;       /* what is under way may take so long when it stops; 0: MONITOR_DRAIN_MS */
     uint32_t waived;         /* confinement layers that are not put on */
     uint32_t idle_ms;        /* without a connection for so long, a tenant's processes end; 0: never */
     uint32_t uid_base;       /* first uid of roles, when started as root */
@@ -66,7 +67,10 @@ struct monitor_options {
     size_t edge_count;
 };
 
-/* Runs until SIGTERM or SIGINT, or until the start fails. Returns the exit status: 0 or 1. */
+#define MONITOR_DRAIN_MS 3000
+
+/* Runs until SIGTERM or SIGINT, or until the start fails. From then on nobody connects, and no request is taken; what is under way
+ * has its time, or until a second signal. Returns the exit status: 0 or 1. */
 int monitor_run(const struct monitor_options *options);
 
 #endif

@@ -171,7 +171,8 @@ void tenant_process_ended(struct process *p, int status);
 bool tenant_end_is_right(const struct process *p, int status);
 /* Ends the tenant's processes in order; the next connection starts new ones. */
 void tenant_restart(struct monitor *m, uint64_t id);
-void tenants_stop_watching(struct monitor *m);
+/* No tenant has a listening socket any more: who connects is refused at once, instead of waiting for nobody. */
+void tenants_stop_listening(struct monitor *m);
 
 /* ---- monitor.c ---- */
 

@@ -73,20 +73,27 @@ static void tenant_watch(struct tenant *t, bool on)
     }
 }
 
-static void tenant_free(struct tenant *t)
+static void tenant_close(struct tenant *t)
 {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-    for (size_t i = 0; i < 2; i++) {
-        if (t->watches[i] != NULL) {
-            net_watch_free(t->watches[i]);
-        }
-        if (t->fds[i] >= 0) {
-            (void)close(t->fds[i]);
-        }
-    }
     if (t->fds[0] >= 0 && socket_path(t, path, sizeof(path))) {
         (void)unlink(path);
     }
+    for (size_t i = 0; i < 2; i++) {
+        if (t->watches[i] != NULL) {
+            net_watch_free(t->watches[i]);
+            t->watches[i] = NULL;
+        }
+        if (t->fds[i] >= 0) {
+            (void)close(t->fds[i]);
+            t->fds[i] = -1;
+        }
+    }
+}
+
+static void tenant_free(struct tenant *t)
+{
+    tenant_close(t);
     net_timer_free(t->timer);
     list_remove(&t->link);
     list_remove(&t->by_id);
@@ -441,9 +448,9 @@ void tenants_sweep(struct monitor *m)
     }
 }
 
-void tenants_stop_watching(struct monitor *m)
+void tenants_stop_listening(struct monitor *m)
 {
     LIST_FOR_EACH (node, safe, &m->tenants) {
-        tenant_watch(LIST_ENTRY(node, struct tenant, link), false);
+        tenant_close(LIST_ENTRY(node, struct tenant, link));
     }
 }
