@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -109,6 +110,7 @@ class Container:
             os.makedirs(root + there, exist_ok=True)  # as the runtimes of a kubelet do
         self.write(config, arguments, mounts, environment, runtime)
         self.process = None
+        self.lines = []  # of its standard output
         self.log_path = os.path.join(self.home, "log")
 
     def write(self, config, arguments, mounts, environment, runtime):
@@ -130,14 +132,17 @@ class Container:
         with open(path, "w") as file:
             json.dump(spec, file)
 
-    def start(self, until=b"clawbox: ready"):
+    def start(self):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(["runc", "--root", self.state, "run", "--bundle", self.bundle, self.name],
                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
-        for line in self.process.stdout:
-            if line.strip() == until:
-                return self
-        raise RuntimeError(f"it ended before it was ready ({self.process.wait()}):\n{self.log()[-3000:]}")
+        self.lines = []
+        self.reader = threading.Thread(target=self.read, args=(self.process.stdout,), daemon=True)
+        self.reader.start()
+
+    def read(self, stream):
+        for line in stream:
+            self.lines.append(line)
 
     def run(self):
         """To its end: (exit code, standard output, standard error)."""
@@ -153,6 +158,7 @@ class Container:
 
     def wait(self):
         status = self.process.wait(WAIT)
+        self.reader.join(WAIT)
         self.process.stdout.close()
         self.process = None
         return status

@@ -12,6 +12,8 @@ import hashlib
 import io
 import json
 import os
+import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -22,8 +24,9 @@ import traceback
 from oci import ANY_UID, CLAWBOX, Container, Missing, WAIT, make_image, need, parts
 
 from appliance import Agent, make_certificates
+from health import ask, free_port
 from provider import Provider
-from scenarios import equal, get
+from scenarios import equal, get, wait_for
 
 HOST = "api.openai.com"
 
@@ -131,8 +134,9 @@ def podman_takes_it():
 
 
 class Pod:
-    """`clawbox serve` in a container, with a provider on this machine's loopback."""
+    """`clawbox proxy` as the manifests have it, in a container, with a provider on this machine's loopback."""
 
+    TOKEN = "cbx_" + "t" * 40
     TENANT = """apiVersion: clawbox/v1
 kind: Tenant
 metadata: {{name: alice}}
@@ -140,33 +144,62 @@ spec:
   routes:
     - provider: openai
       credential: openai
-      upstream: {{address: "127.0.0.1:{port}", caFile: {ca}}}
+      upstream: {{address: "127.0.0.1:{port}", caFile: /etc/clawbox/tenant/provider-ca.pem}}
 """
 
     def __init__(self, home, runtime, options):
         self.home = home
         self.image = make_image(os.path.join(home, "image.tar"))
-        self.state = os.path.join(home, "state")
-        os.mkdir(self.state)
-        os.chown(self.state, ANY_UID, 0)
-        self.ca, certificate, key = make_certificates(home, [HOST])
+        ca, certificate, key = make_certificates(home, [HOST])
         self.provider = Provider(certificate, key)
-        self.container = Container(self.image, ["serve", "--state", "/state", *options], [(self.state, "/state", True)],
-                                   runtime=runtime)
+        with open(ca) as file:
+            self.put("tenant/provider-ca.pem", file.read())
+        self.put("tenant/tenant.yaml", self.TENANT.format(port=self.provider.port))
+        self.put("credentials/openai/hosts", HOST + ":443\n")
+        self.put("token/proxy-token", self.TOKEN)
+        self.put("key/master-key", secrets.token_hex(32))
+        # A volume as fsGroup makes it: somebody else's, and the group may write.
+        self.volume = os.path.join(home, "volume")
+        os.mkdir(self.volume)
+        os.chmod(self.volume, 0o2770)
+        self.port, self.health = free_port(), free_port()
+        self.container = Container(
+            self.image, ["proxy", "-f", "/etc/clawbox/tenant/tenant.yaml", "--credentials", "/etc/clawbox/credentials", "--token-file",
+                         "/etc/clawbox/token/proxy-token", "--master-key-file", "/etc/clawbox/key/master-key", "--state",
+                         "/var/lib/clawbox", "--listen", f"127.0.0.1:{self.port}", "--health", f"127.0.0.1:{self.health}", *options],
+            [(os.path.join(home, name), "/etc/clawbox/" + name, False) for name in ("tenant", "credentials", "token", "key")] +
+            [(self.volume, "/var/lib/clawbox", True)], runtime=runtime)
 
-    def cli(self, *arguments, stdin=b""):
-        done = subprocess.run([CLAWBOX, *arguments, "--state", self.state], input=stdin, capture_output=True, timeout=WAIT)
+    def put(self, name, text):
+        """A file as a volume of Kubernetes has it: root's, for the pod's group to read, there at once."""
+        path = os.path.join(self.home, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path + ".new", "w") as file:
+            file.write(text)
+        os.chmod(path + ".new", 0o440)
+        os.rename(path + ".new", path)
+
+    def set_credential(self):
+        """With hosts that do not cover the routes it stays unset, and the log says what they would have to be."""
+        self.put("credentials/openai/value", "sk-real")
+        wanted = wait_for("what the routes want", lambda: re.findall('the routes want: "(.+)"', self.container.log()))[0]
+        assert self.ready()[0] == 503, "a credential goes where its Secret does not let it go"
+        self.put("credentials/openai/hosts", wanted + "\n")
+
+    def ready(self):
+        try:
+            status, text, _ = ask(self.health, "/readyz")
+        except OSError:
+            return 0, ""
+        return status, text
+
+    def cli(self, *arguments):
+        done = subprocess.run([CLAWBOX, *arguments, "--state", os.path.join(self.volume, "appliance")], capture_output=True, timeout=WAIT)
         assert done.returncode == 0, f"{arguments}: {done.stderr.decode()}"
         return done.stdout
 
-    def set_up(self):
-        path = os.path.join(self.home, "alice.yaml")
-        with open(path, "w") as file:
-            file.write(self.TENANT.format(port=self.provider.port, ca=self.ca))
-        self.cli("tenant", "apply", "-f", path)
-        self.cli("credential", "set", "alice", "openai", stdin=b"sk-real")
-        document = json.loads(self.cli("env", "alice", "--json"))
-        return document.get("variables", document)
+    def proxy_url(self):
+        return f"http://alice:{self.TOKEN}@127.0.0.1:{self.port}"
 
     def close(self):
         for _ in range(100):
@@ -187,29 +220,54 @@ def works_here(image):
     equal("version", (code, "clawbox" in json.loads(out)), (0, True))
 
 
+def fetches_what_it_trusts(pod):
+    """What the gateway's init container does; the path of the file."""
+    trust = os.path.join(pod.home, "trust")
+    os.makedirs(trust, exist_ok=True)
+    os.chown(trust, ANY_UID, 0)
+    init = Container(pod.image, ["trust", "--out", "/trust/ca.pem"], [(trust, "/trust", True)], ["CLAWBOX_PROXY_URL=" + pod.proxy_url()])
+    try:
+        code, _, err = init.run()
+    finally:
+        init.close()
+    equal("trust: " + err, code, 0)
+    return os.path.join(trust, "ca.pem")
+
+
+def asks(pod, trusted):
+    agent = Agent({"HTTPS_PROXY": pod.proxy_url(), "SSL_CERT_FILE": trusted})
+    equal("CONNECT", agent.connect(HOST + ":443").status, 200)
+    agent.start_tls(HOST)
+    status = get(agent, "/v1/models").status
+    agent.close()
+    return status
+
+
 def serves(runtime, options, layers):
-    """The whole of it in a container: a request, the layers that hold, an init container, the end, and what is there after it."""
+    """The whole of it in a container: what is missing, a request, its record, the layers that hold, the end, and what is there after it."""
     with folder() as home:
         pod = Pod(home, runtime, options)
         try:
             works_here(pod.image)
             pod.container.start()
-            environment = pod.set_up()
-            agent = Agent(environment)
-            equal("CONNECT", agent.connect(HOST + ":443").status, 200)
-            agent.start_tls(HOST)
-            equal("status", get(agent, "/v1/models").status, 200)
+            wait_for("what is missing", lambda: pod.ready()[0] == 503 and "the credential openai is not set" in pod.ready()[1])
+            pod.set_credential()
+            wait_for("the credential", lambda: pod.ready()[0] == 200)
+            trusted = fetches_what_it_trusts(pod)
+            equal("status", asks(pod, trusted), 200)
             equal("credential", [r.header("Authorization")[0] for r in pod.provider.take()], ["Bearer sk-real"])
+            wait_for("a record on standard output", lambda: [
+                r for r in map(json.loads, list(pod.container.lines)) if r.get("reason") == "route" and r.get("credential") == "openai"])
             held = {r["role"]: set(r["layers"]) for r in json.loads(pod.cli("status", "--json"))["roles"]}
             equal("layers", held, dict.fromkeys(("store", "vault", "api", "gate", "egress"), layers))
-            fetches_what_it_trusts(pod, environment)
             pod.container.signal("TERM")
             equal("exit code", pod.container.wait(), 0)
-            agent.close()
-            pod.container.start()  # what it wrote is there
-            reasons = [r["reason"] for r in map(json.loads, pod.cli("audit", "alice", "--json", "-n", "100").splitlines())]
-            assert "route" in reasons, reasons
+            pod.container.start()  # what it wrote is there: the CA, and the records
+            wait_for("the second start", lambda: pod.ready()[0] == 200)
+            equal("with the CA from before", asks(pod, trusted), 200)
             pod.cli("audit", "verify")
+            decided = [r["reason"] for r in map(json.loads, pod.cli("audit", "alice", "--json", "-n", "100").splitlines()) if "route" in r]
+            equal("records", decided.count("route"), 2)
             pod.container.signal("TERM")
             equal("exit code", pod.container.wait(), 0)
         except BaseException:
@@ -217,22 +275,6 @@ def serves(runtime, options, layers):
             raise
         finally:
             pod.close()
-
-
-def fetches_what_it_trusts(pod, environment):
-    """What an init container does."""
-    trust = os.path.join(pod.home, "trust")
-    os.mkdir(trust)
-    os.chown(trust, ANY_UID, 0)
-    init = Container(pod.image, ["trust", "--out", "/trust/ca.pem"], [(trust, "/trust", True)],
-                     ["CLAWBOX_PROXY_URL=" + environment["HTTPS_PROXY"]])
-    try:
-        code, _, err = init.run()
-    finally:
-        init.close()
-    equal("trust: " + err, code, 0)
-    with open(os.path.join(trust, "ca.pem")) as file, open(environment["SSL_CERT_FILE"]) as bundle:
-        assert file.read() in bundle.read(), "it is not alice's CA"
 
 
 OWN = {"no_new_privs", "dumpable", "limits", "seccomp", "landlock", "capabilities"}
