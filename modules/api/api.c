@@ -85,12 +85,15 @@ static void on_accept_remote(void *arg, int fd)
 void api_conn_gone(struct api *api, enum api_conn_kind kind)
 {
     bool health = kind == API_CONN_HEALTH;
-    struct net_listener *listener = health ? api->health : kind == API_CONN_REMOTE ? NULL : api->listener;
-    api->remote_count -= kind == API_CONN_REMOTE ? 1 : 0;
+    bool remote = kind == API_CONN_REMOTE;
+    struct net_listener *listener = health ? api->health : api->listener;
     api->conn_count--;
     api->health_count -= health ? 1 : 0;
+    api->remote_count -= remote ? 1 : 0;
     if (api->stopping && api->conn_count == 0) {
         net_loop_stop(api->loop);
+    } else if (remote) {
+        api_remote_make_room(api);
     } else if (listener != NULL) {
         net_listener_pause(listener, false);
     }
@@ -222,6 +225,7 @@ static void on_stop(void *arg, uint32_t grace_ms)
     if (api->remote != NULL) {
         net_listener_close(api->remote);
         api->remote = NULL;
+        net_timer_stop(api->room_timer);
     }
     api_conns_stop(api);
     api->stop_timer = net_timer_new(api->loop, stop_now, api);

@@ -242,6 +242,9 @@ void api_conn_delay(struct api_conn *c, uint64_t ms)
 {
     c->delayed = true;
     net_timer_start(c->timer, ms, 0);
+    if (c->api->remote_count >= API_REMOTE_MAX) {
+        net_timer_start(c->api->room_timer, 0, 0); /* its place can be had; not from under it */
+    }
 }
 
 /* At the end of a turn in which the request was answered. */
@@ -348,6 +351,7 @@ int api_conn_open(struct api *api, int fd, enum api_conn_kind kind)
     }
     c->api = api;
     c->kind = kind;
+    c->since_ms = net_loop_now_ms(api->loop);
     buf_init(&c->held, CONN_HELD_MAX);
     buf_set_sensitive(&c->held); /* tokens */
     buf_init(&c->body, API_BODY_MAX);

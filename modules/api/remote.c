@@ -6,8 +6,8 @@
  * The store is asked about the token each time, so that one that is removed is of no use from then on, on open connections too.
  *
  * Tokens have 256 random bits; nobody guesses one. Who tries all the same gets each answer late, and holds a place for that long: places
- * are taken from whoever has shown a wrong token, then from whoever has shown none yet, the oldest first, so that trying keeps nobody out
- * who has one.
+ * are taken from whoever has shown a wrong token, then from whoever has shown none for some time, the oldest first, so that trying keeps
+ * nobody out who has one.
  */
 #include "api/state.h"
 
@@ -15,6 +15,7 @@
 #include "base/secret.h"
 #include "base/strnum.h"
 #include "http/fields.h"
+#include "ipc/role.h"
 #include "tls/seal.h"
 
 #include <arpa/inet.h>
@@ -26,6 +27,52 @@
 #define BEARER       "Bearer "
 #define WRONG_SAY_MS 60000
 #define HTTP_PORT    80
+
+/* ---- places ---- */
+
+/* Whose place is taken: of those who have shown a wrong token the oldest, else of those who have shown none for some time. NULL: nobody's. */
+static struct api_conn *least(struct api *api)
+{
+    struct api_conn *unknown = NULL;
+    LIST_FOR_EACH (node, safe, &api->conns) { /* the oldest first */
+        struct api_conn *c = LIST_ENTRY(node, struct api_conn, link);
+        if (c->kind != API_CONN_REMOTE || c->admitted) {
+            continue;
+        }
+        if (c->delayed) {
+            return c;
+        }
+        if (unknown == NULL && net_loop_now_ms(api->loop) - c->since_ms >= API_REMOTE_GRACE_MS) {
+            unknown = c;
+        }
+    }
+    return unknown;
+}
+
+static void on_room_timer(void *arg)
+{
+    api_remote_make_room(arg);
+}
+
+void api_remote_make_room(struct api *api)
+{
+    struct api_conn *c;
+    if (api->remote == NULL) {
+        return;
+    }
+    if (api->remote_count < API_REMOTE_MAX) {
+        net_listener_pause(api->remote, false);
+        return;
+    }
+    c = least(api);
+    if (c != NULL) {
+        api_conn_close(c); /* which comes here again */
+        return;
+    }
+    /* All are new, or right: whoever comes now waits, until one of them has had the time to show a token. */
+    net_listener_pause(api->remote, true);
+    net_timer_start(api->room_timer, API_REMOTE_GRACE_MS, 0);
+}
 
 /* ---- the listener ---- */
 
@@ -55,26 +102,8 @@ int api_remote_listens(struct api *api, int fd)
     }
     (void)snprintf(api->remote_host, sizeof(api->remote_host), six ? "[%s]" : "%s", text);
     api->remote_port = ntohs(six ? at.in6.sin6_port : at.in.sin_port);
-    return 0;
-}
-
-void api_remote_make_room(struct api *api)
-{
-    if (api->remote_count <= API_REMOTE_MAX) {
-        return;
-    }
-    struct api_conn *wrong = NULL;
-    struct api_conn *unknown = NULL;
-    LIST_FOR_EACH (node, safe, &api->conns) { /* the oldest first */
-        struct api_conn *c = LIST_ENTRY(node, struct api_conn, link);
-        if (c->kind == API_CONN_REMOTE && !c->admitted) {
-            wrong = wrong == NULL && c->delayed ? c : wrong;
-            unknown = unknown == NULL ? c : unknown;
-        }
-    }
-    if (unknown != NULL) { /* the newest one at least */
-        api_conn_close(wrong != NULL ? wrong : unknown);
-    }
+    api->room_timer = net_timer_new(ipc_role()->loop, on_room_timer, api);
+    return api->room_timer != NULL ? 0 : CB_ENOMEM;
 }
 
 /* ---- the head ---- */

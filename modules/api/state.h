@@ -41,6 +41,7 @@
 #define API_REMOTE_MAX      32    /* connections over TCP */
 #define API_REMOTE_HEAD_MS  10000 /* from the connection to the end of the first head */
 #define API_REMOTE_WRONG_MS 1000  /* a wrong token is told so late */
+#define API_REMOTE_GRACE_MS 250   /* so long a new connection has its place for sure */
 #define HEALTH_DEADLINE_MS  10000
 #define API_VERIFY_SLICE    2000
 #define API_PAGE_MAX        1000
@@ -53,9 +54,10 @@ struct conf_tenants;
 struct api {
     struct net_loop *loop;
     struct net_listener *listener;
-    struct net_listener *health; /* NULL: there is none */
-    struct net_listener *remote; /* over TCP; NULL: there is none */
-    char remote_host[64];        /* its address, IPv6 in brackets */
+    struct net_listener *health;  /* NULL: there is none */
+    struct net_timer *room_timer; /* when places over TCP are short */
+    struct net_listener *remote;  /* over TCP; NULL: there is none */
+    char remote_host[64];         /* its address, IPv6 in brackets */
     uint16_t remote_port;
     struct ipc_chan *store;
     struct ipc_chan *vault;
@@ -100,7 +102,8 @@ void api_dispatch(struct api_request *q);
 
 /* Takes note of where the listener is, for Host. CB_EPERM: not on loopback. */
 CB_MUST_USE int api_remote_listens(struct api *api, int fd);
-/* A connection has come: when there are too many, ends one that has shown a wrong token, or else none yet. */
+/* A connection has come or gone: when there are as many as can be, ends one that has shown a wrong token, or none for some time; else nobody is
+ * accepted for a while. */
 void api_remote_make_room(struct api *api);
 /* The head of a request has come: refuses it, or asks the store whose token it shows, and then api_conn_admit()s it. */
 void api_remote_check(struct api_request *q);
@@ -373,6 +376,7 @@ struct api_conn {
     struct list link;
     struct api *api;
     enum api_conn_kind kind;
+    uint64_t since_ms;
     struct net_conn *net;
     struct http_parser *parser;
     struct net_timer *timer; /* while no request is under way */
