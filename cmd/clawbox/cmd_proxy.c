@@ -5,8 +5,8 @@
  *                  ├─ loader        the tenant's document, the proxy token, the credentials (loader.c)
  *                  └─ audit stream  records on standard output (audit_stream.c)
  *
- * This process starts them, passes signals on and waits. It reads the tenant's name and nothing else; the document itself is the
- * loader's, so that one that is wrong leaves the routes as they were.
+ * This process starts them, passes signals on and waits. The tenant's name is read by a process that is confined for it; the document
+ * itself is the loader's, so that one that is wrong leaves the routes as they were.
  */
 #include "cmd.h"
 #include "companion.h"
@@ -18,6 +18,7 @@
 #include "base/strnum.h"
 #include "conf/tree.h"
 #include "policy/spec.h"
+#include "priv/confine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,13 +70,28 @@ struct proxy {
 
 /* ---- what is given ---- */
 
-static int read_name(struct proxy *p)
+/* The directory in which the file is. */
+static void directory_of(const char *path, char *out, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    (void)snprintf(out, size, "%.*s",
+                   slash == NULL   ? 1
+                   : slash == path ? 1
+                                   : (int)(slash - path),
+                   slash == NULL ? "." : path);
+}
+
+/* Writes the tenant's name to a pipe. */
+static int write_name(const struct proxy *p, int out)
 {
     struct buf text;
     struct conf_tree tree = {0};
     struct conf_tree_error error;
     buf_init(&text, PROXY_TREE_BYTES);
-    int r = tenant_file_slurp(p->given->file, &text);
+    struct stat st;
+    int r = stat(p->given->file, &st) != 0 ? -errno
+            : S_ISREG(st.st_mode)          ? tenant_file_slurp(p->given->file, &text)
+                                           : CB_EINVAL; /* a pipe would be waited for */
     if (r != 0) {
         r = cmd_fail_r(r, "the tenant file %s", p->given->file);
         goto out;
@@ -91,13 +107,56 @@ static int read_name(struct proxy *p)
                !spec_name_valid(span_of(name->text, name->len))) {
         r = cmd_fail("%s names no tenant (metadata.name)", p->given->file);
     } else {
-        (void)snprintf(p->tenant, sizeof(p->tenant), "%s", name->text);
-        r = CMD_GO;
+        r = write(out, name->text, name->len) == (ssize_t)name->len ? CMD_GO : cmd_fail_r(-errno, "a pipe");
     }
 out:
     conf_tree_deinit(&tree);
     buf_deinit(&text);
     return r;
+}
+
+/* Whoever edits the routes writes that file, and this process has a way to everything: so one that has not reads it. */
+static _Noreturn void run_reader(const struct proxy *p, int out)
+{
+    char directory[PATH_MAX];
+    const char *const readable[] = {directory, NULL};
+    const struct priv_profile profile = {.needs = PRIV_NEED_READ,
+                                         .root = PRIV_ROOT_EMPTY,
+                                         .readable = readable,
+                                         .max_descriptors = 64,
+                                         .max_memory = (uint64_t)1 << 30,
+                                         .max_locked = 65536};
+    uint32_t held;
+    directory_of(p->given->file, directory, sizeof(directory));
+    int r = priv_confine(&profile, p->monitor.waived & PRIV_LAYERS_OWN, &held);
+    _exit(r == 0 && write_name(p, out) == CMD_GO ? 0 : 1);
+}
+
+static int read_name(struct proxy *p)
+{
+    int fds[2];
+    int status = 1;
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        return cmd_fail_r(-errno, "the tenant file cannot be read");
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        run_reader(p, fds[1]);
+    }
+    int error = pid < 0 ? -errno : 0;
+    (void)close(fds[1]);
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    ssize_t len = read(fds[0], p->tenant, sizeof(p->tenant) - 1);
+    (void)close(fds[0]);
+    if (error == 0 && WIFSIGNALED(status)) {
+        return cmd_fail("who read the tenant file was ended by signal %d", WTERMSIG(status));
+    }
+    if (error != 0 || status != 0) {
+        return error != 0 ? cmd_fail_r(error, "the tenant file cannot be read") : CMD_FAILED;
+    }
+    p->tenant[len > 0 ? len : 0] = '\0';
+    return spec_name_valid(span_str(p->tenant)) ? CMD_GO : cmd_fail("the tenant file names no tenant");
 }
 
 /*
@@ -120,6 +179,13 @@ static int read_options(struct proxy *p, const char *state)
     if (given->file == NULL || given->credentials == NULL) {
         return cmd_wrong_usage("proxy", "%s is missing",
                                given->file == NULL ? "-f FILE" : "--credentials DIR");
+    }
+    char directory[PATH_MAX];
+    directory_of(given->file, directory, sizeof(directory));
+    if (strcmp(directory, "/") == 0) {
+        return cmd_wrong_usage(
+            "proxy", "-f %s: give it a directory of its own, because who reads it may read all of that",
+            given->file);
     }
     int r = choose_state(p, state);
     start_options_init(o, p->state);
@@ -180,17 +246,6 @@ static _Noreturn void execute(const char *const argv[])
     (void)execve("/proc/self/exe", (char *const *)(uintptr_t)argv, environment);
     (void)cmd_fail_r(-errno, "%s cannot be started", argv[1]);
     _exit(CMD_FAILED);
-}
-
-/* The directory in which the file is. */
-static void directory_of(const char *path, char *out, size_t size)
-{
-    const char *slash = strrchr(path, '/');
-    (void)snprintf(out, size, "%.*s",
-                   slash == NULL   ? 1
-                   : slash == path ? 1
-                                   : (int)(slash - path),
-                   slash == NULL ? "." : path);
 }
 
 static _Noreturn void run_loader(const struct proxy *p, const char *waived)

@@ -407,7 +407,7 @@ static int load_page(struct loader *l, const char *target, char *next, size_t si
     for (const struct conf_node *c = r == CMD_GO ? control_first(root, "credentials") : NULL; c != NULL;
          c = c->next) {
         bool is_set = control_number(c, "version") != 0;
-        if (control_text(c, "env")[0] != '\0') {
+        if (control_flag(c, "used")) {
             load_credential(l, control_text(c, "name"), is_set, now_ms);
         } else if (is_set) { /* no route uses it any more */
             struct credential_target unused;

@@ -92,6 +92,7 @@ static void add_file(struct reading *reading, const struct conf_node *node)
         return;
     }
     buf_init(&content, SPEC_CA_MAX);
+    buf_set_sensitive(&content); /* it may turn out to be the wrong file */
     int r = resolve(reading->path, name, path, sizeof(path));
     r = r == 0 ? tenant_file_slurp(path, &content) : r;
     struct span text = buf_span(&content);
@@ -104,6 +105,9 @@ static void add_file(struct reading *reading, const struct conf_node *node)
                memchr(text.ptr, '\0', text.len) != NULL) {
         conf_report_node(&reading->report, node,
                          "%s has no certificate in PEM form (-----BEGIN CERTIFICATE-----)", path);
+    } else if (memmem(text.ptr, text.len, CONF_PRIVATE_KEY, strlen(CONF_PRIVATE_KEY)) != NULL) {
+        conf_report_node(&reading->report, node,
+                         "%s has a private key in it: name a file of certificates alone", path);
     } else if (reading->sent_count == SPEC_ROUTES_MAX) {
         conf_report_node(&reading->report, node, "the file names more than %d others: split it",
                          SPEC_ROUTES_MAX);

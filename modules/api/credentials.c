@@ -51,6 +51,7 @@ int api_credentials_write(struct json *j, const struct api_tenant *tenant, const
         json_object(j, NULL);
         json_text(j, "name", credential.name);
         if (!tenant->brief) {
+            json_bool(j, "used", used != NULL);
             json_text(j, "placeholder", credential.placeholder);
         }
         api_json_text_or_null(j, "env", used != NULL ? used->env : NULL);

@@ -19,6 +19,7 @@ static int read_ca_file(struct conf_entry *entry, const struct conf_node *node, 
         return 0;
     }
     buf_init(&pem, SPEC_CA_MAX);
+    buf_set_sensitive(&pem);
     int r = files->read(files->arg, path, &pem);
     struct span text = buf_span(&pem);
     if (r == CB_ENOMEM) {
@@ -35,10 +36,16 @@ static int read_ca_file(struct conf_entry *entry, const struct conf_node *node, 
         conf_report_node(report, node, "\"%.200s\" has no certificate in PEM form", path);
         goto out;
     }
+    /* What is named here is kept and shown like the rest of the file: nobody may get a key into that by naming its file. */
+    if (memmem(text.ptr, text.len, CONF_PRIVATE_KEY, strlen(CONF_PRIVATE_KEY)) != NULL) {
+        conf_report_node(report, node,
+                         "\"%.200s\" has a private key in it: name a file of certificates alone", path);
+        goto out;
+    }
     *out = strndup((const char *)text.ptr, text.len);
     r = *out != NULL ? 0 : CB_ENOMEM;
 out:
-    buf_deinit(&pem);
+    buf_deinit(&pem); /* sensitive: it may have been the wrong file */
     return r;
 }
 
@@ -48,8 +55,10 @@ static int read_ca(struct conf_entry *entry, const struct conf_node *node, char 
     if (!conf_read_text(entry->draft->report, node, &text)) {
         return 0;
     }
-    if (strlen(text) > SPEC_CA_MAX || strstr(text, "-----BEGIN CERTIFICATE-----") == NULL) {
-        conf_report_node(entry->draft->report, node, "should be at most 64 KiB of certificates in PEM form");
+    if (strlen(text) > SPEC_CA_MAX || strstr(text, "-----BEGIN CERTIFICATE-----") == NULL ||
+        strstr(text, CONF_PRIVATE_KEY) != NULL) {
+        conf_report_node(entry->draft->report, node,
+                         "should be at most 64 KiB of certificates, and of nothing else, in PEM form");
         return 0;
     }
     return conf_copy_text(out, text);

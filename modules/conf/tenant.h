@@ -18,6 +18,9 @@
  * as if it were a file of this name. */
 #define CONF_IN_CLUSTER "in-cluster"
 
+/* Stands in every PEM file with a private key, whatever kind it is of (RFC 7468). */
+#define CONF_PRIVATE_KEY "PRIVATE KEY-----"
+
 /* How a tenant file reaches the files that it names (caFile). */
 struct conf_files {
     /* Appends the file's content to `out`, which has a cap. 0 or a negative code, whose text goes into the message. */

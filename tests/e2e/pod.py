@@ -312,6 +312,24 @@ def a_pods_credential_goes_where_its_secret_says():
         equal("credentials", p.credentials(), ["Bearer sk-real-first"])
 
 
+def a_pods_client_certificate_is_a_credential_like_others():
+    """And no way for whoever edits the routes to have it read as a file of theirs."""
+    with pod(start=False) as p:
+        made = os.path.join(p.home, "corp")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", made + ".key", "-out", made + ".crt",
+                        "-days", "3", "-subj", "/CN=corp"], check=True, capture_output=True)
+        value = "".join(open(made + end).read() for end in (".crt", ".key"))
+        corp = Mount(os.path.join(p.home, "credentials", "corp"))
+        corp.put(value=value, hosts=p.binding().replace(HOST, OTHER))
+        upstream = f"address: \"127.0.0.1:{p.provider.port}\", caFile: ca.pem"
+        p.document(more=f"    - {{name: other, host: {OTHER}, upstream: {{{upstream}, clientCredential: corp}}}}\n")
+        p.start().ready()
+        equal("status", p.ask("/v1/models", OTHER).status, 200)
+        before = len(p.log())
+        p.document(more=f"    - {{name: other, host: {OTHER}, upstream: {{address: \"127.0.0.1:1\", caFile: {corp.path}/value}}}}\n")
+        wait_for("the refusal", lambda: "has a private key in it" in p.log()[before:])
+
+
 def a_pods_files_may_be_anything():
     """Missing, empty, too long, of several lines, a directory, a pipe that nobody writes to: said, and nothing waits for it."""
     with pod(start=False) as p:
@@ -360,5 +378,5 @@ def a_pod_ends_with_its_parts():
 
 TESTS = [a_pod_serves_from_its_files, a_pods_audit_goes_on_where_it_was, a_pods_credential_is_replaced_without_a_restart,
          a_pods_routes_change_without_cutting_a_stream, a_pods_wrong_document_changes_nothing, who_edits_the_routes_redirects_no_credential,
-         a_pods_credential_goes_where_its_secret_says, a_pods_files_may_be_anything, a_volume_of_another_tenant_is_refused,
+         a_pods_credential_goes_where_its_secret_says, a_pods_client_certificate_is_a_credential_like_others, a_pods_files_may_be_anything, a_volume_of_another_tenant_is_refused,
          a_pod_ends_with_its_parts]

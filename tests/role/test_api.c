@@ -5,11 +5,11 @@
 
 /* ---- every row of the table ---- */
 
-#define CREDENTIALS                                                                                                   \
-    "\"credentials\":[{\"name\":\"openai\",\"placeholder\":\"sk-proj-PLACEHOLDER\",\"env\":\"OPENAI_API_KEY\","       \
-    "\"version\":3,\"set\":\"2000-02-29T00:00:00.007Z\",\"bound_to\":[\"api.openai.com:443\",\"*.openai.com:443\"]}," \
-    "{\"name\":\"docs\",\"placeholder\":\"PLACEHOLDER2\",\"env\":\"CLAWBOX_DOCS\",\"version\":0,\"set\":null,"        \
-    "\"bound_to\":[]},{\"name\":\"old\",\"placeholder\":\"PLACEHOLDER3\",\"env\":null,\"version\":1,"                 \
+#define CREDENTIALS                                                                                                           \
+    "\"credentials\":[{\"name\":\"openai\",\"used\":true,\"placeholder\":\"sk-proj-PLACEHOLDER\",\"env\":\"OPENAI_API_KEY\"," \
+    "\"version\":3,\"set\":\"2000-02-29T00:00:00.007Z\",\"bound_to\":[\"api.openai.com:443\",\"*.openai.com:443\"]},"         \
+    "{\"name\":\"docs\",\"used\":true,\"placeholder\":\"PLACEHOLDER2\",\"env\":\"CLAWBOX_DOCS\",\"version\":0,\"set\":null,"  \
+    "\"bound_to\":[]},{\"name\":\"old\",\"used\":false,\"placeholder\":\"PLACEHOLDER3\",\"env\":null,\"version\":1,"          \
     "\"set\":\"1970-01-01T00:00:01.000Z\",\"bound_to\":[\"old.example.com:443\"]}]"
 
 static const struct {

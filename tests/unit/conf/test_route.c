@@ -293,8 +293,9 @@ TEST(upstream)
            ".upstream.address: should be an address, with a port or without: \"192.0.2.1:443\" or \"[2001:db8::1]\""));
     CHECK_ERRORS(ROUTE("{host: a.example, upstream: {caFile: /none}}"),
                  AT(38, ".upstream.caFile: \"/none\" could not be read: not found"));
-    CHECK_ERRORS(ROUTE("{host: a.example, upstream: {ca: x}}"),
-                 AT(34, ".upstream.ca: should be at most 64 KiB of certificates in PEM form"));
+    CHECK_ERRORS(
+        ROUTE("{host: a.example, upstream: {ca: x}}"),
+        AT(34, ".upstream.ca: should be at most 64 KiB of certificates, and of nothing else, in PEM form"));
     CHECK_ERRORS(ROUTE("{host: a.example, scheme: http, upstream: {caFile: /ca.pem}}"),
                  AT(44, ".upstream.caFile: plain http has no certificates: remove it"));
     CHECK_ERRORS(ROUTE("{host: a.example, upstream: {caFile: /ca.pem, address: \"10.0.0.1\"}}"), "");
@@ -359,6 +360,16 @@ TEST(files_of_certificates)
     CHECK(buf_append_byte(&errors, 0) == 0);
     CHECK_EQ_STR((const char *)buf_span(&errors).ptr,
                  AT(74, ".upstream.caFile: \"/ca.pem\" has no certificate in PEM form"));
+    buf_reset(&errors);
+    /* A client certificate with its key: whoever edits routes shall not get it into what is shown. */
+    static char identity[] = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+                             "-----BEGIN EC PRIVATE KEY-----\nAA==\n-----END EC PRIVATE KEY-----\n";
+    files.arg = identity;
+    CHECK_EQ_INT(conf_tenants_load(span_str(text), "t.yaml", &files, &tenants, &errors), CB_ECONFIG);
+    CHECK(buf_append_byte(&errors, 0) == 0);
+    CHECK_EQ_STR(
+        (const char *)buf_span(&errors).ptr,
+        AT(74, ".upstream.caFile: \"/ca.pem\" has a private key in it: name a file of certificates alone"));
     buf_reset(&errors);
     CHECK_EQ_INT(conf_tenants_load(span_str(text), "t.yaml", NULL, &tenants, &errors), CB_ECONFIG);
     CHECK(buf_append_byte(&errors, 0) == 0);
