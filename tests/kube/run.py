@@ -21,6 +21,7 @@ import apply  # noqa: E402
 import lint  # noqa: E402
 import names  # noqa: E402
 import network  # noqa: E402
+import pod  # noqa: E402
 import rights  # noqa: E402
 import security  # noqa: E402
 import verify  # noqa: E402
@@ -150,6 +151,24 @@ def test_verify(report, cluster, tenants):
     report.run("verify: other tenants", verify.leaves_other_tenants_alone, cluster, "alice", "bob")
 
 
+def test_pod(report, cluster, provisioner):
+    if not report.wants("pod:"):
+        return
+    program = provisioner.appliance.program
+    pod.prepare(cluster, provisioner, "erin", apply.apply)
+    node = pod.Node(cluster, "erin")
+    try:
+        report.run("pod: the proxy is ready", node.start_proxy, program)
+        if node.ready:
+            report.run("pod: the gateway's trust comes from it", node.fetch_trust, program)
+            report.run("pod: the assistant works in its workspace", pod.works_in_its_workspace, node, "erin-dev")
+            report.run("pod: the assistant reaches nothing else", pod.reaches_nothing_else, node, "erin-dev")
+            report.run("pod: the gateway holds no token", pod.holds_no_token, node)
+            report.run("pod: the proxy ends when it is told to", node.end)
+    finally:
+        node.stop()
+
+
 def test_names(report, cluster, provisioner, resources):
     """Last, because it makes tenants of its own."""
     for place in names.PLACES:
@@ -185,6 +204,7 @@ def main():
             test_network(report, cluster, tenants)
             test_lint(report, provisioner, tenants)
             test_verify(report, cluster, tenants)
+            test_pod(report, cluster, provisioner)
             test_names(report, cluster, provisioner, resources)
         finally:
             provisioner.stop()
