@@ -53,21 +53,23 @@ class Node:
     def get(self, plural, name):
         return self.cluster.get(f"/api/v1/namespaces/{self.space}/{plural}/{name}")
 
-    def pod(self, deployment):
-        return self.cluster.get(f"/apis/apps/v1/namespaces/{self.space}/deployments/{deployment}")["spec"]["template"]["spec"]
+    def template(self, deployment):
+        return self.cluster.get(f"/apis/apps/v1/namespaces/{self.space}/deployments/{deployment}")["spec"]["template"]
 
     # ---- volumes ----
 
-    def contents(self, source, account):
-        """File name to bytes, of a volume or of a source of a projected one."""
+    def contents(self, source, account, metadata):
+        """File name to bytes, of a volume or of a source of a projected one. `metadata` is the pod's."""
         if "projected" in source:
-            return {k: v for part in source["projected"]["sources"] for k, v in self.contents(part, account).items()}
+            return {k: v for part in source["projected"]["sources"] for k, v in self.contents(part, account, metadata).items()}
         if "serviceAccountToken" in source:
             wanted = source["serviceAccountToken"]
             request = {"spec": {"audiences": [], "expirationSeconds": wanted["expirationSeconds"]}}
             answer = self.cluster.ask("POST", f"/api/v1/namespaces/{self.space}/serviceaccounts/{account}/token", request)
             assert answer.status == 201, str(answer)
             return {wanted["path"]: answer.document["status"]["token"].encode()}
+        if "downwardAPI" in source:
+            return {item["path"]: self.field(metadata, item["fieldRef"]["fieldPath"]).encode() for item in source["downwardAPI"]["items"]}
         if "secret" in source:
             name = source["secret"].get("secretName") or source["secret"]["name"]
             data, items = {k: base64.b64decode(v) for k, v in self.get("secrets", name)["data"].items()}, source["secret"].get("items")
@@ -79,14 +81,20 @@ class Node:
             return {}
         return {item["path"]: data[item["key"]] for item in items} if items else data
 
-    def mount(self, pod, container):
+    @staticmethod
+    def field(metadata, path):
+        which, key = re.fullmatch(r"metadata\.(labels|annotations)\['([^']+)'\]", path).groups()
+        return metadata[which][key]
+
+    def mount(self, template, container):
+        pod, metadata = template["spec"], template["metadata"]
         sources = {volume["name"]: volume for volume in pod["volumes"]}
         for mount in container["volumeMounts"]:
             folder = self.root + mount["mountPath"]
             os.makedirs(folder, exist_ok=True)
             source = sources[mount["name"]]
             mode = next((part["defaultMode"] for part in source.values() if isinstance(part, dict) and "defaultMode" in part), 0o644)
-            for name, data in self.contents(source, pod["serviceAccountName"]).items():
+            for name, data in self.contents(source, pod["serviceAccountName"], metadata).items():
                 with open(os.path.join(folder, name), "wb", opener=lambda path, flags: os.open(path, flags, mode)) as file:
                     file.write(self.here(data.decode(), container).encode())
 
@@ -117,9 +125,9 @@ class Node:
     def start_proxy(self, program):
         if os.geteuid() != 0 or shutil.which("unshare") is None:
             raise Missing("a mount namespace needs root, and unshare")
-        pod = self.pod("proxy")
-        container, = pod["containers"]
-        self.mount(pod, container)
+        template = self.template("proxy")
+        container, = template["spec"]["containers"]
+        self.mount(template, container)
         command = [program, *(self.here(argument, container) for argument in container["args"])]
         with open(os.path.join(self.root, "log"), "wb") as log:
             command = [*MOUNT, self.root, *command]
@@ -150,19 +158,19 @@ class Node:
 
     def fetch_trust(self, program):
         """The gateway's init container."""
-        pod = self.pod("gateway")
-        first, = pod["initContainers"]
-        self.mount(pod, first)
+        template = self.template("gateway")
+        first, = template["spec"]["initContainers"]
+        self.mount(template, first)
         done = subprocess.run([program, *(self.here(argument, first) for argument in first["args"])], env={**os.environ, **self.environment(first)},
                               capture_output=True, text=True, timeout=START)
         assert done.returncode == 0, f"trust: {done.stderr}"
 
     def kubectl(self, *arguments, stdin=""):
         """As the assistant calls it in the gateway's container."""
-        pod = self.pod("gateway")
-        container, = pod["containers"]
+        template = self.template("gateway")
+        container, = template["spec"]["containers"]
         if not os.path.exists(self.root + "/etc/kube"):
-            self.mount(pod, container)
+            self.mount(template, container)
         environment = {"PATH": os.environ["PATH"], **self.environment(container), "HOME": self.root}
         return subprocess.run([self.cluster.kubectl_program, *arguments], env=environment, input=stdin, capture_output=True, text=True, timeout=START)
 

@@ -113,7 +113,7 @@ def test_admission(report, cluster, tenants):
             report.run(f"admission: {case['name']}", workspace.try_pod, case)
         for case in data["claims"]:
             report.run(f"admission: a claim: {case['name']}", workspace.try_other, "PersistentVolumeClaim", "persistentvolumeclaims",
-                       admission.claim(case), case.get("refuse"))
+                       admission.claim(case), case)
         for case in data["services"]:
             report.run(f"admission: a service: {case['name']}", workspace.try_other, "Service", "services", admission.service(case),
                        case.get("refuse"), case.get("annotations"))
