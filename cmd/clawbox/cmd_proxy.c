@@ -393,10 +393,9 @@ int cmd_proxy(int argc, char **argv)
                                     .line = "proxy -f TENANT.yaml --credentials DIR [options]",
                                     .options = options,
                                     .option_count = sizeof(options) / sizeof(options[0])};
-    static struct proxy p;
+    struct proxy p = {.given = &given};
     struct cmd_line line;
     sigset_t signals;
-    p.given = &given;
     int r = cmd_line_parse(&usage, argc, argv, &line);
     r = r == CMD_GO ? read_options(&p, line.state) : r;
     if (r != CMD_GO) {

@@ -68,6 +68,7 @@ class Pod:
         self.state = os.path.join(self.home, "state")
         self.log_path, self.audit_path = os.path.join(self.home, "log"), os.path.join(self.home, "audit")
         self.process = None
+        self.program, self.prefix = CLAWBOX, []  # a command that it is started by
         self.document()
         self.token.put(proxy_token=TOKEN)
         self.key.put(master_key="5a" * 32)
@@ -93,7 +94,7 @@ class Pod:
         log = open(self.log_path, "ab")
         audit = open(self.audit_path, "ab")
         self.process = subprocess.Popen(
-            [CLAWBOX, "proxy", "-f", self.tenant.path + "/tenant.yaml", "--credentials", self.home + "/credentials",
+            [*self.prefix, self.program, "proxy", "-f", self.tenant.path + "/tenant.yaml", "--credentials", self.home + "/credentials",
              "--token-file", self.token.path + "/proxy_token", "--master-key-file", self.key.path + "/master_key", "--state", self.state,
              "--listen", f"127.0.0.1:{self.port}", "--health", f"127.0.0.1:{self.health_port}",
              *options, *os.environ.get("CLAWBOX_SERVE_OPTIONS", "").split()],

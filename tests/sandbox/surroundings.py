@@ -20,9 +20,10 @@ import traceback
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 
-from appliance import CLAWBOX  # noqa: E402
+from appliance import CLAWBOX, WAIT  # noqa: E402
 from lifecycle import place  # noqa: E402
-from scenarios import Skip, equal  # noqa: E402
+from pod import pod  # noqa: E402
+from scenarios import Skip, equal, wait_for  # noqa: E402
 
 FILTER = os.path.join(ROOT, "build", "release", "bin", "surroundings_filter")
 IS_ROOT = os.geteuid() == 0
@@ -275,6 +276,76 @@ def without_proc_it_refuses():
         assert not os.path.exists(p.appliance.state), "a state directory was made"
 
 
+# ---- a pod ----
+
+POD_UID, POD_GROUP = 1000650000, 54321  # as OpenShift gives them: nobody's uid, and the volumes' group
+
+
+def children(pid):
+    for child in open(f"/proc/{pid}/task/{pid}/children").read().split():
+        yield int(child)
+        yield from children(int(child))
+
+
+@contextlib.contextmanager
+def a_pod(*layers):
+    """A root that cannot be written, no capability, a uid without a name, volumes of root's that the group may read or write."""
+    need_root()
+    enter = (f"mount -o remount,bind,ro / && ! touch /clawbox-test 2>/dev/null && exec setpriv --reuid {POD_UID} --regid {POD_UID} --groups {POD_GROUP}"
+             " --bounding-set -all --inh-caps -all --no-new-privs -- \"$@\"")
+    before, tempfile.tempdir = tempfile.tempdir, "/dev/shm"
+    try:
+        with pod(start=False) as p:
+            for what, path in (("program", CLAWBOX), ("filter", FILTER)):
+                shutil.copy(path, os.path.join(p.home, what))
+            os.mkdir(p.state)
+            for folder, _, names in os.walk(p.home):
+                os.chown(folder, 0, POD_GROUP)
+                os.chmod(folder, 0o2775 if folder == p.state else 0o2755)
+                for name in names:
+                    path = os.path.join(folder, name)
+                    os.chown(path, 0, POD_GROUP, follow_symlinks=False)
+                    if not os.path.islink(path):
+                        os.chmod(path, 0o755 if name in ("program", "filter") else 0o440)
+            p.program = os.path.join(p.home, "program")
+            p.prefix = ["/usr/bin/unshare", "-m", "--propagation", "private", "/bin/sh", "-c", enter, "sh", os.path.join(p.home, "filter"), "container"]
+            p.start(*waive(*layers))
+            yield p
+    finally:
+        tempfile.tempdir = before
+
+
+def in_a_pod_it_serves_and_names_what_is_waived():
+    with a_pod("namespaces", "root") as p:
+        p.ready()
+        equal("status", p.ask().status, 200)
+        p.secret("sk-real-second")
+        wait_for("the new value", lambda: p.ask().status == 200 and "Bearer sk-real-second" in p.credentials())
+        wait_for("the records", lambda: len(p.records()) >= 4)
+        names = {}
+        for pid in children(p.process.pid):
+            name = open(f"/proc/{pid}/cmdline").read().split("\0")[1]
+            status = dict(line.split(":", 1) for line in open(f"/proc/{pid}/status").read().splitlines())
+            names[name] = int(status["Seccomp_filters"]) > 1
+            equal(f"uids of {name}", set(status["Uid"].split()), {str(POD_UID)})
+            equal(f"capabilities of {name}", [int(status[kind], 16) for kind in ("CapPrm", "CapEff", "CapBnd", "CapAmb")], [0] * 4)
+            equal(f"no_new_privs of {name}", status["NoNewPrivs"].strip(), "1")
+        equal("who has a filter of its own", names, {"proxy": False, **{n: True for n in ("@store", "@vault", "@api", "@gate", "@egress", "@loader", "@audit")}})
+        for layer in ("namespaces", "root"):
+            assert f"WAIVED: the roles run without the confinement layer {layer}" in p.log(), p.log()
+        for role in ("store", "vault", "api"):
+            assert f"{role} holds: no_new_privs dumpable limits seccomp landlock capabilities\n" in p.log(), p.log()
+        equal("the state directory", (os.stat(p.state + "/appliance").st_uid, os.stat(p.state + "/appliance").st_mode & 0o777), (POD_UID, 0o700))
+        equal("the end", p.stop(), 0)
+
+
+def in_a_pod_nothing_is_left_out_in_silence():
+    with a_pod() as p:
+        equal("the end", p.process.wait(WAIT), 1)
+        assert "--waive namespaces --waive root" in p.log(), p.log()
+        p.process = None
+
+
 def each_layer_can_be_waived_and_no_other_goes_with_it():
     for layer in LAYERS:
         for ordinary in (False, True):
@@ -325,6 +396,8 @@ TESTS = [
     in_a_user_namespace_with_one_user_root_lacks_uids,
     with_a_root_that_cannot_be_written_it_serves,
     without_proc_it_refuses,
+    in_a_pod_it_serves_and_names_what_is_waived,
+    in_a_pod_nothing_is_left_out_in_silence,
     each_layer_can_be_waived_and_no_other_goes_with_it,
     no_new_privs_is_waived_with_what_needs_it,
     what_is_waived_is_shown,
