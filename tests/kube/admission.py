@@ -126,7 +126,7 @@ class Workspace:
     def try_other(self, kind, plural, spec, refuse, annotations=None):
         document = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "tried", "annotations": annotations}, "spec": spec}
         answer = self.cluster.ask("POST", self.path(f"/api/v1/namespaces/%s/{plural}"), document, self.assistant)
-        self.judge(answer, case.get("refuse"), kind)
+        self.judge(answer, refuse, kind)
 
 
 def claim(case):
