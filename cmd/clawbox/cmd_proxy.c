@@ -172,6 +172,16 @@ static int choose_state(struct proxy *p, const char *given)
                : cmd_fail("the path of the state directory is too long");
 }
 
+/* What the loader may read is settled when it starts, so it has to be there; the files in it may come later. */
+static int check_directory(const char *what, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0) {
+        return cmd_fail_r(-errno, "%s %s", what, path);
+    }
+    return S_ISDIR(st.st_mode) ? CMD_GO : cmd_fail("%s %s is not a directory", what, path);
+}
+
 static int read_options(struct proxy *p, const char *state)
 {
     const struct proxy_options *given = p->given;
@@ -187,7 +197,12 @@ static int read_options(struct proxy *p, const char *state)
             "proxy", "-f %s: give it a directory of its own, because who reads it may read all of that",
             given->file);
     }
-    int r = choose_state(p, state);
+    int r = check_directory("--credentials", given->credentials);
+    if (r == CMD_GO && given->token != NULL) {
+        directory_of(given->token, directory, sizeof(directory));
+        r = check_directory("the directory of --token-file:", directory);
+    }
+    r = r == CMD_GO ? choose_state(p, state) : r;
     start_options_init(o, p->state);
     r = r == CMD_GO ? start_roots(given->roots, o) : r;
     r = r == CMD_GO ? start_dns("proxy", given->dns, o) : r;

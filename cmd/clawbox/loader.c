@@ -210,7 +210,7 @@ static int append_cluster_ca(struct buf *out)
         r = buf_append_str(out, text);
     }
     buf_deinit(&pem);
-    return r;
+    return r == 0 || r == CB_ENOMEM || r == CB_ELIMIT ? r : CB_ENOTFOUND;
 }
 
 /* A line, with what the pod knows in place of "in-cluster". */
@@ -333,6 +333,10 @@ static void refuse(const struct credential_target *target, const char *path, int
 {
     if (r == -ENOENT || r == -ENOTDIR) {
         cmd_say("credential %s is not set: there is no %s; its Secret needs the keys value and hosts",
+                target->name, path);
+    } else if (r == CB_ENOTFOUND) {
+        cmd_say("credential %s is not set: %s says in-cluster, which is known in a pod of a cluster that has "
+                "KUBERNETES_SERVICE_HOST and " KUBE_CA_FILE " only",
                 target->name, path);
     } else if (r == CB_EINVAL) {
         cmd_say("credential %s is not set: %s is not a file of text", target->name, path);
@@ -480,16 +484,15 @@ int loader_main(int argc, char **argv)
     while (r == 0) {
         uint64_t now_ms = clock_mono_us() / 1000 + 1;
         if (control_is_reachable(l->state)) {
-            if (!checked && (r = check_state(l)) != CMD_GO) {
+            if (!checked && check_state(l) != CMD_GO) {
                 break;
             }
             checked = true;
-            r = 0;
             load_document(l, now_ms);
-            load_credentials(l, now_ms);
             if (l->document.taken || l->known_count != 0) { /* there is a tenant */
                 load_token(l, now_ms);
             }
+            load_credentials(l, now_ms); /* last: when they are set, the pod is ready */
         }
         const struct timespec pause = {.tv_sec = checked ? LOADER_EVERY_MS / 1000 : 0,
                                        .tv_nsec = checked ? 0 : 50L * 1000 * 1000};

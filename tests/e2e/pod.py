@@ -311,6 +311,8 @@ def a_pods_credential_goes_where_its_secret_says():
         p.ready(503)
         equal("status", p.ask().status, 503)
         equal("credentials", p.credentials(), ["Bearer sk-real-first"])
+        p.secret("sk-real-first", hosts=f"{HOST}:443 via in-cluster\n")
+        p.said("/openai/hosts says in-cluster, which is known in a pod of a cluster")
 
 
 def a_pods_client_certificate_is_a_credential_like_others():
