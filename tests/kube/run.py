@@ -8,6 +8,7 @@ it. The last line is `N passed, N failed, N skipped`.
 """
 
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -182,6 +183,8 @@ def test_network(report, cluster, tenants):
 
 
 def main():
+    # Told to end, it ends what it started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     report = Report(sys.argv[1] if len(sys.argv) > 1 else "")
     try:
         cluster = Cluster()
