@@ -83,7 +83,7 @@ TEST(each_setting_changes_only_what_it_should)
         {"workspace: {exec: true}", RIGHTS, NULL},
         {"workspace: {access: none}",
          "claw/20-configmap-tenant.yaml " PROXY " " GATEWAY " claw/kustomization.yaml dev/kustomization.yaml "
-         "-claw/21-configmap-workspace-hosts.yaml -claw/23-configmap-kubeconfig.yaml -dev/20-role.yaml "
+         "-claw/23-configmap-kubeconfig.yaml -dev/20-role.yaml "
          "-dev/21-rolebinding.yaml",
          NULL},
         {"workspace: {egress: sealed}", DEV_NET, NULL},
