@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 const struct priv_profile api_profile = {
-    .needs = PRIV_NEED_ACCEPT | PRIV_NEED_TCP, /* the health listener's connections */
+    .needs = PRIV_NEED_ACCEPT | PRIV_NEED_TCP, /* connections of the API and health listeners */
     .root = PRIV_ROOT_EMPTY,
     .max_descriptors = 256,
     .max_memory =

@@ -132,7 +132,9 @@ static int on_put_before(struct api_request *q, struct span payload)
 {
     struct ipc_tenant present;
     int r = read_present(q, payload, &present);
-    if (r == 0) {
+    if (r == 0 && q->who.scope == IPC_SCOPE_TENANT && present.tenant_id != q->who.tenant_id) {
+        api_refuse(q, 404, "There is no tenant \"%.*s\".", SPAN_ARG(q->tenant));
+    } else if (r == 0) {
         q->expect = present.tenant_id != 0 ? IPC_EXPECT_GENERATION : IPC_EXPECT_ABSENT;
         put_send(q, present.tenant_id, present.generation);
     }
@@ -197,7 +199,8 @@ void api_tenant_put(struct api_request *q)
         return;
     }
     q->dry_run = dry_run != 0;
-    if (api_condition_needs_tag(q)) {
+    /* A token for a tenant makes none: not even one in the place of its own that has just been removed. */
+    if (api_condition_needs_tag(q) || q->who.scope == IPC_SCOPE_TENANT) {
         api_tenant_get(q, on_put_before);
     } else {
         q->expect = q->if_none_match.len != 0 ? IPC_EXPECT_ABSENT : IPC_EXPECT_ANY;

@@ -208,10 +208,12 @@ static int on_token(struct api_request *q, struct span payload)
                         SPAN_LIT("the token cannot be looked up; the server's log says why"));
         return 0;
     }
-    if ((m.scope == IPC_SCOPE_TENANT) != (m.tenant.len != 0)) {
+    bool tenant = m.scope == IPC_SCOPE_TENANT;
+    if (tenant != (m.tenant.len != 0) || tenant != (m.tenant_id != 0)) {
         return CB_EMALFORMED;
     }
-    q->who = (struct api_who){.scope = (enum ipc_scope)m.scope, .since_ms = m.tenant_created_ms};
+    q->who = (struct api_who){
+        .scope = (enum ipc_scope)m.scope, .tenant_id = m.tenant_id, .since_ms = m.tenant_created_ms};
     copy_name(m.name, q->who.name);
     copy_name(m.tenant, q->who.tenant);
     api_conn_admit(q->conn);

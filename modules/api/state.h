@@ -132,6 +132,7 @@ struct api_who {
     enum ipc_scope scope;          /* IPC_SCOPE__COUNT: nobody, who may nothing */
     char name[IPC_NAME_MAX + 1];   /* of the token; empty: over the control socket */
     char tenant[IPC_NAME_MAX + 1]; /* of IPC_SCOPE_TENANT */
+    uint64_t tenant_id;            /* the same; a later tenant of that name has another */
     uint64_t since_ms;             /* since when that tenant is there */
 };
 

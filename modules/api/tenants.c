@@ -27,7 +27,8 @@ int api_tenant_read(struct api_request *q, struct span payload, struct api_tenan
     if (r != 0) {
         return r;
     }
-    if (out->row.code == -CB_ENOTFOUND) {
+    bool other = q->who.scope == IPC_SCOPE_TENANT && out->row.tenant_id != q->who.tenant_id;
+    if (out->row.code == -CB_ENOTFOUND || (out->row.code == 0 && other)) {
         api_refuse(q, 404, "There is no tenant \"%.*s\".", SPAN_ARG(q->tenant));
         return 1;
     }

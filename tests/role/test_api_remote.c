@@ -15,6 +15,8 @@
 static const char *const tokens[IPC_SCOPE__COUNT] = {
     [IPC_SCOPE_ADMIN] = ADMIN_TOKEN, [IPC_SCOPE_VIEWER] = VIEWER_TOKEN, [IPC_SCOPE_TENANT] = TENANT_TOKEN};
 
+static uint64_t said_id = 7; /* the tenant's of TENANT_TOKEN; that of TENANT is 7 */
+
 static struct ipc_token token_of(struct span hash)
 {
     uint8_t known[DIGEST_LEN];
@@ -24,7 +26,7 @@ static struct ipc_token token_of(struct span hash)
             bool tenant = i == IPC_SCOPE_TENANT;
             return (struct ipc_token){.name = SPAN_LIT("one"),
                                       .scope = (uint8_t)i,
-                                      .tenant_id = tenant ? 7 : 0,
+                                      .tenant_id = tenant ? said_id : 0,
                                       .tenant = tenant ? SPAN_LIT("alice") : SPAN_EMPTY,
                                       .tenant_created_ms = tenant ? 5000 : 0};
         }
@@ -211,6 +213,56 @@ TEST(a_tenants_statements_carry_the_tenant)
     w.seen[0] = '\0';
     CHECK_EQ_UINT(ask(&w, ADMIN_TOKEN, "GET", "/v1/tenants?limit=5"), 200);
     CHECK_EQ_STR(w.seen, "token\nlist after= limit=5\n");
+    world_end(&w);
+}
+
+/* The whole of a PUT over a connection of its own. */
+static unsigned put(struct world *w, const char *token, const char *more)
+{
+    static const char document[] = "apiVersion: clawbox/v1\nkind: Tenant\nmetadata: {name: alice}\n"
+                                   "spec: {routes: [{name: a, host: a.example.com}]}\n";
+    struct client c;
+    char request[2048];
+    unsigned status = 0;
+    (void)snprintf(request, sizeof(request),
+                   "PUT /v1/tenants/alice HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nAuthorization: Bearer %s\r\n"
+                   "Connection: close\r\nContent-Length: %zu\r\n%s\r\n%s",
+                   (unsigned)w->remote_port, token, strlen(document), more, document);
+    if (remote_open(&c, w)) {
+        client_send(&c, request);
+        status = client_wait(&c, 1) ? c.status : 0;
+    }
+    client_close(&c);
+    return status;
+}
+
+TEST(a_tenants_token_is_nothing_to_a_later_tenant_of_that_name)
+{
+    static const char *const paths[] = {"/v1/tenants/alice",
+                                        "/v1/tenants/alice/routes",
+                                        "/v1/tenants/alice/env",
+                                        "/v1/tenants/alice/policy",
+                                        "/v1/tenants/alice/manifests",
+                                        "/v1/tenants/alice/credentials",
+                                        "/v1/tenants/alice/credentials/openai:prepare"};
+    struct world w;
+    if (!world_start(&w, play_tokens, quick_main)) {
+        return;
+    }
+    CHECK_EQ_UINT(put(&w, TENANT_TOKEN, ""), 200);
+    CHECK(strstr(w.seen, "expect=2 id=7 generation=9") != NULL);
+    CHECK_EQ_UINT(put(&w, TENANT_TOKEN, "If-None-Match: *\r\n"), 412);
+    CHECK_EQ_UINT(put(&w, ADMIN_TOKEN, ""), 200);
+    said_id = 6;
+    w.seen[0] = '\0';
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        CHECK_EQ_UINT(ask(&w, TENANT_TOKEN, "GET", paths[i]), 404);
+    }
+    CHECK_EQ_UINT(put(&w, TENANT_TOKEN, ""), 404);
+    w.absent = true;
+    CHECK_EQ_UINT(put(&w, TENANT_TOKEN, ""), 404);
+    CHECK(strstr(w.seen, "expect=") == NULL && strstr(w.seen, "ca ") == NULL);
+    said_id = 7;
     world_end(&w);
 }
 
