@@ -76,10 +76,12 @@ def a_base_url_is_for_programs_on_this_machine(world):
 def the_token_of_a_base_url_is_in_no_record(world):
     _, token = parts(world.environment)
     equal("status", ask(world.environment, f"/t/{token}/https/{HOST}/v1/models").status, 200)
+    equal("from a page", ask(world.environment, f"/t/{token}/https/{HOST}/v1/models", "Origin: null").status, 403)
     equal("wrong method", ask(world.environment, f"/t/{token}/https/{HOST}/v1/models", method="PATCH").status, 403)
     out = world.appliance.run("audit", "alice", "--json", "-n", "100000").stdout.decode()
     absent("audit", token, out)
     absent("log", token, world.appliance.log())
+    equal("requests", len(world.provider.take()), 1)
     assert '"base_url_foreign"' in out and '"/v1/models"' in out, "the audit has none of these requests"
 
 
