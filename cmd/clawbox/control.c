@@ -74,7 +74,7 @@ static int connect_socket(const char *state, int *out)
 
 bool control_is_reachable(const char *state)
 {
-    int fd;
+    int fd = -1;
     int r = connect_socket(state, &fd);
     if (r == 0) {
         (void)close(fd);
