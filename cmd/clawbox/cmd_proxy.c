@@ -422,5 +422,6 @@ int cmd_proxy(int argc, char **argv)
     (void)sigaddset(&signals, SIGCHLD);
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
     r = start_monitor(&p);
+    priv_close_memory(); /* the monitor's own files in /proc are needed for its namespaces, so this comes after it */
     return r == CMD_GO ? wait_to_the_end(&p, &signals) : r;
 }
