@@ -229,6 +229,8 @@ static void child_begins(void)
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+    /* What a terminal sends to all at once comes here by stop() alone: the monitor would take the same signal, twice, for two. */
+    (void)setpgid(0, 0);
 }
 
 static int start_monitor(struct proxy *p)

@@ -229,7 +229,7 @@ int tokens_check(struct store_peer *p, const struct ipc_in *in)
     struct ipc_token answer = {.code = ipc_code(code), .scope = IPC_SCOPE_VIEWER};
     if (code == 0) {
         answer = (struct ipc_token){.name = span_str(t.name),
-                                    .scope = t.scope,
+                                    .scope = (uint8_t)t.scope,
                                     .tenant_id = t.tenant_id,
                                     .tenant = span_str(t.tenant),
                                     .tenant_created_ms = t.tenant_created_ms};

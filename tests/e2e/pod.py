@@ -98,7 +98,7 @@ class Pod:
              "--token-file", self.token.path + "/proxy_token", "--master-key-file", self.key.path + "/master_key", "--state", self.state,
              "--listen", f"127.0.0.1:{self.port}", "--health", f"127.0.0.1:{self.health_port}",
              *options, *os.environ.get("CLAWBOX_SERVE_OPTIONS", "").split()],
-            stdin=subprocess.DEVNULL, stdout=audit, stderr=log, env={"PATH": "/usr/bin:/bin", **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}})
+            stdin=subprocess.DEVNULL, stdout=audit, stderr=log, start_new_session=True, env={"PATH": "/usr/bin:/bin", **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}})
         log.close()
         audit.close()
         return self
@@ -258,6 +258,32 @@ def a_pods_routes_change_without_cutting_a_stream():
         agent.close()
 
 
+def one_signal_to_all_of_a_pod_drains_it():
+    """As a terminal sends it: to the whole group of processes."""
+    with pod() as p:
+        agent = p.tunnel()
+        agent.send(f"GET /v1/sse/2 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        first, whole = threading.Event(), []
+
+        def read():
+            whole.append(agent.response(on_part=lambda part: first.set()))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        p.provider.next_event()
+        assert first.wait(WAIT), "the stream did not begin"
+        os.killpg(p.process.pid, signal.SIGINT)
+        p.said("stopping (signal")
+        for _ in range(100):
+            p.provider.next_event()
+        reader.join(WAIT)
+        assert whole and whole[0] is not None and whole[0].complete, "the stream was cut"
+        agent.close()
+        equal("status", p.process.wait(WAIT), 0)
+        p.process = None
+        absent("log", "stopping at once", p.log())
+
+
 def a_pods_wrong_document_changes_nothing():
     with pod() as p:
         for text, what in [("apiVersion: clawbox/v1\nkind: Tenant\nmetadata: {name: alice}\nspec: {routes: [{provider: nobody}]}\n", "provider"),
@@ -380,6 +406,6 @@ def a_pod_ends_with_its_parts():
 
 
 TESTS = [a_pod_serves_from_its_files, a_pods_audit_goes_on_where_it_was, a_pods_credential_is_replaced_without_a_restart,
-         a_pods_routes_change_without_cutting_a_stream, a_pods_wrong_document_changes_nothing, who_edits_the_routes_redirects_no_credential,
+         a_pods_routes_change_without_cutting_a_stream, one_signal_to_all_of_a_pod_drains_it, a_pods_wrong_document_changes_nothing, who_edits_the_routes_redirects_no_credential,
          a_pods_credential_goes_where_its_secret_says, a_pods_client_certificate_is_a_credential_like_others, a_pods_files_may_be_anything, a_volume_of_another_tenant_is_refused,
          a_pod_ends_with_its_parts]
