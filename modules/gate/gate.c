@@ -182,9 +182,13 @@ static int on_go(void *arg, uint32_t waived)
     return 0;
 }
 
+/* The last refusals are still queued when the last agent goes, and belong into the audit. */
 static void gate_stop_now(void *arg)
 {
     struct gate *g = arg;
+    if (g->egress != NULL) {
+        ipc_chan_flush(g->egress);
+    }
     net_loop_stop(g->loop);
 }
 
@@ -198,7 +202,7 @@ static void gate_stop_when_idle(void *arg)
         }
     }
     if (g->agent_count == 0) {
-        net_loop_stop(g->loop);
+        gate_stop_now(g);
     }
 }
 
@@ -216,7 +220,7 @@ static void on_stop(void *arg, uint32_t grace_ms)
     g->stop_timer = net_timer_new(g->loop, gate_stop_now, g);
     struct net_timer *poll = net_timer_new(g->loop, gate_stop_when_idle, g);
     if (g->stop_timer == NULL || poll == NULL) {
-        net_loop_stop(g->loop);
+        gate_stop_now(g);
         return;
     }
     net_timer_start(g->stop_timer, grace_ms, 0);
