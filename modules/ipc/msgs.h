@@ -68,6 +68,9 @@ enum ipc_listener_kind {
 /* What a token for the API may do: everything, look, or everything about one tenant. */
 enum ipc_scope { IPC_SCOPE_ADMIN, IPC_SCOPE_VIEWER, IPC_SCOPE_TENANT, IPC_SCOPE__COUNT };
 
+/* What somebody shows who signs in at the console: a password (what argon2id made of it), a token, a link. */
+enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IPC_SIGN_IN__COUNT };
+
 #define IPC_NAME_MAX         40
 #define IPC_HOST_MAX         260
 #define IPC_TARGET_MAX       16384
@@ -89,6 +92,9 @@ enum ipc_scope { IPC_SCOPE_ADMIN, IPC_SCOPE_VIEWER, IPC_SCOPE_TENANT, IPC_SCOPE_
 #define IPC_TOKEN_MAX        64
 #define IPC_STATUS_MAX       1024
 #define IPC_TOKENS_MAX       ((size_t)32 * 1024)
+#define IPC_KDF_LEN          25 /* of tls/passphrase.h */
+#define IPC_DEVICE_LEN       48
+#define IPC_BY_MAX           64
 
 /* clang-format off */
 /*    NAME                 lower              from                    to                      channel  kind     fd         limit */
@@ -182,6 +188,20 @@ enum ipc_scope { IPC_SCOPE_ADMIN, IPC_SCOPE_VIEWER, IPC_SCOPE_TENANT, IPC_SCOPE_
     M(TOKEN_DELETE,        token_delete,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(TOKEN_CHECK,         token_check,       IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 64) \
     M(TOKEN,               token,             IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 256) \
+    /* ---- api and store: administrators, and who is signed in at the console ---- */ \
+    M(ADMINISTRATOR_LIST,  administrator_list, IPC_API,               IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
+    M(ADMINISTRATORS,      administrators,    IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_TOKENS_MAX) \
+    M(ADMINISTRATOR_PUT,   administrator_put, IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 256) \
+    M(ADMINISTRATOR_DELETE, administrator_delete, IPC_API,            IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(SIGN_IN_GET,         sign_in_get,       IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(SIGN_IN_HOW,         sign_in_how,       IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 64) \
+    M(SESSION_CREATE,      session_create,    IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(SESSION_CHECK,       session_check,     IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 64) \
+    M(SESSION,             session,           IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 256) \
+    M(SESSION_ROTATE,      session_rotate,    IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(SESSION_DELETE,      session_delete,    IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 64) \
+    M(SESSION_KEY,         session_key,       IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 256) \
+    M(LINK_CREATE,         link_create,       IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 192) \
     /* ---- gate and egress of one tenant ---- */ \
     M(GATE_CONFIG,         gate_config,       IPC_EGRESS,             IPC_GATE,               PEER,    EVENT,   IPC_NO_FD, IPC_PAGE_MAX) \
     M(CONNECTION,          connection,        IPC_GATE,               IPC_EGRESS,             PEER,    EVENT,   IPC_FD,    16) \
@@ -558,6 +578,78 @@ enum ipc_scope { IPC_SCOPE_ADMIN, IPC_SCOPE_VIEWER, IPC_SCOPE_TENANT, IPC_SCOPE_
     F(U64, tenant_id, 0)             \
     F(TEXT, tenant, IPC_NAME_MAX)    \
     F(U64, tenant_created_ms, 0)
+
+#define IPC_FIELDS_administrator_list(F) F(U8, version, 0)
+/* `administrators` is a list of: text name, u8 scope, u64 created_ms, u64 used_ms (0: never). */
+#define IPC_FIELDS_administrators(F) \
+    F(U32, code, 0)                  \
+    F(BYTES, administrators, IPC_TOKENS_MAX - 64)
+/* Makes an administrator, or gives one another scope and password, which ends what that one was signed in with. `key` is what argon2id
+ * makes of the password. `link`: the hash of a link's session, which ends with it; it has to be there. Answered by DONE. */
+#define IPC_FIELDS_administrator_put(F) \
+    F(TEXT, name, IPC_NAME_MAX)         \
+    F(ENUM, scope, IPC_SCOPE__COUNT)    \
+    F(BYTES, kdf, IPC_KDF_LEN)          \
+    F(SECRET, key, IPC_HASH_LEN)        \
+    F(BYTES, link, IPC_HASH_LEN)        \
+    F(TEXT, by, IPC_BY_MAX)
+/* Answered by DONE. */
+#define IPC_FIELDS_administrator_delete(F) \
+    F(TEXT, name, IPC_NAME_MAX)            \
+    F(TEXT, by, IPC_BY_MAX)
+/* How this administrator's password becomes a key. */
+#define IPC_FIELDS_sign_in_get(F) \
+    F(TEXT, name, IPC_NAME_MAX)   \
+    F(BYTES, device, IPC_DEVICE_LEN)
+/* The same kind of answer, whether there is such an administrator or not. `known`: the device is one on which that administrator has
+ * signed in. */
+#define IPC_FIELDS_sign_in_how(F) \
+    F(U32, code, 0)               \
+    F(BYTES, kdf, IPC_KDF_LEN)    \
+    F(BOOL, known, 0)
+/* `shown` is a password's key, or the hash of a token or link; `hash` is the new session's. Answered by SESSION. */
+#define IPC_FIELDS_session_create(F)  \
+    F(ENUM, kind, IPC_SIGN_IN__COUNT) \
+    F(TEXT, name, IPC_NAME_MAX)       \
+    F(SECRET, shown, IPC_HASH_LEN)    \
+    F(BYTES, hash, IPC_HASH_LEN)
+/* Whose session has this hash. */
+#define IPC_FIELDS_session_check(F) F(BYTES, hash, IPC_HASH_LEN)
+/* code EAUTHENTIC: what was shown is wrong; ENOTFOUND: there is no such session, or no more. `name` is the administrator's or the token's; a
+ * link has none. `device`: a new one, after a password. */
+#define IPC_FIELDS_session(F)         \
+    F(U32, code, 0)                   \
+    F(ENUM, kind, IPC_SIGN_IN__COUNT) \
+    F(TEXT, name, IPC_NAME_MAX)       \
+    F(ENUM, scope, IPC_SCOPE__COUNT)  \
+    F(U64, tenant_id, 0)              \
+    F(TEXT, tenant, IPC_NAME_MAX)     \
+    F(U64, tenant_created_ms, 0)      \
+    F(U64, made_ms, 0)                \
+    F(U64, ends_ms, 0)                \
+    F(BYTES, device, IPC_DEVICE_LEN)
+/* The session goes on under another hash; under the old one for a moment. ECONFLICT: that one was replaced before. Answered by DONE. */
+#define IPC_FIELDS_session_rotate(F) \
+    F(BYTES, hash, IPC_HASH_LEN)     \
+    F(BYTES, next, IPC_HASH_LEN)
+/* Ends it; with `all` those of the same administrator or token too. Answered by DONE. */
+#define IPC_FIELDS_session_delete(F) \
+    F(BYTES, hash, IPC_HASH_LEN)     \
+    F(BOOL, all, 0)
+/* The administrator whose session that is has another password, and no other session. EAUTHENTIC: `current` is not the key. Answered by
+ * DONE. */
+#define IPC_FIELDS_session_key(F)    \
+    F(BYTES, hash, IPC_HASH_LEN)     \
+    F(SECRET, current, IPC_HASH_LEN) \
+    F(BYTES, kdf, IPC_KDF_LEN)       \
+    F(SECRET, key, IPC_HASH_LEN)     \
+    F(TEXT, by, IPC_BY_MAX)
+/* Whoever shows the link of this hash is signed in, once. `first`: only when there is no administrator (EEXIST else). Answered by DONE. */
+#define IPC_FIELDS_link_create(F) \
+    F(BYTES, hash, IPC_HASH_LEN)  \
+    F(BOOL, first, 0)             \
+    F(U64, ends_ms, 0)            \
+    F(TEXT, by, IPC_BY_MAX)
 
 /* What the gate must know to answer a CONNECT: which host patterns, ports and schemes exist, and the hash of the proxy
  * token. `hosts` is a list of: text host pattern, u16 port, u8 scheme. */

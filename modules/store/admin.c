@@ -348,6 +348,9 @@ int admin_message(struct store_peer *p, const struct ipc_in *in)
     if (in->msg == IPC_MSG_TOKEN_CHECK) {
         return tokens_check(p, in);
     }
+    if (people_is(in->msg)) {
+        return people_message(p, in);
+    }
     batch_flush(p->store);
     switch (in->msg) {
     case IPC_MSG_TENANTS_APPLY:

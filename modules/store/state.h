@@ -9,8 +9,10 @@
  *   count.c    what is counted of the requests
  *   health.c   whether records can be written, what tenants lack
  *   tokens.c   tokens for the API over TCP
+ *   people.c   administrators, and who is signed in at the console
  *   suspend.c  suspending a tenant, and who has to hear of it
- * Below them, and without messages: db.c, file.c, tenants.c, credentials.c, audit.c, audit_row.c.
+ * Below them, and without messages: db.c, file.c, tenants.c, credentials.c, audit.c, audit_row.c, administrators.c,
+ * sessions.c.
  */
 #ifndef CB_STORE_STATE_H
 #define CB_STORE_STATE_H
@@ -174,6 +176,12 @@ CB_MUST_USE int health_message(struct store_peer *p, const struct ipc_in *in);
 CB_MUST_USE int tokens_check(struct store_peer *p, const struct ipc_in *in);
 /* The other requests about tokens. */
 CB_MUST_USE int tokens_message(struct store_peer *p, const struct ipc_in *in);
+
+/* ---- people.c ---- */
+
+/* Whether it is one of the messages about administrators, sessions and links; and what becomes of it. */
+bool people_is(enum ipc_msg msg);
+CB_MUST_USE int people_message(struct store_peer *p, const struct ipc_in *in);
 
 /* ---- admin.c ---- */
 

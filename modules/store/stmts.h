@@ -103,6 +103,33 @@
     S(TOKEN_DELETE, "DELETE FROM token WHERE name = ?1") \
     S(TOKEN_USED, "UPDATE token SET used_ms = ?2 WHERE name = ?1") \
     \
+    S(ADMINISTRATOR_ALL, "SELECT name, scope, created_ms, used_ms FROM administrator ORDER BY name") \
+    S(ADMINISTRATOR_GET, "SELECT scope, kdf, key_hash FROM administrator WHERE name = ?1") \
+    S(ADMINISTRATOR_PUT, \
+      "INSERT INTO administrator (name, scope, kdf, key_hash, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)" \
+      " ON CONFLICT (name) DO UPDATE SET scope = excluded.scope, kdf = excluded.kdf, key_hash = excluded.key_hash") \
+    S(ADMINISTRATOR_DELETE, "DELETE FROM administrator WHERE name = ?1") \
+    S(ADMINISTRATOR_USED, "UPDATE administrator SET used_ms = ?2 WHERE name = ?1") \
+    S(SESSION_FIND, \
+      "SELECT s.administrator, a.scope, s.token, k.scope, k.tenant_id, ifnull(t.name, ''), t.created_ms, k.expires_ms," \
+      " s.made_ms, s.used_ms, s.ends_ms, s.replaced FROM session s LEFT JOIN administrator a ON a.name = s.administrator" \
+      " LEFT JOIN token k ON k.name = s.token LEFT JOIN tenant t ON t.id = k.tenant_id WHERE s.hash = ?1") \
+    S(SESSION_ADD, \
+      "INSERT INTO session (hash, administrator, token, made_ms, used_ms, ends_ms) VALUES (?1, ?2, ?3, ?4, ?4, ?5)") \
+    S(SESSION_PRUNE, "DELETE FROM session WHERE ends_ms <= ?1 OR used_ms <= ?2") \
+    S(SESSION_TRIM, \
+      "DELETE FROM session WHERE hash IN (SELECT hash FROM session WHERE administrator IS ?1 AND token IS ?2" \
+      " ORDER BY used_ms DESC, made_ms DESC, hash LIMIT -1 OFFSET ?3)") \
+    S(SESSION_USED, "UPDATE session SET used_ms = ?2 WHERE hash = ?1") \
+    S(SESSION_REPLACED, "UPDATE session SET replaced = 1, ends_ms = min(ends_ms, ?2) WHERE hash = ?1") \
+    S(SESSION_DELETE, "DELETE FROM session WHERE hash = ?1") \
+    S(SESSION_DELETE_OWN, "DELETE FROM session WHERE administrator IS ?1 AND token IS ?2 AND hash <> ?3") \
+    S(LINK_ADD, "INSERT INTO sign_in_link (hash, ends_ms) VALUES (?1, ?2)") \
+    S(LINK_FIND, "SELECT ends_ms FROM sign_in_link WHERE hash = ?1") \
+    S(LINK_DELETE, "DELETE FROM sign_in_link WHERE hash = ?1 OR ends_ms <= ?2") \
+    S(LINK_TRIM, \
+      "DELETE FROM sign_in_link WHERE hash IN (SELECT hash FROM sign_in_link ORDER BY ends_ms DESC, hash LIMIT -1 OFFSET ?1)") \
+    \
     S(AUDIT_LAST, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1") \
     S(AUDIT_ADD, "INSERT INTO audit (seq, tenant, time_ms, denied, row, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)") \
     S(AUDIT_WALK, \
