@@ -1,4 +1,4 @@
-# The calls that the folders of this project use: a module, a program, a test, a fuzz target, embedded files.
+# The calls that the folders of this project use: a module, a program, a test, a fuzz target, embedded files, the console's pages.
 
 # clawbox_add_folder(FOLDER): its CMakeLists.txt, if there is one.
 function(clawbox_add_folder folder)
@@ -110,4 +110,17 @@ function(clawbox_embed)
         COMMAND ${CMAKE_COMMAND} "-DOUTPUT=${output}" "-DSYMBOL=${arg_SYMBOL}" "-DBASE=${arg_BASE}" "-DFILES=${arg_FILES}"
                 -P "${script}")
     target_sources(${arg_TARGET} PRIVATE "${output}")
+endfunction()
+
+# clawbox_web(cb_console): the pages of web/, bundled and compressed, become console_assets.c of that target (console/assets.h).
+# The bundler is in build/web/node_modules, where `./dev setup` put it.
+function(clawbox_web target)
+    set(web "${CMAKE_SOURCE_DIR}/web")
+    set(modules "${CMAKE_SOURCE_DIR}/build/web/node_modules")
+    file(GLOB_RECURSE inputs CONFIGURE_DEPENDS "${web}/*.js" "${web}/*.css" "${web}/*.html" "${web}/*.svg")
+    set(output "${CMAKE_CURRENT_BINARY_DIR}/console_assets.c")
+    add_custom_command(OUTPUT "${output}" VERBATIM
+        DEPENDS ${inputs} "${web}/build.mjs" "${web}/package-lock.json" "${modules}/.package-lock.json"
+        COMMAND node "${web}/build.mjs" "${CMAKE_CURRENT_BINARY_DIR}" "${modules}")
+    target_sources(${target} PRIVATE "${output}")
 endfunction()

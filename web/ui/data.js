@@ -1,0 +1,73 @@
+// data.js: what a page reads and what it does, with the states in between.
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { getTagged } from '../api.js';
+import { toast } from './toast.js';
+
+/**
+ * Reads "/v1/..." (or whatever `load`, a function of a signal, gives): {data, error, loading, etag, reload}.
+ * `every`: asked again after so many milliseconds while the page is seen; what was there stays until the new is. null reads nothing.
+ */
+export function useData(target, { every = 0, load = null } = {}) {
+  const [state, setState] = useState({ data: null, error: null, loading: true, etag: null });
+  const [turn, setTurn] = useState(0);
+  const shown = useRef(null);
+  const loader = useRef(load);
+  loader.current = load;
+
+  useEffect(() => {
+    if (target === null) {
+      setState({ data: null, error: null, loading: false, etag: null });
+      return undefined;
+    }
+    const abort = new AbortController();
+    let timer = 0;
+    if (shown.current !== target) setState({ data: null, error: null, loading: true, etag: null });
+    const ask = async () => {
+      try {
+        const answer = loader.current ? { data: await loader.current(abort.signal), etag: null } : await getTagged(target, { signal: abort.signal });
+        if (abort.signal.aborted) return;
+        shown.current = target;
+        setState({ ...answer, error: null, loading: false });
+      } catch (error) {
+        if (abort.signal.aborted) return;
+        // What is shown stays, with the reason why it is not fresh.
+        setState((before) => ({ ...before, error, loading: false }));
+      }
+      if (every > 0) timer = setTimeout(() => (document.hidden ? again() : ask()), every);
+    };
+    const again = () => document.addEventListener('visibilitychange', ask, { once: true, signal: abort.signal });
+    ask();
+    return () => {
+      abort.abort();
+      clearTimeout(timer);
+    };
+  }, [target, every, turn]);
+
+  const reload = useCallback(() => setTurn((n) => n + 1), []);
+  return { ...state, reload };
+}
+
+/**
+ * A change: [run, busy, error]. `act` is async; `done` is the sentence that says it worked (or a function of act's result).
+ * A failure is kept in `error`, for <Problem>, and run() gives false.
+ */
+export function useAction(act, done) {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState(null);
+  const run = async (...args) => {
+    setBusy(true);
+    setError(null);
+    try {
+      const result = await act(...args);
+      const words = typeof done === 'function' ? done(result) : done;
+      if (words) toast(words);
+      return true;
+    } catch (failure) {
+      setError(failure);
+      return false;
+    } finally {
+      setBusy(false);
+    }
+  };
+  return [run, busy, error, () => setError(null)];
+}
