@@ -36,6 +36,8 @@ static const struct api_route routes[] = {
      ADMIN | TENANT},
     {"PUT", "/v1/tenants/{tenant}/credentials/{credential}", api_credential_put, API_BODY, ADMIN | TENANT},
     {"DELETE", "/v1/tenants/{tenant}/credentials/{credential}", api_credential_delete, 0, ADMIN | TENANT},
+    {"GET", "/v1/denials", api_denials_list, 0, ALL},
+    {"POST", "/v1/tenants/{tenant}/denials:mute", api_denials_mute, API_BODY, ADMIN | TENANT},
     {"GET", "/v1/audit", api_audit_page, 0, ALL},
     {"GET", "/v1/audit:verify", api_audit_verify, 0, ADMIN | VIEWER},
     {"GET", "/v1/status", api_status, 0, ADMIN | VIEWER},

@@ -10,6 +10,7 @@
  *   tenants.c      the other requests about tenants
  *   credentials.c  sealed credentials
  *   audit.c        pages of the audit, and its verification
+ *   denials.c      what was refused, and what would allow it
  *   status.c       what runs, and what it is confined by
  *   tokens.c       tokens for the API over TCP
  *   remote.c       requests that came over TCP: Host, token, whose it is
@@ -296,10 +297,25 @@ api_handler_fn api_credential_put;
 api_handler_fn api_credential_delete;
 api_handler_fn api_audit_page;
 api_handler_fn api_audit_verify;
+api_handler_fn api_denials_list;
+api_handler_fn api_denials_mute;
 api_handler_fn api_status;
 api_handler_fn api_tokens_list;
 api_handler_fn api_token_create;
 api_handler_fn api_token_delete;
+
+/* A request as it was refused, or is to be allowed. */
+struct api_what {
+    enum spec_scheme scheme;
+    struct span host;
+    uint16_t port;
+    struct span method;
+    struct span path;
+};
+/* Reads the members "scheme" and "port", which may be left out, "host", "method" and "path"; nothing is said of what is in the last three. False
+ * when it refused the request. */
+bool api_what_read(struct api_request *q, const struct conf_tree *body, struct api_what *out);
+void api_what_write(struct json *j, const struct api_what *what);
 
 /* Whether it could be a token. */
 bool api_token_formed(struct span token);

@@ -202,6 +202,10 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     M(SESSION_DELETE,      session_delete,    IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 64) \
     M(SESSION_KEY,         session_key,       IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 256) \
     M(LINK_CREATE,         link_create,       IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 192) \
+    /* ---- api and store: what was refused ---- */ \
+    M(DENIALS_GET,         denials_get,       IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(DENIALS,             denials,           IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
+    M(DENIAL_MUTE,         denial_mute,       IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 3072) \
     /* ---- gate and egress of one tenant ---- */ \
     M(GATE_CONFIG,         gate_config,       IPC_EGRESS,             IPC_GATE,               PEER,    EVENT,   IPC_NO_FD, IPC_PAGE_MAX) \
     M(CONNECTION,          connection,        IPC_GATE,               IPC_EGRESS,             PEER,    EVENT,   IPC_FD,    16) \
@@ -650,6 +654,28 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(BOOL, first, 0)             \
     F(U64, ends_ms, 0)            \
     F(TEXT, by, IPC_BY_MAX)
+/* What was refused, the last first: what comes before that one (`before_id` 0: from the start). An empty tenant is all of them. */
+#define IPC_FIELDS_denials_get(F) \
+    F(TEXT, tenant, IPC_NAME_MAX) \
+    F(BOOL, muted, 0)             \
+    F(U64, before_ms, 0)          \
+    F(U64, before_id, 0)          \
+    F(U16, limit, 0)
+/* `denials` is a list of: text tenant, u64 id, u8 scheme, text host, u16 port, text method, text path, u8 reason (enum policy_reason), text route
+ * and text credential ("": none came near), u64 count, u64 first_ms, u64 last_ms, u8 muted. */
+#define IPC_FIELDS_denials(F) \
+    F(U32, code, 0)           \
+    F(BOOL, more, 0)          \
+    F(BYTES, denials, IPC_PAGE_MAX)
+/* Answered by DONE. */
+#define IPC_FIELDS_denial_mute(F)     \
+    F(TEXT, tenant, IPC_NAME_MAX)     \
+    F(U8, scheme, 0)                  \
+    F(TEXT, host, IPC_HOST_MAX)       \
+    F(U16, port, 0)                   \
+    F(TEXT, method, 32)               \
+    F(TEXT, path, IPC_AUDIT_PATH_MAX) \
+    F(BOOL, muted, 0)
 
 /* What the gate must know to answer a CONNECT: which host patterns, ports and schemes exist, and the hash of the proxy
  * token. `hosts` is a list of: text host pattern, u16 port, u8 scheme. */

@@ -374,6 +374,9 @@ int admin_message(struct store_peer *p, const struct ipc_in *in)
     case IPC_MSG_HEALTH_GET:
     case IPC_MSG_COUNTERS_GET:
         return health_message(p, in);
+    case IPC_MSG_DENIALS_GET:
+    case IPC_MSG_DENIAL_MUTE:
+        return denials_message(p, in);
     case IPC_MSG_AUDIT_VERIFY:
         return admin_audit_verify(p, in);
     default:

@@ -5,9 +5,11 @@
  * While the database takes nothing (a full disk), decisions are refused at once: so no request is sent unrecorded.
  * Outcomes of requests that were sent before are kept and written when it takes records again.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "policy/spec.h"
 #include "policy/verdict.h"
+#include "store/denials.h"
 #include "store/state.h"
 
 #include <stdlib.h>
@@ -182,6 +184,7 @@ int batch_decision(struct store_peer *p, const struct ipc_in *in)
     };
     uint64_t seq = 0;
     r = store_audit_append(s->db, &row, &seq);
+    r = r == 0 ? store_denial_note(s->db, &row, clock_wall_ms()) : r;
     if (r != 0) {
         batch_fail(s, r);
         batch_answer(p, in->call, r, 0);

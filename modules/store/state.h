@@ -10,6 +10,7 @@
  *   health.c   whether records can be written, what tenants lack
  *   tokens.c   tokens for the API over TCP
  *   people.c   administrators, and who is signed in at the console
+ *   denials.c  what was refused, counted; denials.h has what it does without messages
  *   suspend.c  suspending a tenant, and who has to hear of it
  * Below them, and without messages: db.c, file.c, tenants.c, credentials.c, audit.c, audit_row.c, administrators.c,
  * sessions.c.
@@ -182,6 +183,11 @@ CB_MUST_USE int tokens_message(struct store_peer *p, const struct ipc_in *in);
 /* Whether it is one of the messages about administrators, sessions and links; and what becomes of it. */
 bool people_is(enum ipc_msg msg);
 CB_MUST_USE int people_message(struct store_peer *p, const struct ipc_in *in);
+
+/* ---- denials.c ---- */
+
+/* DENIALS_GET and DENIAL_MUTE. The batch has been committed. */
+CB_MUST_USE int denials_message(struct store_peer *p, const struct ipc_in *in);
 
 /* ---- admin.c ---- */
 

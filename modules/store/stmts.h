@@ -130,6 +130,26 @@
     S(LINK_TRIM, \
       "DELETE FROM sign_in_link WHERE hash IN (SELECT hash FROM sign_in_link ORDER BY ends_ms DESC, hash LIMIT -1 OFFSET ?1)") \
     \
+    S(DENIAL_AGAIN, \
+      "UPDATE denial SET count = count + 1, reason = ?7, route = ?8, credential = ?9, last_ms = max(last_ms, ?10)" \
+      " WHERE tenant_id = ?1 AND scheme = ?2 AND host = ?3 AND port = ?4 AND method = ?5 AND path = ?6") \
+    S(DENIAL_ADD, \
+      "INSERT INTO denial (tenant_id, scheme, host, port, method, path, reason, route, credential, count, first_ms, last_ms)" \
+      " SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?10 FROM tenant WHERE id = ?1") \
+    S(DENIAL_TRIM, \
+      "DELETE FROM denial WHERE id IN (SELECT id FROM denial WHERE tenant_id = ?1 ORDER BY muted DESC, last_ms DESC" \
+      " LIMIT -1 OFFSET ?2)") \
+    S(DENIAL_PAGE, \
+      "SELECT t.name, d.id, d.scheme, d.host, d.port, d.method, d.path, d.reason, d.route, d.credential, d.count, d.first_ms," \
+      " d.last_ms, d.muted FROM denial d JOIN tenant t ON t.id = d.tenant_id WHERE d.muted = ?1 AND (d.last_ms, d.id) < (?2, ?3)" \
+      " ORDER BY d.last_ms DESC, d.id DESC LIMIT ?4") \
+    S(DENIAL_PAGE_TENANT, \
+      "SELECT t.name, d.id, d.scheme, d.host, d.port, d.method, d.path, d.reason, d.route, d.credential, d.count, d.first_ms," \
+      " d.last_ms, d.muted FROM tenant t JOIN denial d ON d.tenant_id = t.id WHERE t.name = ?5 AND d.muted = ?1" \
+      " AND (d.last_ms, d.id) < (?2, ?3) ORDER BY d.last_ms DESC, d.id DESC LIMIT ?4") \
+    S(DENIAL_MUTE, \
+      "UPDATE denial SET muted = ?7 WHERE tenant_id = (SELECT id FROM tenant WHERE name = ?1) AND scheme = ?2 AND host = ?3" \
+      " AND port = ?4 AND method = ?5 AND path = ?6") \
     S(AUDIT_LAST, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1") \
     S(AUDIT_ADD, "INSERT INTO audit (seq, tenant, time_ms, denied, row, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)") \
     S(AUDIT_WALK, \

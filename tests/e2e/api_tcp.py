@@ -36,6 +36,8 @@ ALLOWED = {
     ("GET", "/v1/tenants/{tenant}/credentials/{credential}:prepare"): "at",
     ("PUT", "/v1/tenants/{tenant}/credentials/{credential}"): "at",
     ("DELETE", "/v1/tenants/{tenant}/credentials/{credential}"): "at",
+    ("GET", "/v1/denials"): "av",
+    ("POST", "/v1/tenants/{tenant}/denials:mute"): "at",
     ("GET", "/v1/audit"): "av",
     ("GET", "/v1/audit:verify"): "av",
     ("GET", "/v1/status"): "av",

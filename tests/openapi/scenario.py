@@ -177,6 +177,16 @@ def play(ask):
     ask(404, "DELETE", "/v1/tokens/one")
     ask(400, "DELETE", "/v1/tokens/two?x=1")
 
+    # ---- what was refused: tests/e2e has it with something in it ----
+    assert ask(200, "GET", "/v1/denials?tenant=alice&muted=1&limit=5").json() == {"denials": [], "next": None}
+    ask(400, "GET", "/v1/denials?after=1")
+    mute, what = "/v1/tenants/{}/denials:mute", {"host": "x.example", "method": "GET", "path": "/", "muted": True}
+    ask(404, "POST", mute.format("alice"), what)
+    ask(404, "POST", mute.format("nobody"), what)
+    ask(400, "POST", mute.format("alice") + "?x=1", what)
+    ask(413, "POST", mute.format("alice"), LARGE)
+    ask(422, "POST", mute.format("alice"), {**what, "muted": 1})
+
     # ---- the audit ----
     ask(200, "GET", "/v1/audit?tenant=alice&limit=10&newest=1")
     ask(400, "GET", "/v1/audit?limit=0")

@@ -63,6 +63,8 @@ static int play_tokens(struct world *w, struct ipc_chan *chan, struct ipc_in *in
         r = ipc_get_token_delete(in->payload, &gone);
         world_note(w, "delete token %.*s\n", SPAN_ARG(gone.name));
         return r == 0 ? ipc_send_done(chan, in->call, &(struct ipc_done){.code = 0}) : r;
+    case IPC_MSG_DENIALS_GET:
+        return ipc_send_denials(chan, in->call, &(struct ipc_denials){.denials = SPAN_LIT("\0\0\0\0")});
     case IPC_MSG_TENANT_SUSPEND:
         return ipc_send_done(chan, in->call, &(struct ipc_done){.code = 0});
     case IPC_MSG_CA_ROTATE:
@@ -148,6 +150,9 @@ static const struct {
      A | T},
     {"PUT", "/v1/tenants/alice/credentials/openai", "/v1/tenants/bob/credentials/openai", A | T},
     {"DELETE", "/v1/tenants/alice/credentials/openai", "/v1/tenants/bob/credentials/openai", A | T},
+    {"GET", "/v1/denials", NULL, A | V},
+    {"GET", "/v1/denials?tenant=alice", "/v1/denials?tenant=bob", A | V | T},
+    {"POST", "/v1/tenants/alice/denials:mute", "/v1/tenants/bob/denials:mute", A | T},
     {"GET", "/v1/audit", NULL, A | V},
     {"GET", "/v1/audit?tenant=alice", "/v1/audit?tenant=bob", A | V | T},
     {"GET", "/v1/audit:verify", NULL, A | V},

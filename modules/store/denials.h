@@ -1,0 +1,27 @@
+/*
+ * denials.h - what was refused, counted by what was asked for: beside the audit, and in its transactions.
+ *
+ * It is for people who look through refusals, not evidence: that is the audit. An agent can ask for ever new things, so a tenant has
+ * STORE_DENIALS_MAX at most, and the ones that were refused the longest ago make room; those that somebody muted last.
+ */
+#ifndef CB_STORE_DENIALS_H
+#define CB_STORE_DENIALS_H
+
+#include "ipc/codec.h"
+#include "store/audit_row.h"
+#include "store/db.h"
+
+#define STORE_DENIALS_MAX 1000
+
+/* Whether a decision for that reason is one that somebody could want to allow. Not those about the proxy itself: its token, a tenant that is
+ * suspended, a page in a browser. */
+bool store_denial_counts(uint8_t reason);
+/* Counts the decision, if store_denial_counts() its reason. Only inside a transaction (CB_ESTATE else). A tenant that is gone is no error. */
+CB_MUST_USE int store_denial_note(struct store_db *db, const struct store_audit_row *row, uint64_t now_ms);
+/* Appends the list of the message DENIALS: as many of what is asked for as there is room. CB_ELIMIT when there is not room for one. */
+CB_MUST_USE int store_denials_list(struct store_db *db, const struct ipc_denials_get *m, struct buf *out,
+                                   bool *more);
+/* CB_ENOTFOUND: no such tenant, or nothing of the kind was refused. */
+CB_MUST_USE int store_denial_mute(struct store_db *db, const struct ipc_denial_mute *m);
+
+#endif
