@@ -5,7 +5,7 @@
 
 #include <arpa/inet.h>
 
-static bool is_loopback(const char *address)
+bool api_option_loopback(const char *address)
 {
     struct in_addr in;
     struct in6_addr in6;
@@ -29,7 +29,7 @@ int api_option_read(const char *command, const char *text, char address[64], str
     }
     bool brackets = host.kind == POLICY_HOST_IPV6;
     (void)snprintf(address, 64, "%.*s", (int)(host.len - (brackets ? 2 : 0)), host.text + (brackets ? 1 : 0));
-    if (!is_loopback(address)) {
+    if (!api_option_loopback(address)) {
         return cmd_wrong_usage(
             command,
             "--api %s: only on 127.0.0.1 or [::1]. Elsewhere it needs TLS, which is not there yet: it comes with the console",

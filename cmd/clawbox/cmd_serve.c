@@ -1,6 +1,7 @@
 /* cmd_serve.c - `clawbox serve`: options, the system's root certificates, then the monitor until it is told to stop. */
 #include "api_option.h"
 #include "cmd.h"
+#include "console_option.h"
 #include "health_option.h"
 #include "key_options.h"
 #include "start_options.h"
@@ -26,6 +27,7 @@ struct serve_options {
     const char *listen;
     const char *health;
     const char *api;
+    const char *console;
     const char *uid_base;
     const char *idle;
     const char *drain;
@@ -92,6 +94,7 @@ int cmd_serve(int argc, char **argv)
         {.name = "listen", .value = &given.listen},
         {.name = "health", .value = &given.health},
         {.name = "api", .value = &given.api},
+        {.name = "console", .value = &given.console},
         {.name = "uid-base", .value = &given.uid_base},
         {.name = "idle", .value = &given.idle},
         {.name = "drain", .value = &given.drain},
@@ -111,9 +114,11 @@ int cmd_serve(int argc, char **argv)
     start_options_init(&o, line.state);
     char health[START_ADDRESS_MAX];
     char api[64];
+    char console[START_ADDRESS_MAX];
     r = serve_read(&given, &o);
     r = r == CMD_GO ? health_option_read("serve", given.health, health, &o) : r;
     r = r == CMD_GO ? api_option_read("serve", given.api, api, &o) : r;
+    r = r == CMD_GO ? console_option_read(given.console, console, &o) : r;
     if (r == CMD_GO) {
         r = key_uid_base("serve", given.uid_base, &o.uid_base);
     }

@@ -16,6 +16,8 @@ static const char help_serve[] =
     "options:\n"
     "  --listen ADDRESS   where the tenants' listeners are (default: 127.0.0.1)\n"
     "  --health ADDRESS:PORT  answers GET /healthz, /readyz and /metrics there, to everybody who can reach it (default: nowhere)\n"
+    "  --console ADDRESS:PORT  where browsers find the console, or off; 127.0.0.1 or [::1] only (default: 127.0.0.1:9180,\n"
+    "                      unless that is taken)\n"
     "  --api ADDRESS:PORT  serves the API there too, for those with a token (clawbox token); 127.0.0.1 or [::1] only (default:\n"
     "                     the control socket alone)\n"
     "  --master-key-file FILE  the vault's key: 64 hexadecimal digits, readable by its owner and at most its group\n"

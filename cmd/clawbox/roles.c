@@ -2,6 +2,7 @@
 #include "roles.h"
 
 #include "api/api.h"
+#include "console/console.h"
 #include "egress/egress.h"
 #include "gate/gate.h"
 #include "ipc/codec.h"
@@ -20,6 +21,7 @@ const struct monitor_role clawbox_roles[] = {
     {.role = IPC_ROLE_STORE, .profile = &store_profile, .uid_offset = 1},
     {.role = IPC_ROLE_VAULT, .profile = &vault_profile, .uid_offset = 2, .gets_master_key = true},
     {.role = IPC_ROLE_API, .profile = &api_profile, .uid_offset = 3, .gets_control_socket = true},
+    {.role = IPC_ROLE_CONSOLE, .profile = &console_profile, .uid_offset = 4, .gets_console_listener = true},
     {.role = IPC_ROLE_GATE,
      .profile = &gate_profile,
      .per_tenant = true,
@@ -43,6 +45,7 @@ const struct monitor_edge clawbox_edges[] = {
     {IPC_ROLE_GATE, IPC_ROLE_EGRESS},  /* requests as fields */
     {IPC_ROLE_API, IPC_ROLE_STORE},    /* what an administrator does */
     {IPC_ROLE_API, IPC_ROLE_VAULT},    /* public keys and CA certificates */
+    {IPC_ROLE_CONSOLE, IPC_ROLE_API},  /* what a browser asks, as HTTP */
 };
 const size_t clawbox_edge_count = COUNT(clawbox_edges);
 
@@ -51,7 +54,7 @@ static const struct {
     int (*main)(void);
 } role_entries[] = {
     {IPC_ROLE_STORE, store_main},   {IPC_ROLE_VAULT, vault_main}, {IPC_ROLE_GATE, gate_main},
-    {IPC_ROLE_EGRESS, egress_main}, {IPC_ROLE_API, api_main},
+    {IPC_ROLE_EGRESS, egress_main}, {IPC_ROLE_API, api_main},     {IPC_ROLE_CONSOLE, console_main},
 };
 
 size_t clawbox_rekey_roles(struct monitor_role out[2])

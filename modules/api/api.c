@@ -12,10 +12,10 @@
 const struct priv_profile api_profile = {
     .needs = PRIV_NEED_ACCEPT | PRIV_NEED_TCP, /* connections of the API and health listeners */
     .root = PRIV_ROOT_EMPTY,
-    .max_descriptors = 256,
+    .max_descriptors = 512,
     .max_memory =
-        (uint64_t)4
-        << 30, /* API_CONNS_MAX and API_REMOTE_MAX answers of API_ANSWER_MAX take three quarters of it */
+        (uint64_t)8
+        << 30, /* answers of API_ANSWER_MAX to API_CONNS_MAX, API_REMOTE_MAX and API_CONSOLE_MAX at once */
     .max_locked = (uint64_t)64 * 1024};
 
 /* ---- who may connect ---- */
@@ -52,7 +52,8 @@ static void on_accept(void *arg, int fd)
         log_warn_r(r, "a connection is not taken");
         (void)close(fd);
     }
-    if (api->conn_count - api->health_count - api->remote_count >= API_CONNS_MAX) {
+    size_t others = api->health_count + api->remote_count + api->console_count;
+    if (api->conn_count - others >= API_CONNS_MAX) {
         net_listener_pause(api->listener, true);
     }
 }
@@ -90,6 +91,7 @@ void api_conn_gone(struct api *api, enum api_conn_kind kind)
     api->conn_count--;
     api->health_count -= health ? 1 : 0;
     api->remote_count -= remote ? 1 : 0;
+    api->console_count -= kind == API_CONN_CONSOLE ? 1 : 0;
     if (api->stopping && api->conn_count == 0) {
         net_loop_stop(api->loop);
     } else if (remote) {
@@ -137,6 +139,13 @@ static int on_peer(void *arg, enum ipc_role role, uint64_t tenant_id, struct spa
     struct api *api = arg;
     (void)tenant_id;
     (void)tenant;
+    if (role == IPC_ROLE_CONSOLE) {
+        int taken = api_console_peer(api, fd);
+        if (taken != 0) {
+            (void)close(fd);
+        }
+        return taken;
+    }
     bool is_store = role == IPC_ROLE_STORE;
     if (!is_store && role != IPC_ROLE_VAULT) {
         (void)close(fd);

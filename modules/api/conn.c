@@ -72,7 +72,7 @@ static int conn_write_head(const struct api_conn *c, struct buf *out)
         {SPAN_LIT("ETag"), span_str(q->tag)},
         {SPAN_LIT("Location"), span_str(q->location)},
         {SPAN_LIT("WWW-Authenticate"), q->challenge != NULL ? span_str(q->challenge) : SPAN_EMPTY},
-        {SPAN_LIT("Cache-Control"), c->kind == API_CONN_REMOTE ? SPAN_LIT("no-store") : SPAN_EMPTY}};
+        {SPAN_LIT("Cache-Control"), c->kind >= API_CONN_REMOTE ? SPAN_LIT("no-store") : SPAN_EMPTY}};
     for (size_t i = 0; r == 0 && i < sizeof(more) / sizeof(more[0]); i++) {
         r = more[i].value.len != 0 ? http_write_field(out, more[i].name, more[i].value) : 0;
     }
@@ -113,6 +113,14 @@ static void conn_request_init(struct api_conn *c)
 }
 
 /* ---- requests ---- */
+
+/* What comes next has its time. The console's connections are there as long as the browsers' are: it sees to those. */
+static void conn_expect_more(struct api_conn *c)
+{
+    if (c->kind != API_CONN_CONSOLE) {
+        net_timer_start(c->timer, c->api->idle_ms, 0);
+    }
+}
 
 /* A request that cannot be read to its end: the answer is the last on this connection. */
 static void conn_refuse(struct api_conn *c, unsigned status, const char *detail)
@@ -157,6 +165,11 @@ static int conn_head(struct api_conn *c, const struct http_head *head)
     if (c->kind == API_CONN_REMOTE) {
         c->busy = true;
         api_remote_check(&c->request);
+        return 0;
+    }
+    if (c->kind == API_CONN_CONSOLE) {
+        c->busy = true;
+        api_console_check(&c->request);
         return 0;
     }
     return conn_body(c, head);
@@ -224,7 +237,7 @@ static void conn_go_on(struct api_conn *c)
     c->admit = false;
     c->admitted = true;
     c->busy = false;
-    net_timer_start(c->timer, c->api->idle_ms, 0);
+    conn_expect_more(c);
     int r = conn_body(c, c->request.head);
     r = r == 0 ? conn_parse(c) : r;
     if (r != 0) {
@@ -271,7 +284,7 @@ static void conn_turn(void *arg)
     }
     c->busy = false;
     conn_request_init(c);
-    net_timer_start(c->timer, c->api->idle_ms, 0);
+    conn_expect_more(c);
     r = conn_parse(c);
     if (r != 0) {
         api_conn_close(c);
@@ -290,7 +303,7 @@ static void on_data(void *arg, struct span data)
     if (r == 0 && !c->busy) {
         /* Over TCP a head has its time as a whole. */
         if (c->kind == API_CONN_REMOTE ? c->unread : c->kind != API_CONN_HEALTH) {
-            net_timer_start(c->timer, c->api->idle_ms, 0);
+            conn_expect_more(c);
         }
         r = conn_parse(c);
     } else if (buf_len(&c->held) >= CONN_HELD_STOP) {
@@ -363,6 +376,7 @@ int api_conn_open(struct api *api, int fd, enum api_conn_kind kind)
     api->conn_count++;
     api->health_count += kind == API_CONN_HEALTH ? 1 : 0;
     api->remote_count += kind == API_CONN_REMOTE ? 1 : 0;
+    api->console_count += kind == API_CONN_CONSOLE ? 1 : 0;
     c->parser = http_parser_new_request();
     c->timer = net_timer_new(api->loop, on_timeout, c);
     int r = c->parser != NULL && c->timer != NULL ? 0 : CB_ENOMEM;
@@ -373,11 +387,11 @@ int api_conn_open(struct api *api, int fd, enum api_conn_kind kind)
         conn_free(c);
         return r;
     }
-    net_timer_start(c->timer,
-                    kind == API_CONN_HEALTH   ? api->deadline_ms
-                    : kind == API_CONN_REMOTE ? api->head_ms
-                                              : api->idle_ms,
-                    0);
+    if (kind == API_CONN_HEALTH || kind == API_CONN_REMOTE) {
+        net_timer_start(c->timer, kind == API_CONN_HEALTH ? api->deadline_ms : api->head_ms, 0);
+    } else {
+        conn_expect_more(c);
+    }
     net_conn_read(c->net, true);
     if (kind == API_CONN_REFUSED) {
         conn_refuse(c, 403, "This socket is for root and for the user who runs clawbox.");

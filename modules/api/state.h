@@ -14,6 +14,7 @@
  *   status.c       what runs, and what it is confined by
  *   tokens.c       tokens for the API over TCP
  *   remote.c       requests that came over TCP: Host, token, whose it is
+ *   console.c      connections that the console hands over
  *   health.c       the health listener: /healthz, /readyz, /metrics; ready.c and metrics.c (health.h) say what is in them
  *
  * A handler runs once a request is complete. It answers (api_answer_..., api_refuse...) or calls store or vault
@@ -40,6 +41,7 @@
 #define API_IDLE_MS         60000
 #define HEALTH_CONNS_MAX    16
 #define API_REMOTE_MAX      32    /* connections over TCP */
+#define API_CONSOLE_MAX     128   /* connections that the console handed over */
 #define API_REMOTE_HEAD_MS  10000 /* from the connection to the end of the first head */
 #define API_REMOTE_WRONG_MS 1000  /* a wrong token is told so late */
 #define API_REMOTE_GRACE_MS 250   /* so long a new connection has its place for sure */
@@ -62,7 +64,8 @@ struct api {
     uint16_t remote_port;
     struct ipc_chan *store;
     struct ipc_chan *vault;
-    uid_t owner; /* who made the listening socket: the user who runs clawbox */
+    struct ipc_chan *console; /* NULL: there is none */
+    uid_t owner;              /* who made the listening socket: the user who runs clawbox */
     uint64_t idle_ms;
     uint64_t deadline_ms; /* of a connection to the health listener */
     struct buf status;    /* the monitor's last STATUS; empty before */
@@ -70,6 +73,7 @@ struct api {
     size_t conn_count;     /* all */
     size_t health_count;   /* of the health listener */
     size_t remote_count;   /* over TCP */
+    size_t console_count;  /* from the console */
     uint64_t head_ms;      /* as API_REMOTE_HEAD_MS */
     uint64_t wrong_ms;     /* as API_REMOTE_WRONG_MS */
     uint64_t wrong_tokens; /* since that was logged */
@@ -110,6 +114,13 @@ void api_remote_make_room(struct api *api);
 void api_remote_check(struct api_request *q);
 /* Refuses a request whose token was wrong, late. */
 void api_remote_delayed(struct api_request *q);
+
+/* ---- console.c ---- */
+
+/* The console is there: the channel's descriptor is taken over, or stays the caller's on failure. */
+CB_MUST_USE int api_console_peer(struct api *api, int fd);
+/* The head of a request from the console has come: refuses it, or api_conn_admit()s it for whose session it names, or for nobody. */
+void api_console_check(struct api_request *q);
 
 /* ---- health.c ---- */
 
@@ -386,7 +397,8 @@ enum api_conn_kind {
     API_CONN_CONTROL,
     API_CONN_REFUSED, /* of a client that may not be here: it is told so */
     API_CONN_HEALTH,
-    API_CONN_REMOTE
+    API_CONN_REMOTE,
+    API_CONN_CONSOLE /* handed over by the console */
 };
 
 struct api_conn {

@@ -103,7 +103,8 @@ const struct ipc_msg_info *ipc_msg_info(unsigned msg)
 
 const char *ipc_role_name(unsigned role)
 {
-    static const char *const names[IPC_ROLE__COUNT] = {"monitor", "store", "vault", "gate", "egress", "api"};
+    static const char *const names[IPC_ROLE__COUNT] = {"monitor", "store", "vault",  "gate",
+                                                       "egress",  "api",   "console"};
     return role < IPC_ROLE__COUNT ? names[role] : "unknown";
 }
 

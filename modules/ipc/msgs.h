@@ -25,6 +25,7 @@ enum ipc_role {
     IPC_ROLE_GATE,
     IPC_ROLE_EGRESS,
     IPC_ROLE_API,
+    IPC_ROLE_CONSOLE,
     IPC_ROLE__COUNT
 };
 
@@ -35,7 +36,8 @@ enum {
     IPC_GATE = 1 << IPC_ROLE_GATE,
     IPC_EGRESS = 1 << IPC_ROLE_EGRESS,
     IPC_API = 1 << IPC_ROLE_API,
-    IPC_ANY = IPC_STORE | IPC_VAULT | IPC_GATE | IPC_EGRESS | IPC_API
+    IPC_CONSOLE = 1 << IPC_ROLE_CONSOLE,
+    IPC_ANY = IPC_STORE | IPC_VAULT | IPC_GATE | IPC_EGRESS | IPC_API | IPC_CONSOLE
 };
 
 enum ipc_channel { IPC_CHANNEL_LIFE, IPC_CHANNEL_PEER, IPC_CHANNEL_STREAM };
@@ -62,7 +64,8 @@ enum ipc_listener_kind {
     IPC_LISTENER_TCP,
     IPC_LISTENER_CONTROL,
     IPC_LISTENER_HEALTH,
-    IPC_LISTENER_API, /* TCP: nobody is known by connecting */
+    IPC_LISTENER_API,     /* TCP: nobody is known by connecting */
+    IPC_LISTENER_CONSOLE, /* TCP: browsers */
     IPC_LISTENER__COUNT
 };
 /* What a token for the API may do: everything, look, or everything about one tenant. */
@@ -73,6 +76,7 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
 
 #define IPC_NAME_MAX         40
 #define IPC_HOST_MAX         260
+#define IPC_ORIGIN_MAX       96 /* "http://127.0.0.1:9180" */
 #define IPC_TARGET_MAX       16384
 #define IPC_FIELDS_MAX       ((size_t)72 * 1024)
 #define IPC_BODY_MAX         ((size_t)64 * 1024)
@@ -102,7 +106,7 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     /* ---- life: the monitor sets a role up; the role says when it serves ---- */ \
     M(START,               start,             IPC_MONITOR,            IPC_ANY,                LIFE,    EVENT,   IPC_NO_FD, 1024) \
     M(FILE,                file,              IPC_MONITOR,            IPC_VAULT | IPC_EGRESS, LIFE,    EVENT,   IPC_FD,    16) \
-    M(LISTENER,            listener,          IPC_MONITOR,            IPC_GATE | IPC_API,     LIFE,    EVENT,   IPC_FD,    16) \
+    M(LISTENER,            listener,          IPC_MONITOR,            IPC_GATE | IPC_API | IPC_CONSOLE, LIFE,    EVENT,   IPC_FD,    16) \
     M(PEER,                peer,              IPC_MONITOR,            IPC_ANY,                LIFE,    EVENT,   IPC_FD,    128) \
     M(GO,                  go,                IPC_MONITOR,            IPC_ANY,                LIFE,    EVENT,   IPC_NO_FD, 16) \
     M(READY,               ready,             IPC_ANY,                IPC_MONITOR,            LIFE,    EVENT,   IPC_NO_FD, 16) \
@@ -206,6 +210,8 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     M(DENIALS_GET,         denials_get,       IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(DENIALS,             denials,           IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
     M(DENIAL_MUTE,         denial_mute,       IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 3072) \
+    /* ---- console and api: a connection on which the console speaks HTTP, as a client of the API ---- */ \
+    M(CONSOLE_STREAM,      console_stream,    IPC_CONSOLE,            IPC_API,                PEER,    EVENT,   IPC_FD,    16) \
     /* ---- gate and egress of one tenant ---- */ \
     M(GATE_CONFIG,         gate_config,       IPC_EGRESS,             IPC_GATE,               PEER,    EVENT,   IPC_NO_FD, IPC_PAGE_MAX) \
     M(CONNECTION,          connection,        IPC_GATE,               IPC_EGRESS,             PEER,    EVENT,   IPC_FD,    16) \
@@ -237,7 +243,8 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(BOOL, rekey, 0)                                                                                   \
     F(U32, idle_ms, 0)                /* gate: how long without a connection until it ends; 0: never */ \
     F(TEXT, dns_servers, 512)         /* egress */                                                      \
-    F(TEXT, parent, IPC_HOST_MAX + 8) /* egress: "host:port" of the parent proxy, or empty */
+    F(TEXT, parent, IPC_HOST_MAX + 8) /* egress: "host:port" of the parent proxy, or empty */           \
+    F(TEXT, console, IPC_ORIGIN_MAX)  /* api and console: where browsers find it, or empty */
 
 #define IPC_FIELDS_file(F)     F(ENUM, what, IPC_FILE__COUNT)
 #define IPC_FIELDS_listener(F) F(ENUM, kind, IPC_LISTENER__COUNT)
@@ -676,6 +683,8 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(TEXT, method, 32)               \
     F(TEXT, path, IPC_AUDIT_PATH_MAX) \
     F(BOOL, muted, 0)
+/* The descriptor is one end of a stream; what is asked over it is asked by whose session it names, or by nobody. */
+#define IPC_FIELDS_console_stream(F) F(U64, serial, 0)
 
 /* What the gate must know to answer a CONNECT: which host patterns, ports and schemes exist, and the hash of the proxy
  * token. `hosts` is a list of: text host pattern, u16 port, u8 scheme. */

@@ -51,6 +51,7 @@ static int on_start(struct ipc_in *in)
     copy_text(role.info.tenant, sizeof(role.info.tenant), m.tenant);
     copy_text(role.info.dns_servers, sizeof(role.info.dns_servers), m.dns_servers);
     copy_text(role.info.parent, sizeof(role.info.parent), m.parent);
+    copy_text(role.info.console, sizeof(role.info.console), m.console);
     char name[64];
     (void)snprintf(name, sizeof(name), m.tenant.len != 0 ? "%s %s" : "%s%s", ipc_role_name(role.info.role),
                    role.info.tenant);

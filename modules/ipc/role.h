@@ -39,6 +39,7 @@ struct ipc_role_info {
     bool rekey; /* started by `clawbox rekey` */
     char dns_servers[513];
     char parent[IPC_HOST_MAX + 8 + 1];
+    char console[IPC_ORIGIN_MAX + 1];
     struct net_loop *loop;
     struct ipc_chan *life;
 };

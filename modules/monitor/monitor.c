@@ -34,6 +34,7 @@ static unsigned stop_stage_of(enum ipc_role role)
         return STOP_GATES;
     case IPC_ROLE_EGRESS:
     case IPC_ROLE_API:
+    case IPC_ROLE_CONSOLE:
         return STOP_EGRESS_AND_API;
     case IPC_ROLE_VAULT:
         return STOP_VAULT;
@@ -238,10 +239,35 @@ static int open_api_listener(struct monitor *m)
     return 0;
 }
 
+static int open_console_listener(struct monitor *m)
+{
+    const char *address = m->options->console_address;
+    uint16_t port = m->options->console_port;
+    if (address == NULL) {
+        return 0;
+    }
+    m->console_fd = net_listen_tcp(address, port, &port);
+    if (m->console_fd == -EADDRINUSE && m->options->console_optional) {
+        log_warn("there is no console: its port %u is taken (--console ADDRESS:PORT takes another)",
+                 (unsigned)port);
+        return 0;
+    }
+    if (m->console_fd < 0) {
+        log_error_r(m->console_fd, "the console at %s, port %u", address, (unsigned)port);
+        return m->console_fd;
+    }
+    bool brackets = strchr(address, ':') != NULL;
+    (void)snprintf(m->console, sizeof(m->console), "http://%s%s%s:%u", brackets ? "[" : "", address,
+                   brackets ? "]" : "", (unsigned)port);
+    log_info("console at %s/", m->console);
+    return 0;
+}
+
 static int start_fixed(struct monitor *m)
 {
     for (size_t i = 0; i < m->options->role_count; i++) {
-        if (m->options->roles[i].per_tenant) {
+        bool unwanted = m->options->roles[i].gets_console_listener && m->console_fd < 0;
+        if (m->options->roles[i].per_tenant || unwanted) {
             continue;
         }
         if (m->fixed_count == MONITOR_FIXED_MAX) {
@@ -318,8 +344,9 @@ static int monitor_start(struct monitor *m)
         return r;
     }
     if ((r = surround_prepare(m)) != 0 || (r = directory_prepare(m)) != 0 ||
-        (!m->options->rekey && ((r = open_control_socket(m, path)) != 0 ||
-                                (r = open_health_listener(m)) != 0 || (r = open_api_listener(m)) != 0))) {
+        (!m->options->rekey &&
+         ((r = open_control_socket(m, path)) != 0 || (r = open_health_listener(m)) != 0 ||
+          (r = open_api_listener(m)) != 0 || (r = open_console_listener(m)) != 0))) {
         return r;
     }
     raise_locked_memory();
@@ -340,6 +367,7 @@ int monitor_run(const struct monitor_options *options)
                         .control_fd = -1,
                         .health_fd = -1,
                         .api_fd = -1,
+                        .console_fd = -1,
                         .cage = {.fds = {-1, -1, -1, -1, -1}},
                         .is_root = geteuid() == 0,
                         .started_ms = clock_wall_ms()};

@@ -22,6 +22,7 @@ struct monitor_role {
     bool gets_resolv_conf; /* the system's name servers, where dns_servers names none */
     bool gets_control_socket;
     bool gets_tenant_listeners;
+    bool gets_console_listener; /* it is only started when there is one */
 };
 
 /* Two roles that may talk. */
@@ -55,10 +56,13 @@ struct monitor_options {
     unsigned health_tenants; /* so many have to be there, and to lack nothing, before this server is ready */
     const char *api_address; /* of the API over TCP, a literal on loopback; NULL: there is none */
     uint16_t api_port;       /* 0: a free one, which is said */
-    uint32_t drain_ms;       /* what is under way may take so long when it stops; 0: MONITOR_DRAIN_MS */
-    uint32_t waived;         /* confinement layers that are not put on */
-    uint32_t idle_ms;        /* without a connection for so long, a tenant's processes end; 0: never */
-    uint32_t uid_base;       /* first uid of roles, when started as root */
+    const char *console_address; /* of the console, a literal on loopback; NULL: there is none */
+    uint16_t console_port;       /* 0: a free one, which is said */
+    bool console_optional;       /* where its port is taken, the server goes on without */
+    uint32_t drain_ms;           /* what is under way may take so long when it stops; 0: MONITOR_DRAIN_MS */
+    uint32_t waived;             /* confinement layers that are not put on */
+    uint32_t idle_ms;            /* without a connection for so long, a tenant's processes end; 0: never */
+    uint32_t uid_base;           /* first uid of roles, when started as root */
     enum log_level log_level;
     const char *version; /* the program's, for `clawbox status` */
     const struct monitor_role *roles;

@@ -144,6 +144,11 @@ static int send_api(struct process *p, int fd)
     return ipc_send_listener(p->life, 0, &(struct ipc_listener){.kind = IPC_LISTENER_API}, fd);
 }
 
+static int send_console(struct process *p, int fd)
+{
+    return ipc_send_listener(p->life, 0, &(struct ipc_listener){.kind = IPC_LISTENER_CONSOLE}, fd);
+}
+
 static int send_unix(struct process *p, int fd)
 {
     return ipc_send_listener(p->life, 0, &(struct ipc_listener){.kind = IPC_LISTENER_UNIX}, fd);
@@ -202,6 +207,9 @@ static int send_descriptors(struct process *p)
     if (r == 0 && p->role->gets_control_socket && m->api_fd >= 0) {
         r = hand_over(p, duplicate(m->api_fd), send_api);
     }
+    if (r == 0 && p->role->gets_console_listener) {
+        r = hand_over(p, duplicate(m->console_fd), send_console);
+    }
     if (r == 0 && p->role->gets_tenant_listeners && p->tenant->fds[0] >= 0) {
         r = hand_over(p, duplicate(p->tenant->fds[0]), send_unix);
     }
@@ -221,6 +229,9 @@ static int send_start(struct process *p)
                               .idle_ms = p->tenant != NULL ? o->idle_ms : 0,
                               .dns_servers = span_str(o->dns_servers),
                               .parent = span_str(o->parent)};
+    if (p->role->role == IPC_ROLE_API || p->role->role == IPC_ROLE_CONSOLE) {
+        start.console = span_str(p->monitor->console);
+    }
     return ipc_send_start(p->life, 0, &start);
 }
 

@@ -82,10 +82,12 @@ struct monitor {
     int lock_fd;
     int empty_fd; /* a directory without anything in it, for roots by chroot; -1: not needed */
     int control_fd;
-    int api_fd;             /* the API over TCP, listening; -1: none */
-    int health_fd;          /* listening; -1: none */
-    unsigned descriptors;   /* that may be open */
-    bool descriptors_short; /* not every tenant gets two; that was said */
+    int api_fd;                       /* the API over TCP, listening; -1: none */
+    int health_fd;                    /* listening; -1: none */
+    int console_fd;                   /* listening; -1: none */
+    char console[IPC_ORIGIN_MAX + 1]; /* where browsers find it; empty: there is none */
+    unsigned descriptors;             /* that may be open */
+    bool descriptors_short;           /* not every tenant gets two; that was said */
     bool is_root;
     bool has_uids; /* roles get uids of their own */
     struct priv_cage cage;

@@ -50,10 +50,14 @@ static void send_status(struct monitor *m, struct process *api)
     buf_init(&roles, STATUS_ROLES_MAX);
     struct writer w = writer_to(&roles);
     size_t at = ipc_list_begin(&w);
+    uint32_t count = 0;
     for (size_t i = 0; i < m->options->role_count; i++) {
-        write_role(m, &m->options->roles[i], &w);
+        if (!m->options->roles[i].gets_console_listener || m->console_fd >= 0) {
+            write_role(m, &m->options->roles[i], &w);
+            count++;
+        }
     }
-    ipc_list_end(&w, at, (uint32_t)m->options->role_count);
+    ipc_list_end(&w, at, count);
     uint32_t tenants = 0;
     uint32_t active = 0;
     LIST_FOR_EACH (node, safe, &m->tenants) {

@@ -45,7 +45,9 @@ class Appliance:
         self.prefix = []  # a command that serve is started by
         self.home = tempfile.mkdtemp(prefix="clawbox-e2e-")
         self.state = os.path.join(self.home, "state")
-        self.options = list(options) + os.environ.get("CLAWBOX_SERVE_OPTIONS", "").split()
+        # Many servers run at once, and the console's usual port is one.
+        console = [] if "--console" in options else ["--console", "off"]
+        self.options = [*options, *console] + os.environ.get("CLAWBOX_SERVE_OPTIONS", "").split()
         self.process = None
         self.log_path = os.path.join(self.home, "serve.log")
 

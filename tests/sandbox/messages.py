@@ -5,7 +5,7 @@ import re
 import struct
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ROLES = ["monitor", "store", "vault", "gate", "egress", "api"]
+ROLES = ["monitor", "store", "vault", "gate", "egress", "api", "console"]
 LIFE, PEER, STREAM = range(3)
 HEAD = struct.Struct(">IHI")
 NUMBERS = {"BOOL": ">B", "U8": ">B", "ENUM": ">B", "U16": ">H", "U32": ">I", "U64": ">Q"}
@@ -33,12 +33,12 @@ LOWER = {row[0]: row[1] for row in ROWS}
 def senders(name):
     """The roles that may send it."""
     mask = ROWS[NAMES.index(name)][2]
-    return ["store", "vault", "gate", "egress", "api"] if "IPC_ANY" in mask else [r.strip()[4:].lower() for r in mask.split("|")]
+    return ["store", "vault", "gate", "egress", "api", "console"] if "IPC_ANY" in mask else [r.strip()[4:].lower() for r in mask.split("|")]
 
 
 def receivers(name):
     mask = ROWS[NAMES.index(name)][3]
-    return ["store", "vault", "gate", "egress", "api"] if "IPC_ANY" in mask else [r.strip()[4:].lower() for r in mask.split("|")]
+    return ["store", "vault", "gate", "egress", "api", "console"] if "IPC_ANY" in mask else [r.strip()[4:].lower() for r in mask.split("|")]
 
 
 def kind(name):

@@ -5,6 +5,8 @@
  * matter. Calls are made by number, so that no library stands between.
  */
 #include "api/api.h"
+#include "console/assets.h"
+#include "console/console.h"
 #include "egress/egress.h"
 #include "gate/gate.h"
 #include "store/store.h"
@@ -27,17 +29,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STORE = 1, VAULT = 2, GATE = 4, EGRESS = 8, API = 16, NONE = 0, ALL = 31 };
+enum { STORE = 1, VAULT = 2, GATE = 4, EGRESS = 8, API = 16, CONSOLE = 32, NONE = 0, ALL = 63 };
 
 static const struct {
     const char *name;
     int bit;
     const struct priv_profile *profile;
-} roles[] = {{"store", STORE, &store_profile},
-             {"vault", VAULT, &vault_profile},
-             {"gate", GATE, &gate_profile},
-             {"egress", EGRESS, &egress_profile},
-             {"api", API, &api_profile}};
+} roles[] = {{"store", STORE, &store_profile}, {"vault", VAULT, &vault_profile},
+             {"gate", GATE, &gate_profile},    {"egress", EGRESS, &egress_profile},
+             {"api", API, &api_profile},       {"console", CONSOLE, &console_profile}};
+
+const struct console_asset console_assets[] = {{.path = ""}};
+const size_t console_asset_count = 0;
 
 #define ROLE_COUNT (sizeof(roles) / sizeof(roles[0]))
 
@@ -220,26 +223,29 @@ TEST(sockets)
         {"socket: packet", NONE, SYS_socket, {AF_PACKET, SOCK_RAW, 0}},
         {"socket: vsock", NONE, SYS_socket, {AF_VSOCK, SOCK_STREAM, 0}},
         {"socket: kernel crypto", NONE, SYS_socket, {AF_ALG, SOCK_SEQPACKET, 0}},
-        {"socketpair: Unix", GATE, SYS_socketpair, {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, 0}},
+        {"socketpair: Unix", GATE | CONSOLE, SYS_socketpair, {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, 0}},
         {"socketpair: datagrams", NONE, SYS_socketpair, {AF_UNIX, SOCK_DGRAM, 0, 0}},
         {"socketpair: TIPC", NONE, SYS_socketpair, {AF_TIPC, SOCK_STREAM, 0, 0}},
         {"connect", EGRESS, SYS_connect, {-1, (long)&address, sizeof(address)}},
         {"bind", NONE, SYS_bind, {-1, (long)&address, sizeof(address)}},
         {"listen", NONE, SYS_listen, {-1, 1}},
-        {"accept4", GATE | API, SYS_accept4, {-1, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC}},
+        {"accept4", GATE | API | CONSOLE, SYS_accept4, {-1, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC}},
         {"accept4 of what would be inherited", NONE, SYS_accept4, {-1, 0, 0, 0}},
         {"sendto without an address", EGRESS, SYS_sendto, {-1, 0, 0, MSG_NOSIGNAL, 0, 0}},
         {"sendto an address", NONE, SYS_sendto, {-1, 0, 0, MSG_NOSIGNAL, (long)&address, sizeof(address)}},
         {"sendmmsg", NONE, SYS_sendmmsg, {-1}},
         {"recvmmsg", NONE, SYS_recvmmsg, {-1}},
-        {"setsockopt: no delay", GATE | EGRESS | API, SYS_setsockopt, {-1, IPPROTO_TCP, TCP_NODELAY}},
+        {"setsockopt: no delay",
+         GATE | EGRESS | API | CONSOLE,
+         SYS_setsockopt,
+         {-1, IPPROTO_TCP, TCP_NODELAY}},
         {"setsockopt: a device", NONE, SYS_setsockopt, {-1, SOL_SOCKET, SO_BINDTODEVICE}},
         {"setsockopt: a mark", NONE, SYS_setsockopt, {-1, SOL_SOCKET, SO_MARK}},
         {"setsockopt: a filter", NONE, SYS_setsockopt, {-1, SOL_SOCKET, SO_ATTACH_FILTER}},
         {"setsockopt: a protocol over TCP", NONE, SYS_setsockopt, {-1, IPPROTO_TCP, TCP_ULP}},
         {"setsockopt: repairing", NONE, SYS_setsockopt, {-1, IPPROTO_TCP, TCP_REPAIR}},
         {"getsockopt: its type", ALL, SYS_getsockopt, {-1, SOL_SOCKET, SO_TYPE}},
-        {"getsockopt: who is there", GATE | API, SYS_getsockopt, {-1, SOL_SOCKET, SO_PEERCRED}},
+        {"getsockopt: who is there", GATE | API | CONSOLE, SYS_getsockopt, {-1, SOL_SOCKET, SO_PEERCRED}},
         {"getsockopt: a handle of who is there", NONE, SYS_getsockopt, {-1, SOL_SOCKET, 77}},
         {"sendmsg", ALL, SYS_sendmsg, {-1}},
         {"recvmsg", ALL, SYS_recvmsg, {-1}},

@@ -1,0 +1,263 @@
+/*
+ * head.c - the head of a request: is it for us, from a page of ours, whose session, for what.
+ *
+ * A browser lends itself to whoever's page is open in it. So a request has to name this listener as its Host (a name that was rebound to
+ * its address is another), where it says which page it comes from that has to be one of ours, and what changes something shows a value
+ * that only a page of ours has read. A page itself has nothing in it: a link to it may be anywhere.
+ */
+#include "console/state.h"
+
+#include "base/encode.h"
+#include "base/secret.h"
+#include "http/fields.h"
+#include "tls/seal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#define API_PREFIX "/api"
+#define CSRF_FIELD "X-Clawbox-Csrf"
+
+/* ---- the listener ---- */
+
+int ask_learn_listener(struct console *console, int fd)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } at = {.any.sa_family = AF_UNSPEC};
+    char text[INET6_ADDRSTRLEN] = "";
+    socklen_t size = sizeof(at);
+    if (getsockname(fd, &at.any, &size) != 0) {
+        return -errno;
+    }
+    bool six = at.any.sa_family == AF_INET6;
+    bool loopback = six                           ? IN6_IS_ADDR_LOOPBACK(&at.in6.sin6_addr)
+                    : at.any.sa_family == AF_INET ? (ntohl(at.in.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET
+                                                  : false;
+    if (!loopback) {
+        return CB_EPERM; /* there is no TLS */
+    }
+    const void *address = six ? (const void *)&at.in6.sin6_addr : (const void *)&at.in.sin_addr;
+    if (inet_ntop(at.any.sa_family, address, text, sizeof(text)) == NULL) {
+        return -errno;
+    }
+    (void)snprintf(console->host, sizeof(console->host), six ? "[%s]" : "%s", text);
+    console->port = ntohs(six ? at.in6.sin6_port : at.in.sin_port);
+    return 0;
+}
+
+/* ---- fields ---- */
+
+/* The value of the only field of that name; empty when there is none. False when there are more. */
+static bool only_field(const struct http_head *head, const char *name, struct span *value)
+{
+    size_t count = 0;
+    *value = SPAN_EMPTY;
+    for (size_t i = 0; i < head->field_count; i++) {
+        if (span_eq_nocase(head->fields[i].name, span_str(name))) {
+            *value = head->fields[i].value;
+            count++;
+        }
+    }
+    return count <= 1;
+}
+
+static bool is_own_host(const struct console *console, struct span host)
+{
+    char own[sizeof(console->host) + 8];
+    (void)snprintf(own, sizeof(own), "%s:%u", console->host, (unsigned)console->port);
+    if (span_eq_str(host, own)) {
+        return true;
+    }
+    (void)snprintf(own, sizeof(own), "localhost:%u", (unsigned)console->port);
+    return span_eq_str(host, own);
+}
+
+/* Whether the Origin is the one that the request is for: a page of ours made it. */
+static bool is_own_origin(struct span origin, struct span host)
+{
+    struct span scheme = SPAN_LIT("http://");
+    return span_starts(origin, scheme) && span_eq(span_sub(origin, scheme.len, SIZE_MAX), host);
+}
+
+/* Somebody follows a link, in a window of its own, to a page, which has nothing in it. */
+static bool is_visit(const struct http_head *head, const struct ask *ask)
+{
+    struct span mode;
+    struct span dest;
+    return ask->what == ASK_PAGE && !ask->changes && only_field(head, "Sec-Fetch-Mode", &mode) &&
+           only_field(head, "Sec-Fetch-Dest", &dest) && span_eq_str(mode, "navigate") &&
+           span_eq_str(dest, "document");
+}
+
+static bool is_from_here(const struct http_head *head, struct span host, const struct ask *ask)
+{
+    struct span origin;
+    struct span site;
+    if (!only_field(head, "Origin", &origin) || !only_field(head, "Sec-Fetch-Site", &site)) {
+        return false;
+    }
+    bool same = site.len == 0 || span_eq_str(site, "same-origin") || span_eq_str(site, "none");
+    if (!same && !is_visit(head, ask)) {
+        return false;
+    }
+    return origin.len != 0 ? is_own_origin(origin, host) : !ask->changes;
+}
+
+/* ---- the session ---- */
+
+static bool session_formed(struct span text)
+{
+    bool fine = text.len == CONSOLE_SESSION_LEN && span_starts(text, SPAN_LIT(CONSOLE_SESSION_PREFIX));
+    for (size_t i = 0; fine && i < text.len; i++) {
+        uint8_t c = text.ptr[i];
+        fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+               c == '_';
+    }
+    return fine;
+}
+
+/* The next of the cookies (RFC 6265, 4.2.1), which is consumed. False at the end. */
+static bool next_cookie(struct span *list, struct span *name, struct span *value)
+{
+    while (list->len != 0 && (list->ptr[0] == ' ' || list->ptr[0] == ';')) {
+        *list = span_sub(*list, 1, SIZE_MAX);
+    }
+    if (list->len == 0) {
+        return false;
+    }
+    const uint8_t *end = memchr(list->ptr, ';', list->len);
+    struct span pair = span_sub(*list, 0, end != NULL ? (size_t)(end - list->ptr) : list->len);
+    *list = span_sub(*list, pair.len, SIZE_MAX);
+    const uint8_t *equals = memchr(pair.ptr, '=', pair.len);
+    size_t len = equals != NULL ? (size_t)(equals - pair.ptr) : pair.len;
+    *name = span_sub(pair, 0, len);
+    *value = equals != NULL ? span_sub(pair, len + 1, SIZE_MAX) : SPAN_EMPTY;
+    return true;
+}
+
+/* False when there are two of them: then somebody else put one there. */
+static bool read_session(const struct http_head *head, struct span *out)
+{
+    size_t count = 0;
+    *out = SPAN_EMPTY;
+    for (size_t i = 0; i < head->field_count; i++) {
+        struct span list = head->fields[i].value;
+        struct span name;
+        struct span value;
+        if (!span_eq_nocase(head->fields[i].name, SPAN_LIT("Cookie"))) {
+            continue;
+        }
+        while (next_cookie(&list, &name, &value)) {
+            if (span_eq_str(name, CONSOLE_COOKIE)) {
+                count++;
+                *out = session_formed(value) ? value : SPAN_EMPTY;
+            }
+        }
+    }
+    return count <= 1;
+}
+
+void ask_csrf(struct span session, char out[CONSOLE_CSRF_LEN + 1])
+{
+    const struct span parts[] = {SPAN_LIT("csrf"), session};
+    uint8_t hash[DIGEST_LEN];
+    digest_sha256(parts, 2, hash);
+    encode_hex(hash, sizeof(hash), out);
+}
+
+static bool shows_csrf(const struct http_head *head, struct span session)
+{
+    struct span shown;
+    char right[CONSOLE_CSRF_LEN + 1];
+    ask_csrf(session, right);
+    return only_field(head, CSRF_FIELD, &shown) && secret_eq(shown, span_str(right));
+}
+
+/* ---- the whole of it ---- */
+
+/* A page's path has no dot: what has one is an asset's name, or nothing. */
+static bool is_page_path(struct span path)
+{
+    return memchr(path.ptr, '.', path.len) == NULL && !span_eq_str(path, "/assets") &&
+           !span_starts(path, SPAN_LIT("/assets/"));
+}
+
+static void read_target(const struct http_head *head, struct ask *ask)
+{
+    struct span target = head->target;
+    const uint8_t *mark = target.len != 0 ? memchr(target.ptr, '?', target.len) : NULL;
+    ask->path = mark != NULL ? span_sub(target, 0, (size_t)(mark - target.ptr)) : target;
+    if (span_starts(target, SPAN_LIT(API_PREFIX "/v1/"))) {
+        ask->what = ASK_API;
+        ask->target = span_sub(target, sizeof(API_PREFIX) - 1, SIZE_MAX);
+        return;
+    }
+    bool taken = span_starts(target, SPAN_LIT(API_PREFIX "/")) || span_eq_str(ask->path, API_PREFIX);
+    bool there = span_starts(target, SPAN_LIT("/")) && !taken &&
+                 (is_page_path(ask->path) ? console_asset_page() : console_asset_find(ask->path)) != NULL;
+    ask->what = there ? ASK_PAGE : ASK_NOTHING;
+}
+
+#define REFUSE(status_, detail_)                                           \
+    do {                                                                   \
+        return (struct ask_refusal){.status = status_, .detail = detail_}; \
+    } while (0)
+
+static struct ask_refusal look_at_method(const struct http_head *head, const struct ask *ask)
+{
+    if (ask->what == ASK_PAGE && ask->changes) {
+        REFUSE(405, "A page can only be looked at.");
+    }
+    if (ask->what == ASK_PAGE && head->framing != HTTP_FRAMING_NONE && head->content_length != 0) {
+        REFUSE(400, "A request for a page has no body.");
+    }
+    if (head->framing == HTTP_FRAMING_LENGTH && head->content_length > CONSOLE_BODY_MAX) {
+        REFUSE(413, "A body has at most 1 MiB.");
+    }
+    return (struct ask_refusal){.status = 0};
+}
+
+static struct ask_refusal look_at_session(const struct http_head *head, const struct ask *ask)
+{
+    if (ask->what != ASK_API) {
+        return (struct ask_refusal){.status = 0};
+    }
+    if (ask->session.len == 0) {
+        REFUSE(401, "Sign in first.");
+    }
+    if (ask->changes && !shows_csrf(head, ask->session)) {
+        REFUSE(403, "A change needs the value \"csrf\" of the session, as the field X-Clawbox-Csrf.");
+    }
+    return (struct ask_refusal){.status = 0};
+}
+
+struct ask_refusal ask_read(const struct console *console, const struct http_head *head, struct ask *out)
+{
+    struct span host;
+    *out = (struct ask){.is_head = span_eq_str(head->method, "HEAD")};
+    out->changes = !out->is_head && !span_eq_str(head->method, "GET");
+    read_target(head, out);
+    if (head->minor == 0) {
+        REFUSE(505, "HTTP/1.1 is spoken here.");
+    }
+    if (!only_field(head, "Host", &host) || !is_own_host(console, host)) {
+        REFUSE(421, "This is another host.");
+    }
+    if (!is_from_here(head, host, out)) {
+        REFUSE(403, "Only pages of this console may ask for that.");
+    }
+    if (out->what == ASK_NOTHING) {
+        REFUSE(404, "There is nothing here.");
+    }
+    if (!read_session(head, &out->session)) {
+        REFUSE(400, "The session's cookie is there twice.");
+    }
+    struct ask_refusal refusal = look_at_method(head, out);
+    return refusal.status != 0 ? refusal : look_at_session(head, out);
+}
