@@ -31,7 +31,7 @@ export default [
       'no-restricted-syntax': ['error',
         { selector: 'Property[key.name="dangerouslySetInnerHTML"]', message: 'text goes into the page as text' },
         { selector: 'TemplateElement[value.raw=/dangerouslySetInnerHTML|(^|\\s)style=/]', message: 'a class, or text' },
-        { selector: 'Literal[value=/^(https?:)?\\/\\//]', message: 'the console talks to its own origin only' }],
+        { selector: 'Literal[value=/^(https?:)?\\/\\/./]', message: 'the console talks to its own origin only' }],
     },
   },
 ];

@@ -9,7 +9,7 @@ const columns = [
   { label: 'Routes', number: true, cell: (one) => count(one.routes) },
   { label: 'Credentials', number: true, cell: (one) => (one.credentials_set < one.credentials_used ? html`<${Badge} tone="warn">${one.credentials_set} of ${one.credentials_used} set<//>` : count(one.credentials_set)) },
   { label: 'Requests, 24 h', number: true, cell: (one) => count(one.requests_24h) },
-  { label: 'Denied, 24 h', number: true, cell: (one) => (one.denied_24h > 0 ? html`<a href=${`/audit?tenant=${one.name}&verdict=deny`}>${count(one.denied_24h)}</a>` : count(one.denied_24h)) },
+  { label: 'Denied, 24 h', number: true, cell: (one) => (one.denied_24h > 0 ? html`<a href=${`/audit?tenant=${one.name}&verdict=denied`}>${count(one.denied_24h)}</a>` : count(one.denied_24h)) },
   { label: 'Last request', cell: (one) => (one.last_request === undefined ? '–' : html`<${Ago} at=${one.last_request} />`) },
   { label: 'Changed', cell: (one) => html`<${Ago} at=${one.updated} />` },
 ];

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { html } from './html.js';
 
-const HEIGHT = 180;
+const HEIGHT = 170;
 
 /**
  * times: milliseconds, rising. series: [{label, values, tone: 'one'..'four', format}]. `title` says what it is; `format` is for the axis.
@@ -30,7 +30,7 @@ export function Chart({ title, times, series, format = String }) {
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
         scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.08 : 1] } },
-        axes: [{ ...axis, space: 70, values: [[86400, '{D} {MMM}', null, null, null, null, null, null, 0], [60, '{HH}:{mm}', null, null, null, null, null, null, 0], [1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 0]] },
+        axes: [{ ...axis, space: 70, size: 26, values: [[86400, '{D} {MMM}', null, null, null, null, null, null, 0], [60, '{HH}:{mm}', null, null, null, null, null, null, 0], [1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 0]] },
           { ...axis, size: 56, values: (_, ticks) => ticks.map(format) }],
         series: [{}, ...series.map((one) => ({ label: one.label, stroke: colour(`--plot-${one.tone}`), width: 1.6, fill: `${colour(`--plot-${one.tone}`)}1a`, points: { show: false }, spanGaps: false }))],
         hooks: { setCursor: [(u) => point(u, box.current, series, format)] },

@@ -11,7 +11,7 @@ export function Table({ caption, columns, rows, rowKey = (row) => row.name, open
     if (event.target.closest('a, button, input, label, select') || getSelection()?.toString()) return;
     open(row);
   };
-  return html`<div class="table-frame" tabindex="0" role="region" aria-label=${caption}><table>
+  return html`<div class="table-frame" tabindex="0" role="group" aria-label=${caption}><table>
     <caption class="hidden">${caption}</caption>
     <thead><tr>${columns.map((column) => html`<th scope="col" class=${kind(column)}>${column.label || html`<span class="hidden">${column.hidden ?? 'Actions'}</span>`}</th>`)}</tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${rowKey(row)} class=${`${open ? 'opens ' : ''}${tone(row)}`} onClick=${open ? click(row) : undefined}>

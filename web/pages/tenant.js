@@ -1,0 +1,189 @@
+// tenant.js: one tenant. What it may reach and with what, where it listens, what its agent needs, and how it is stopped.
+import { get, send } from '../api.js';
+import { Changes } from '../changes.js';
+import { go } from '../router.js';
+import { Spans, Traffic, useTraffic } from '../traffic.js';
+import { Ago, Badge, Button, Confirm, ConfirmTyped, Copy, Dialog, Empty, Facts, Loading, Menu, Notice, Page, Problem, Section, Select, Table, TextField, count, download, html, toast, useAction, useData, useEffect, useState } from '../ui.js';
+
+export default function Tenant({ params, query, session }) {
+  const name = params.tenant;
+  const base = `/v1/tenants/${encodeURIComponent(name)}`;
+  const tenant = useData(base, { every: 10_000 });
+  const traffic = useTraffic(name, query.span);
+  const [asked, ask] = useState(null);
+  const admin = session.scope === 'admin';
+  const changes = admin || session.scope === `tenant:${name}`;
+  const data = tenant.data;
+  const done = (act, words) => async () => {
+    await act();
+    toast(words);
+    tenant.reload();
+  };
+  const close = () => ask(null);
+
+  const actions = data && changes && html`
+    ${data.suspended ? admin && html`<${Button} tone="main" onClick=${() => ask('resume')}>Resume<//>` : html`<${Button} tone="danger" onClick=${() => ask('suspend')}>Suspend<//>`}
+    <${Menu} label="More" items=${[
+    { label: 'Manifests for Kubernetes', act: () => ask('manifests') },
+    { label: 'New proxy token', act: () => ask('token') },
+    { label: 'Successor of the CA', act: () => ask('rotate') },
+    { label: 'Let the successor sign', act: () => ask('finish') },
+    admin && { label: 'Delete', tone: 'danger', act: () => ask('delete') },
+  ]} />`;
+  return html`<${Page} title=${name} trail=${[['Tenants', '/tenants']]} actions=${actions}>
+    <${Problem} error=${tenant.error} retry=${tenant.reload} />
+    ${tenant.loading && html`<${Loading} lines=${10} />`}
+    ${data && html`
+      ${data.suspended && html`<${Notice} tone="warn"><strong>Suspended</strong> <${Ago} at=${data.suspended} />${data.suspended_by && ` by ${data.suspended_by}`}. Every request of its agent is answered with 403.<//>`}
+      <div class="columns">
+        <${Routes} ...${{ data, name }} />
+        <${Credentials} ...${{ data, name }} />
+      </div>
+      <${Section} title="Traffic" actions=${html`<a class="button small" href=${`/audit?tenant=${name}`}>Audit</a><a class="button small" href=${`/denials?tenant=${name}`}>Denials</a><${Spans} chosen=${query.span} />`}><${Traffic} traffic=${traffic} /><//>
+      <div class="columns">
+        <${Listener} ...${{ data, base }} />
+        <${Environment} ...${{ name, base, may: changes }} />
+      </div>
+      <${Section} title="Last changes"><${Changes} target=${`${base}/history`} limit=${8} tenant /><//>`}
+    ${asked === 'suspend' && html`<${Confirm} title=${`Suspend ${name}?`} verb="Suspend" tone="danger" onClose=${close} act=${done(() => send('POST', `${base}:suspend`), `${name} is suspended.`)}><p>Every request of its agent is refused from now on, what is under way is cut, and its credentials are dropped from memory.</p><//>`}
+    ${asked === 'resume' && html`<${Confirm} title=${`Resume ${name}?`} verb="Resume" onClose=${close} act=${done(() => send('POST', `${base}:resume`), `${name} goes on.`)}><p>Its agent may send requests again, as its routes allow.</p><//>`}
+    ${asked === 'rotate' && html`<${Confirm} title="Make a successor of the CA?" verb="Make it" onClose=${close} act=${done(() => send('POST', `${base}:rotate-ca`), 'There is a successor.')}><p>Agents are given it beside the present one with their next environment. When all of them have it, let it sign.</p><//>`}
+    ${asked === 'finish' && html`<${Confirm} title="Let the successor sign?" verb="Let it sign" onClose=${close} act=${done(() => send('POST', `${base}:finish-ca`), 'The successor signs.')}><p>An agent that has not taken its environment since the successor was made will see TLS errors.</p><//>`}
+    ${asked === 'token' && html`<${Confirm} title="Give it a new proxy token?" verb="New token" onClose=${close} act=${done(() => send('PUT', `${base}/proxy-token`, { token: newToken() }), 'It has a new proxy token.')}><p>The agent needs its environment again: the present token opens no new connection. Connections that are open go on.</p><//>`}
+    ${asked === 'delete' && html`<${ConfirmTyped} title=${`Delete ${name}?`} word=${name} verb="Delete it" onClose=${close} act=${async () => { await send('DELETE', base); toast(`${name} is deleted.`); go('/tenants'); }}><p>Its document, its credentials and its CA go, and cannot be had again. The audit keeps its records.</p><//>`}
+    ${asked === 'manifests' && html`<${Manifests} ...${{ name, base }} onClose=${close} />`}
+  <//>`;
+}
+
+// 32 random bytes, as the server's own tokens are.
+function newToken() {
+  return btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32)))).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+const SHOWN = 12;
+
+// The first few; all of them are on the page of the routes, and under the pointer.
+function methods(route) {
+  if (route.methods.length === 0) return 'all';
+  if (route.methods.length <= 3) return route.methods.join(' ');
+  return html`<span class="once" title=${route.methods.join(' ')}>${route.methods.slice(0, 2).join(' ')} +${route.methods.length - 2}</span>`;
+}
+
+function Routes({ data, name }) {
+  const columns = [
+    { label: 'Route', cell: (route) => html`${route.name} ${route.action === 'deny' && html`<${Badge} tone="bad">deny<//>`}` },
+    { label: 'Where', wide: true, code: true, cell: (route) => `${route.scheme === 'http' ? 'http://' : ''}${route.host}${route.port === (route.scheme === 'http' ? 80 : 443) ? '' : `:${route.port}`}` },
+    { label: 'Methods', cell: methods },
+    { label: 'Credential', cell: (route) => route.credential ?? '–' },
+  ];
+  return html`<${Section} title=${`Routes (${data.routes.length})`} actions=${html`<a class="button small" href=${`/tenants/${name}/routes`}>Edit and explain</a>`}>
+    ${data.routes.length === 0 ? html`<${Empty} title="It may reach nothing.">Add a route, and its agent can go there.<//>` : html`<${Table} caption="Routes" columns=${columns} rows=${data.routes.slice(0, SHOWN)} />`}
+    ${data.routes.length > SHOWN && html`<p class="quiet">And ${data.routes.length - SHOWN} more.</p>`}
+  <//>`;
+}
+
+function Credentials({ data, name }) {
+  const used = data.credentials.some((one) => one.last_used !== undefined);
+  const columns = [
+    { label: 'Name', cell: (one) => html`<a href=${`/tenants/${name}/credentials`}>${one.name}</a>` },
+    { label: 'State', cell: (one) => (one.version > 0 ? html`<${Badge} tone="good">set<//>` : html`<${Badge} tone="warn">not set<//>`) },
+    { label: 'Age', cell: (one) => html`<${Ago} at=${one.set} never="–" />` },
+    used && { label: 'Last used', cell: (one) => html`<${Ago} at=${one.last_used} />` },
+    { label: 'May go to', wide: true, code: true, cell: (one) => one.bound_to.join(', ') || data.routes.filter((route) => route.credential === one.name).map((route) => route.host).filter((host, i, all) => all.indexOf(host) === i).join(', ') || '–' },
+  ].filter(Boolean);
+  return html`<${Section} title=${`Credentials (${data.credentials.length})`} actions=${html`<a class="button small" href=${`/tenants/${name}/credentials`}>Set and remove</a>`}>
+    ${data.credentials.length === 0 ? html`<${Empty} title="Its routes use no credential." />` : html`<${Table} caption="Credentials" columns=${columns} rows=${data.credentials.slice(0, SHOWN)} />`}
+    ${data.credentials.length > SHOWN && html`<p class="quiet">And ${data.credentials.length - SHOWN} more.</p>`}
+  <//>`;
+}
+
+const LIMITS = [['requestsPerMinute', 'Requests a minute', 'no limit'], ['concurrent', 'At the same time', 'the built-in ceiling'], ['requestBytes', 'Largest request', 'no limit']];
+
+function Listener({ data, base }) {
+  const shown = useData(`${base}/document`);
+  const spec = (shown.data?.document ?? shown.data)?.spec;
+  const limits = LIMITS.map(([key, label, none]) => [label, typeof spec?.limits?.[key] === 'number' ? count(spec.limits[key]) : spec?.limits?.[key] ?? html`<span class="quiet">${none}</span>`]);
+  return html`<${Section} title="Listener and limits">
+    <${Facts} rows=${[
+    ['Listens on', data.port ? html`<code>127.0.0.1:${data.port}</code>` : html`<span class="quiet">no port yet</span>`],
+    ['Number', data.id],
+    ['Generation', data.generation],
+    ...(spec ? limits : []),
+    spec && ['A placeholder out of place', spec.tripwire === 'suspend' ? 'suspends the tenant' : 'is refused'],
+    spec && ['CA constrained to its hosts', spec.ca?.nameConstraints ? 'yes' : 'no'],
+  ]} />
+    ${shown.loading && html`<${Loading} lines=${2} />`}
+    ${shown.error && html`<${Notice}>Its limits are not shown: ${shown.error.detail}<//>`}
+  <//>`;
+}
+
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+// The lines that `clawbox env` prints; the CA is a file that the reader saves.
+function lines(env, file) {
+  const proxy = `http://${env.tenant}:${env.token}@127.0.0.1:${env.port}`;
+  return [
+    ...['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'].map((key) => [key, proxy]),
+    ['CLAWBOX_BASE_URL', `http://127.0.0.1:${env.port}/t/${env.token}/https`],
+    ...['NO_PROXY', 'no_proxy'].map((key) => [key, 'localhost,127.0.0.1,::1']),
+    ...['SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS', 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'GIT_SSL_CAINFO', 'AWS_CA_BUNDLE', 'PIP_CERT'].map((key) => [key, file]),
+    ['NODE_USE_ENV_PROXY', '1'],
+    ...Object.entries(env.variables),
+  ].map(([key, value]) => `export ${key}=${quoted(value)}`).join('\n');
+}
+
+function Environment({ name, base, may }) {
+  const [env, setEnv] = useState(null);
+  const [print, setPrint] = useState('');
+  const [file, setFile] = useState(`/etc/clawbox/${name}.pem`);
+  const [show, busy, error] = useAction(async () => {
+    const answer = await get(`${base}/env`);
+    setPrint(await fingerprint(answer.ca_pem));
+    setEnv(answer);
+  });
+  if (!may) return html`<${Section} title="Environment and CA"><${Notice}>It has the proxy token: a viewer does not see it.<//><//>`;
+  const text = env && lines(env, file);
+  return html`<${Section} title="Environment and CA" about="What its agent needs. The placeholders are worth nothing elsewhere; the proxy token opens this listener.">
+    <${Problem} error=${error} />
+    ${!env ? html`<div class="actions"><${Button} busy=${busy} onClick=${show}>Show it<//><span class="quiet">On this machine: <code>eval "$(clawbox env ${name})"</code></span></div>` : html`
+      <${TextField} label="The CA's file, where the agent runs" value=${file} onValue=${setFile} />
+      <pre class="block" tabindex="0" aria-label="Environment">${text}</pre>
+      <div class="actions"><${Copy} text=${text} label="Copy" what="the environment" />
+        <${Button} onClick=${() => download(`${name}.pem`, 'application/x-pem-file', env.ca_pem)}>CA as a file<//>
+        ${Object.entries(env.google_files).map(([path, content]) => html`<${Button} key=${path} onClick=${() => download(path.split('/').pop(), 'application/json', content)}>${path.split('/').pop()}<//>`)}
+        <${Button} onClick=${() => setEnv(null)}>Hide<//></div>
+      <p class="quiet">CA, SHA-256: <code>${print}</code></p>`}
+  <//>`;
+}
+
+// Of the first certificate: the one that signs.
+async function fingerprint(pem) {
+  const base64 = /-----BEGIN CERTIFICATE-----([^-]+)-----END/.exec(pem)?.[1].replaceAll(/\s/g, '');
+  if (!base64) return '–';
+  const hash = await crypto.subtle.digest('SHA-256', Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)));
+  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0').toUpperCase()).join(':');
+}
+
+function Manifests({ name, base, onClose }) {
+  const [flavor, setFlavor] = useState('');
+  const { data, error, loading } = useData(`${base}/manifests${flavor ? `?flavor=${flavor}` : ''}`);
+  const [path, setPath] = useState('');
+  useEffect(() => {
+    if (data && !data.files.some((file) => file.path === path)) setPath(data.files[0].path);
+  }, [data]);
+  const file = data?.files.find((one) => one.path === path);
+  // One stream of documents, which kubectl takes as it is; the kustomizations only name the files.
+  const joined = () => data.files.filter((one) => !one.path.endsWith('kustomization.yaml')).map((one) => `---\n# ${one.path}\n${one.content}`).join('');
+  return html`<${Dialog} title=${`Manifests of ${name}`} wide onClose=${onClose}>
+    <${Select} label="Flavor" value=${flavor} onValue=${setFlavor} options=${[['', 'as its document says'], ['kubernetes', 'Kubernetes'], ['openshift', 'OpenShift']]} />
+    ${loading && html`<${Loading} lines=${8} />`}
+    <${Problem} error=${error} />
+    ${data && html`
+      ${data.notes.length > 0 && html`<${Notice}><ul>${data.notes.map((note) => html`<li>${note}</li>`)}</ul><//>`}
+      ${data.secrets.length > 0 && html`<p>Before the pods start, these Secrets have to exist: ${data.secrets.map((one, i) => html`${i > 0 && ', '}<code>${one.namespace}/${one.name}</code>`)}.</p>`}
+      <${Select} label=${`File, of ${data.files.length}`} value=${path} onValue=${setPath} options=${data.files.map((one) => [one.path, one.path])} />
+      ${file && html`<pre class="block" tabindex="0" aria-label=${file.path}>${file.content}</pre>`}
+      <div class="dialog-actions"><${Button} disabled=${!file} onClick=${() => download(path.split('/').pop(), 'application/yaml', file.content)}>Save this file<//><${Button} tone="main" onClick=${() => download(`${name}.yaml`, 'application/yaml', joined())}>Save all as ${name}.yaml<//></div>`}
+  <//>`;
+}
+
