@@ -1,0 +1,111 @@
+// The form's changes are made in the text: what it does not know about has to stay.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { addRoute, beyondForm, emptyDocument, errorAt, errorsOfRoute, injectionOf, injectionValue, listOf, moveRoute, read, removeRoute, routeName, sameMeaning, set,
+  sortErrors, specOf } from '../../../web/model/document.js';
+
+const TEXT = `# of the platform team
+apiVersion: clawbox/v1
+kind: Tenant
+metadata: {name: alice}
+spec:
+  routes:
+    - provider: openai # the main one
+      credential: openai
+    - host: api.example.com
+      credential: example
+      inject: {header: X-Key, prefix: "Key "}
+      # only what is needed
+      paths: [/v1/**]
+      upstream:
+        pins: [sha256/AAAA]
+  limits: {concurrent: 8}
+`;
+const routes = (text) => specOf(read(text).document).routes;
+
+test('a change of one field leaves the rest as it is written', () => {
+  const after = set(TEXT, ['spec', 'routes', 1, 'host'], 'eu.example.com');
+  assert.equal(after, TEXT.replace('api.example.com', 'eu.example.com'));
+  assert.equal(set(after, ['spec', 'routes', 1, 'host'], 'api.example.com'), TEXT);
+});
+
+test('a field that is taken away is gone, and the map that it alone was in', () => {
+  assert.equal('limits' in specOf(read(set(TEXT, ['spec', 'limits', 'concurrent'], undefined)).document), false);
+  assert.equal('paths' in routes(set(TEXT, ['spec', 'routes', 1, 'paths'], undefined))[1], false);
+  assert.deepEqual(routes(set(TEXT, ['spec', 'routes', 0, 'name'], undefined)), routes(TEXT));
+});
+
+test('lists are written on one line', () => {
+  assert.match(set(TEXT, ['spec', 'routes', 0, 'methods'], ['GET', 'POST']), /\n {6}methods: \[GET, POST\]\n/);
+});
+
+test('words that YAML takes for something else come in quotes', () => {
+  for (const word of ['no', 'true', '12', '1e3', '0x1F', 'null', '~', 'a: b', '# c', '"', '- x', 'on', '*x', '&y', '!z', '@', '`']) {
+    const after = set(TEXT, ['spec', 'routes', 1, 'credential'], word);
+    assert.equal(routes(after)[1].credential, word);
+  }
+  assert.match(set(TEXT, ['spec', 'routes', 1, 'credential'], 'no'), /credential: ["']no["']/);
+  assert.match(set(TEXT, ['spec', 'routes', 1, 'port'], 8443), /port: 8443\n/);
+});
+
+test('routes come, move and go with their comments', () => {
+  const added = addRoute(TEXT, { host: 'a.example', action: 'deny', methods: ['GET'] });
+  assert.deepEqual(routes(added)[2], { host: 'a.example', action: 'deny', methods: ['GET'] });
+  assert.ok(added.startsWith('# of the platform team\n') && added.includes('# the main one'));
+  const moved = moveRoute(added, 2, 0);
+  assert.deepEqual(routes(moved).map((route) => route.host ?? route.provider), ['a.example', 'openai', 'api.example.com']);
+  assert.ok(moved.includes('# only what is needed'));
+  assert.deepEqual(routes(removeRoute(moved, 1)).map((route) => route.host), ['a.example', 'api.example.com']);
+});
+
+test('a tenant without routes gets its first', () => {
+  for (const text of [emptyDocument('bob'), 'apiVersion: clawbox/v1\nkind: Tenant\nmetadata: {name: bob}\nspec: {routes: []}\n',
+    'apiVersion: clawbox/v1\nkind: Tenant\nmetadata: {name: bob}\nspec:\n  routes:\n']) {
+    const after = addRoute(text, { provider: 'openai', credential: 'openai' });
+    assert.deepEqual(routes(after), [{ provider: 'openai', credential: 'openai' }], after);
+    assert.deepEqual(routes(removeRoute(after, 0)), []);
+  }
+});
+
+test('a text that is no YAML says where', () => {
+  assert.equal(read('a: [1\nb: 2\n').error.line > 0, true);
+  assert.equal(read('- a\n').error.line, 1);
+  assert.ok(read('').error);
+  assert.ok(read('a: 1\na: 2\n').error);
+});
+
+test('ways to put a credential in go to the form and back', () => {
+  for (const inject of [{ bearer: true }, { header: 'X-Key' }, { header: 'X-Key', prefix: 'Key ' }, { basic: true }, { basic: true, user: 'me' }, { query: 'key' },
+    { path: true }, { body: 'token' }]) {
+    assert.deepEqual(injectionValue(injectionOf(inject)), inject);
+  }
+  for (const inject of [{ aws: { service: 's3' } }, { oauth2: { tokenUrl: 'https://a/' } }, { body: 'a', bearer: true }, { gcp: true }, { headers: [] }]) {
+    assert.equal(injectionOf(inject).kind, 'other');
+  }
+  assert.equal(injectionValue(injectionOf(undefined)), undefined);
+});
+
+test('what the form has no field for is named', () => {
+  assert.deepEqual(beyondForm(routes(TEXT)[1]), ['upstream']);
+  assert.deepEqual(beyondForm({ host: 'a', inject: { gcp: true } }), ['inject']);
+  assert.equal(routeName({ host: '*.example.com' }), 'example-com');
+  assert.deepEqual(listOf(' GET, HEAD  GET '), ['GET', 'HEAD']);
+  assert.equal(listOf(' '), undefined);
+});
+
+test('errors stand at the field that they are about', () => {
+  const { fields, rest } = sortErrors([{ field: 'spec.routes[1].paths[0]', detail: 'bad' }, { field: 'spec.routes[1]', detail: 'whole' },
+    { field: 'spec.routes[10].host', detail: 'ten' }, { field: 'metadata.name', detail: 'name' }, { detail: 'none' },
+    { field: 'spec.routes[1].upstream.pins', detail: 'pin' }]);
+  assert.equal(errorAt(fields, 'routes[1].paths'), '[0]: bad');
+  assert.equal(errorAt(fields, 'routes[1].path'), undefined);
+  assert.equal(errorAt(fields, 'routes[10].host'), 'ten');
+  assert.deepEqual(errorsOfRoute(fields, 1), ['whole', 'upstream.pins: pin']);
+  assert.deepEqual(rest.map((error) => error.detail), ['name', 'none']);
+});
+
+test('two texts that mean the same', () => {
+  assert.ok(sameMeaning(TEXT, TEXT.replace('# the main one', '')));
+  assert.ok(!sameMeaning(TEXT, TEXT.replace('concurrent: 8', 'concurrent: 9')));
+});
