@@ -66,8 +66,26 @@ function withRoutes(text, change) {
   return write(document);
 }
 
+/** The route with a name of its own, when the one that it would have is another's. */
+export function withOwnName(text, route) {
+  const { document } = read(text);
+  const taken = new Set(document ? specOf(document).routes.map(routeName) : []);
+  const base = String(routeName(route)).slice(0, 36).replace(/-+$/, '');
+  if (!taken.has(routeName(route))) return route;
+  let number = 2;
+  while (taken.has(`${base}-${number}`)) number += 1;
+  return { name: `${base}-${number}`, ...route };
+}
+
 /** A route of plain values behind the others. */
 export const addRoute = (text, route) => withRoutes(text, (items, document) => items.push(node(document, route)));
+/** A route alone, as it will stand in the file. */
+export function routeText(route) {
+  const document = new Document([], OPTIONS);
+  document.contents.items.push(node(document, route));
+  return write(document);
+}
+
 export const removeRoute = (text, index) => withRoutes(text, (items) => items.splice(index, 1));
 export const moveRoute = (text, from, to) => withRoutes(text, (items) => items.splice(to, 0, ...items.splice(from, 1)));
 
@@ -125,7 +143,10 @@ export function beyondForm(route) {
 }
 
 /** What a route is called: by its name, as the server makes one when it has none. */
-export const routeName = (route) => route.name ?? route.provider ?? (typeof route.host === 'string' ? route.host.replace(/^\*\./, '').replaceAll('.', '-') : 'new route');
+export function routeName(route) {
+  const made = route.provider ?? (typeof route.host === 'string' ? route.host.replace(/^\*\./, '').replaceAll('.', '-') : '');
+  return String(route.name ?? made);
+}
 
 // ---- the server's errors, at the fields that they are about ----
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { addRoute, beyondForm, emptyDocument, errorAt, errorsOfRoute, injectionOf, injectionValue, listOf, moveRoute, read, removeRoute, routeName, sameMeaning, set,
-  sortErrors, specOf } from '../../../web/model/document.js';
+  sortErrors, specOf, withOwnName } from '../../../web/model/document.js';
 
 const TEXT = `# of the platform team
 apiVersion: clawbox/v1
@@ -103,6 +103,13 @@ test('errors stand at the field that they are about', () => {
   assert.equal(errorAt(fields, 'routes[10].host'), 'ten');
   assert.deepEqual(errorsOfRoute(fields, 1), ['whole', 'upstream.pins: pin']);
   assert.deepEqual(rest.map((error) => error.detail), ['name', 'none']);
+});
+
+test('a route that is added has a name of its own', () => {
+  assert.deepEqual(withOwnName(TEXT, { host: 'b.example' }), { host: 'b.example' });
+  assert.deepEqual(withOwnName(TEXT, { host: 'api.example.com' }), { name: 'api-example-com-2', host: 'api.example.com' });
+  const twice = addRoute(TEXT, { name: 'api-example-com-2', host: 'c' });
+  assert.equal(withOwnName(twice, { host: 'api.example.com' }).name, 'api-example-com-3');
 });
 
 test('two texts that mean the same', () => {

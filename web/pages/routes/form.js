@@ -1,0 +1,142 @@
+// form.js: a document's routes as fields, each with the server's error at it. What a route has beyond these fields stays in the text, and is named.
+import { useState } from 'preact/hooks';
+import { addRoute, beyondForm, errorAt, errorsOfRoute, INJECTIONS, injectionOf, injectionValue, listOf, moveRoute, removeRoute, routeName, set } from '../../model/document.js';
+import { Badge, Button } from '../../ui/button.js';
+import { useData } from '../../ui/data.js';
+import { Checkbox, Select, TextArea, TextField } from '../../ui/form.js';
+import { html } from '../../ui/html.js';
+import { Empty, Notice } from '../../ui/page.js';
+
+/**
+ * A text field of a list or a number: what is typed stays as it is typed, and the document gets what it means.
+ */
+function Typed({ as: Control = TextField, value, parse, show, onValue, ...rest }) {
+  const [typed, setTyped] = useState(null);
+  const shown = typed !== null && same(parse(typed), value) ? typed : show(value);
+  return html`<${Control} ...${rest} value=${shown} onValue=${(text) => { setTyped(text); onValue(parse(text)); }} />`;
+}
+
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+const words = { parse: (text) => listOf(text), show: (list) => (Array.isArray(list) ? list.join(' ') : list ?? '') };
+const lines = { parse: (text) => listOf(text, /\n/), show: (list) => (Array.isArray(list) ? list.join('\n') : list ?? '') };
+// Digits become a number; anything else stays, so that the server says what is wrong with it.
+const number = { parse: (text) => (text.trim() === '' ? undefined : /^\d{1,15}$/.test(text.trim()) ? Number(text) : text.trim()), show: (value) => (value === undefined ? '' : String(value)) };
+const orNone = (text) => (text === '' ? undefined : text);
+const asText = (value) => (value === undefined || value === null ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value));
+
+// ---- how the credential goes in ----
+
+function Injection({ inject, at, errorOf, onValue }) {
+  const shown = injectionOf(inject);
+  const error = errorOf('inject');
+  if (shown.kind === 'other') return html`<${Notice}>How the credential goes in is written in the text: <code>${JSON.stringify(inject)}</code>${error && html`<p class="field-error">${error}</p>`}<//>`;
+  const change = (more) => onValue(injectionValue({ ...shown, ...more }));
+  const own = { header: [['header', 'Header'], ['prefix', 'In front of it']], basic: [['user', 'User']], query: [['query', 'Parameter']], body: [['body', 'Field']] }[shown.kind] ?? [];
+  return html`
+    <${Select} label="Goes in as" value=${shown.kind} options=${INJECTIONS} error=${error} onValue=${(kind) => change({ kind })} />
+    ${own.map(([name, label]) => html`<${TextField} key=${`${at} ${name}`} label=${label} value=${shown[name] ?? ''} maxlength="128" onValue=${(text) => change({ [name]: text })} />`)}`;
+}
+
+// ---- one route ----
+
+function Summary({ route, index, wrong }) {
+  const deny = route.action === 'deny';
+  const where = route.provider ?? route.host ?? 'no host yet';
+  return html`<summary>
+    <span class="route-name">${routeName(route) || `route ${index + 1}`}</span>
+    <${Badge} tone=${deny ? 'bad' : 'good'}>${deny ? 'refuses' : 'allows'}<//>
+    ${wrong && html`<${Badge} tone="bad">to be corrected<//>`}
+    <span class="quiet any">${asText(where)}${route.credential ? `, with ${asText(route.credential)}` : ''}${Array.isArray(route.methods) ? `, ${route.methods.join(' ')}` : ''}${Array.isArray(route.paths) ? ` ${route.paths.join(' ')}` : ''}</span>
+  </summary>`;
+}
+
+function Route({ route, index, count, open, presets, fields, onSet, onMove, onRemove, onOpen }) {
+  const start = `routes[${index}]`;
+  const errorOf = (name) => errorAt(fields, `${start}.${name}`);
+  const own = errorsOfRoute(fields, index);
+  const wrong = own.length > 0 || [...fields.keys()].some((name) => name === start || name.startsWith(`${start}.`));
+  const put = (name) => (value) => onSet([name], value);
+  const text = (name) => ({ value: asText(route[name]), error: errorOf(name), onValue: (typed) => onSet([name], orNone(typed)) });
+  const preset = presets.find((one) => one.name === route.provider);
+  const deny = route.action === 'deny';
+  const beyond = beyondForm(route);
+  const providers = [['', 'another host'], ...presets.map((one) => [one.name, one.title ?? one.name])];
+  if (route.provider && !preset) providers.push([asText(route.provider), asText(route.provider)]);
+
+  return html`<details class=${`route ${wrong ? 'wrong' : ''}`} open=${open} onToggle=${(event) => onOpen(event.currentTarget.open)}>
+    <${Summary} ...${{ route, index, wrong }} />
+    ${own.length > 0 && html`<ul class="field-error">${own.map((detail) => html`<li>${detail}</li>`)}</ul>`}
+    <div class="fields">
+      <${Select} label="Does" value=${deny ? 'deny' : 'allow'} options=${[['allow', 'allows'], ['deny', 'refuses']]} error=${errorOf('action')} onValue=${(value) => onSet(['action'], value === 'deny' ? 'deny' : undefined)} />
+      <${Select} label="Provider" value=${asText(route.provider)} options=${providers} error=${errorOf('provider')} onValue=${(value) => onSet(['provider'], orNone(value))} />
+      <${TextField} label="Host" hint=${preset?.hosts ? `Of the provider: ${[preset.hosts].flat().join(', ')}` : 'A name, an address, or *.name for all below it'} maxlength="255" ...${text('host')} />
+      ${!deny && html`<${TextField} label="Credential" hint=${route.provider ? undefined : 'None: requests go on as they are'} maxlength="40" ...${text('credential')} />`}
+      ${!deny && !route.provider && (route.credential || route.inject) && html`<${Injection} inject=${route.inject} at=${start} errorOf=${errorOf} onValue=${put('inject')} />`}
+      <${Typed} label="Methods" hint="None: the provider’s, or GET HEAD POST" ...${words} value=${route.methods} error=${errorOf('methods')} onValue=${put('methods')} />
+    </div>
+    <${Typed} as=${TextArea} code rows="3" label="Paths" hint="One a line; * within a segment, ** as the last one. None: every path." ...${lines} value=${route.paths} error=${errorOf('paths')} onValue=${put('paths')} />
+    <details class="more-fields">
+      <summary>More</summary>
+      <div class="fields">
+        <${TextField} label="Name" hint="In the audit" maxlength="40" ...${text('name')} />
+        ${!route.provider && html`<${Select} label="Scheme" value=${asText(route.scheme) || 'https'} options=${[['https', 'https'], ['http', 'http, readable on the way']]} error=${errorOf('scheme')} onValue=${(value) => onSet(['scheme'], value === 'http' ? 'http' : undefined)} />
+          <${Typed} label="Port" inputmode="numeric" ...${number} value=${route.port} error=${errorOf('port')} onValue=${put('port')} />`}
+        ${!deny && html`
+          <${Select} label="The agent’s placeholder" value=${asText(route.placeholder) || 'optional'} options=${[['optional', 'may be sent'], ['required', 'has to be sent']]} error=${errorOf('placeholder')} onValue=${(value) => onSet(['placeholder'], value === 'required' ? 'required' : undefined)} />
+          <${TextField} label="The agent’s variable" maxlength="128" ...${text('env')} />
+          <${TextField} label="Shape of the placeholder" maxlength="255" ...${text('shape')} />`}
+      </div>
+      ${!deny && html`<${Checkbox} label="A GET may become a WebSocket" checked=${route.websocket ?? preset?.websocket ?? false} onValue=${(on) => onSet(['websocket'], on)} />`}
+      ${!deny && route.scheme === 'http' && html`<${Checkbox} label="The credential may go over plain http" checked=${route.insecure === true} onValue=${(on) => onSet(['insecure'], on || undefined)} />`}
+    </details>
+    ${beyond.length > 0 && html`<p class="quiet">Only in the text: ${beyond.map((name, i) => html`${i > 0 && ', '}<code>${name}</code>`)}</p>`}
+    <div class="actions">
+      <${Button} class="button small" disabled=${index === 0} onClick=${() => onMove(index - 1)}>Up<span class="hidden"> ${routeName(route)}</span><//>
+      <${Button} class="button small" disabled=${index === count - 1} onClick=${() => onMove(index + 1)}>Down<span class="hidden"> ${routeName(route)}</span><//>
+      <${Button} class="button small danger" onClick=${onRemove}>Remove<span class="hidden"> ${routeName(route)}</span><//>
+    </div>
+  </details>`;
+}
+
+// ---- the tenant's own settings ----
+
+function Settings({ spec, fields, onSet }) {
+  const limits = spec.limits ?? {};
+  const limit = (name, label, hint) => html`<${Typed} label=${label} hint=${hint} inputmode="numeric" ...${number} value=${limits[name]} error=${errorAt(fields, `limits.${name}`)} onValue=${(value) => onSet(['limits', name], value)} />`;
+  return html`<details class="route"><summary><span class="route-name">Limits and tripwire</span></summary>
+    <div class="fields">
+      ${limit('requestsPerMinute', 'Requests a minute')}
+      ${limit('concurrent', 'Requests at the same time')}
+      ${limit('requestBytes', 'Largest body of a request', 'Bytes, or a number with KiB, MiB or GiB')}
+      <${Select} label="A placeholder in the wrong place" value=${spec.tripwire ?? 'refuse'} options=${[['refuse', 'refuses that request'], ['suspend', 'suspends the tenant']]} error=${errorAt(fields, 'tripwire')} onValue=${(value) => onSet(['tripwire'], value === 'suspend' ? 'suspend' : undefined)} />
+    </div>
+  </details>`;
+}
+
+export function RoutesForm({ text, spec, fields, onText }) {
+  const { data } = useData('/v1/presets'); // without it a provider can be chosen in the text
+  const presets = data?.presets ?? data?.providers ?? [];
+  const [opened, setOpened] = useState(new Set());
+  const { routes } = spec;
+  const setOpen = (index, on) => {
+    const next = new Set(opened);
+    if (on) next.add(index);
+    else next.delete(index);
+    setOpened(next);
+  };
+  const add = (route) => {
+    onText(addRoute(text, route));
+    setOpened(new Set([...opened, routes.length]));
+  };
+  const onSet = (index) => (path, value) => onText(set(text, ['spec', 'routes', index, ...path], value));
+  return html`
+    ${routes.length === 0 && html`<${Empty} title="No route: every request is refused.">Add a provider with its credential, or a host of your own.<//>`}
+    ${routes.map((route, index) => html`<${Route} key=${index} ...${{ route, index, presets, fields }} count=${routes.length} open=${opened.has(index)} onOpen=${(on) => setOpen(index, on)}
+      onSet=${onSet(index)} onMove=${(to) => { onText(moveRoute(text, index, to)); setOpened(new Set([to])); }} onRemove=${() => { onText(removeRoute(text, index)); setOpened(new Set()); }} />`)}
+    <div class="row">
+      ${presets.length > 0 && html`<${Button} onClick=${() => add({ provider: presets[0].name, credential: presets[0].name })}>Add a provider<//>`}
+      <${Button} onClick=${() => add({ host: '', methods: ['GET'] })}>Add a host<//>
+      <${Button} onClick=${() => add({ action: 'deny', host: '' })}>Add a refusal<//>
+    </div>
+    <${Settings} spec=${spec} fields=${fields} onSet=${(path, value) => onText(set(text, ['spec', ...path], value))} />`;
+}
