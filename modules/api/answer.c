@@ -70,14 +70,23 @@ static const char *problem_word(unsigned status)
         unsigned status;
         const char *word;
     } table[] = {
-        {400, "bad_request"},         {401, "unauthorized"},
-        {403, "forbidden"},           {404, "not_found"},
-        {405, "method_not_allowed"},  {409, "conflict"},
-        {412, "precondition_failed"}, {413, "body_too_large"},
-        {414, "uri_too_long"},        {415, "media_type"},
-        {417, "expectation"},         {421, "misdirected"},
-        {422, "unprocessable"},       {431, "head_too_large"},
-        {503, "unavailable"},         {505, "version"},
+        {400, "bad_request"},
+        {401, "unauthorized"},
+        {403, "forbidden"},
+        {404, "not_found"},
+        {405, "method_not_allowed"},
+        {409, "conflict"},
+        {412, "precondition_failed"},
+        {413, "body_too_large"},
+        {414, "uri_too_long"},
+        {415, "media_type"},
+        {417, "expectation"},
+        {421, "misdirected"},
+        {422, "unprocessable"},
+        {429, "too_many_attempts"},
+        {431, "head_too_large"},
+        {503, "unavailable"},
+        {505, "version"},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         if (table[i].status == status) {

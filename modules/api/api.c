@@ -207,6 +207,9 @@ static int on_go(void *arg, uint32_t waived)
     if (api->remote != NULL) {
         net_listener_pause(api->remote, false);
     }
+    if (ipc_role()->console[0] != '\0') {
+        api_link_first(api, ipc_role()->console);
+    }
     ipc_role_ready(held);
     return 0;
 }

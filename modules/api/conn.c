@@ -8,8 +8,10 @@
 #include "api/state.h"
 
 #include "base/log.h"
+#include "base/secret.h"
 #include "http/write.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define CONN_HELD_MAX  ((size_t)256 * 1024)
@@ -27,6 +29,7 @@ static void conn_free(struct api_conn *c)
     buf_deinit(&c->body);
     buf_deinit(&c->request.out);
     buf_deinit(&c->request.list);
+    secret_wipe(&c->request.sign_in, sizeof(c->request.sign_in));
     list_remove(&c->link);
     enum api_conn_kind kind = c->kind;
     free(c);
@@ -60,6 +63,10 @@ static int conn_write_head(const struct api_conn *c, struct buf *out)
 {
     const struct api_request *q = &c->request;
     bool has_body = q->content_type != NULL;
+    char retry[16] = "";
+    if (q->retry_s != 0) {
+        (void)snprintf(retry, sizeof(retry), "%u", (unsigned)q->retry_s);
+    }
     int r = http_write_status_line(out, q->status);
     if (r == 0 && has_body) {
         r = http_write_field(out, SPAN_LIT("Content-Type"), span_str(q->content_type));
@@ -71,6 +78,7 @@ static int conn_write_head(const struct api_conn *c, struct buf *out)
         {SPAN_LIT("Allow"), span_str(q->allow)},
         {SPAN_LIT("ETag"), span_str(q->tag)},
         {SPAN_LIT("Location"), span_str(q->location)},
+        {SPAN_LIT("Retry-After"), span_str(retry)},
         {SPAN_LIT("WWW-Authenticate"), q->challenge != NULL ? span_str(q->challenge) : SPAN_EMPTY},
         {SPAN_LIT("Cache-Control"), c->kind >= API_CONN_REMOTE ? SPAN_LIT("no-store") : SPAN_EMPTY}};
     for (size_t i = 0; r == 0 && i < sizeof(more) / sizeof(more[0]); i++) {
@@ -103,9 +111,11 @@ static void conn_request_init(struct api_conn *c)
     buf_deinit(&c->request.out);
     buf_deinit(&c->request.list);
     buf_deinit(&c->body);
+    secret_wipe(&c->request.sign_in, sizeof(c->request.sign_in));
     c->request = (struct api_request){.api = c->api, .conn = c};
     /* The kernel has said who is at the control socket. */
-    c->request.who.scope = c->kind == API_CONN_CONTROL ? IPC_SCOPE_ADMIN : IPC_SCOPE__COUNT;
+    c->request.who = c->kind == API_CONN_CONTROL ? (struct api_who){.scope = IPC_SCOPE_ADMIN, .by = "socket"}
+                                                 : (struct api_who){.scope = IPC_SCOPE__COUNT};
     c->unread = c->admit = c->delayed = false;
     buf_init(&c->request.out, API_ANSWER_MAX);
     buf_set_sensitive(&c->request.out); /* proxy tokens */
@@ -169,7 +179,7 @@ static int conn_head(struct api_conn *c, const struct http_head *head)
     }
     if (c->kind == API_CONN_CONSOLE) {
         c->busy = true;
-        api_console_check(&c->request);
+        api_session_check(&c->request);
         return 0;
     }
     return conn_body(c, head);
@@ -251,11 +261,12 @@ void api_conn_admit(struct api_conn *c)
     net_task_post(c->api->loop, &c->turn);
 }
 
-void api_conn_delay(struct api_conn *c, uint64_t ms)
+void api_conn_delay(struct api_conn *c, uint64_t ms, api_handler_fn *late)
 {
     c->delayed = true;
+    c->late = late;
     net_timer_start(c->timer, ms, 0);
-    if (c->api->remote_count >= API_REMOTE_MAX) {
+    if (c->kind == API_CONN_REMOTE && c->api->remote_count >= API_REMOTE_MAX) {
         net_timer_start(c->api->room_timer, 0, 0); /* its place can be had; not from under it */
     }
 }
@@ -347,7 +358,7 @@ static void on_timeout(void *arg)
     struct api_conn *c = arg;
     if (c->delayed) {
         c->delayed = false;
-        api_remote_delayed(&c->request);
+        c->late(&c->request);
     } else {
         api_conn_close(c);
     }

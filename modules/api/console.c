@@ -7,7 +7,6 @@
 #include "api/state.h"
 
 #include "base/log.h"
-#include "http/fields.h"
 #include "ipc/role.h"
 
 #include <unistd.h>
@@ -57,13 +56,4 @@ int api_console_peer(struct api *api, int fd)
         api->console = chan;
     }
     return r;
-}
-
-void api_console_check(struct api_request *q)
-{
-    if (http_field_find(q->head->fields, q->head->field_count, "Authorization") != NULL) {
-        api_refuse(q, 401, "This session has ended. Sign in again.");
-        return;
-    }
-    api_conn_admit(q->conn); /* as nobody, who may nothing */
 }

@@ -151,8 +151,7 @@ static bool is_from_page(const struct http_head *head)
     return elsewhere || http_field_find(head->fields, head->field_count, "Origin") != NULL;
 }
 
-/* The token, or false when there is nothing that could be one. */
-static bool read_token(const struct http_head *head, struct span *out)
+bool api_bearer_read(const struct http_head *head, struct span *out)
 {
     bool many;
     struct span value = only_field(head, "Authorization", &many);
@@ -172,15 +171,20 @@ static void refuse_token(struct api_request *q, bool shown)
                      : "Requests over TCP need a token, as \"Authorization: Bearer TOKEN\".");
 }
 
+static void refuse_late(struct api_request *q)
+{
+    refuse_token(q, true);
+}
+
 /* ---- the token ---- */
 
 /* A log that can be filled by trying tokens would be a way to fill the disk. */
-static void note_wrong(struct api *api)
+void api_remote_wrong(struct api *api)
 {
     uint64_t now_ms = net_loop_now_ms(api->loop);
     api->wrong_tokens++;
     if (api->wrong_said_ms == 0 || now_ms - api->wrong_said_ms >= WRONG_SAY_MS) {
-        log_warn("%llu requests with a wrong token over TCP", (unsigned long long)api->wrong_tokens);
+        log_warn("%llu requests with a wrong token, password or link", (unsigned long long)api->wrong_tokens);
         api->wrong_said_ms = now_ms;
         api->wrong_tokens = 0;
     }
@@ -199,8 +203,8 @@ static int on_token(struct api_request *q, struct span payload)
         return r;
     }
     if (ipc_result(m.code) == CB_ENOTFOUND) {
-        note_wrong(q->api);
-        api_conn_delay(q->conn, q->api->wrong_ms);
+        api_remote_wrong(q->api);
+        api_conn_delay(q->conn, q->api->wrong_ms, refuse_late);
         return 0;
     }
     if (m.code != 0) {
@@ -215,14 +219,10 @@ static int on_token(struct api_request *q, struct span payload)
     q->who = (struct api_who){
         .scope = (enum ipc_scope)m.scope, .tenant_id = m.tenant_id, .since_ms = m.tenant_created_ms};
     copy_name(m.name, q->who.name);
+    (void)snprintf(q->who.by, sizeof(q->who.by), "token:%s", q->who.name);
     copy_name(m.tenant, q->who.tenant);
     api_conn_admit(q->conn);
     return 0;
-}
-
-void api_remote_delayed(struct api_request *q)
-{
-    refuse_token(q, true);
 }
 
 void api_remote_check(struct api_request *q)
@@ -236,11 +236,11 @@ void api_remote_check(struct api_request *q)
                    (unsigned)q->api->remote_port);
     } else if (is_from_page(head)) {
         api_refuse(q, 403, "Requests that a page in a browser makes are not answered here.");
-    } else if (!read_token(head, &token)) {
+    } else if (!api_bearer_read(head, &token)) {
         refuse_token(q, false);
-    } else if (!api_token_formed(token)) {
-        note_wrong(q->api);
-        api_conn_delay(q->conn, q->api->wrong_ms);
+    } else if (!api_secret_formed(API_TOKEN_PREFIX, token)) {
+        api_remote_wrong(q->api);
+        api_conn_delay(q->conn, q->api->wrong_ms, refuse_late);
     } else {
         uint8_t hash[DIGEST_LEN];
         digest_sha256_of(token, hash);

@@ -44,6 +44,17 @@ static const struct api_route routes[] = {
     {"GET", "/v1/tokens", api_tokens_list, 0, ADMIN},
     {"POST", "/v1/tokens", api_token_create, API_BODY, ADMIN},
     {"DELETE", "/v1/tokens/{token}", api_token_delete, 0, ADMIN},
+    {"GET", "/v1/administrators", api_administrators_list, 0, ADMIN},
+    {"PUT", "/v1/administrators/{administrator}", api_administrator_put, API_BODY | API_LINK, ADMIN},
+    {"DELETE", "/v1/administrators/{administrator}", api_administrator_delete, 0, ADMIN},
+    {"POST", "/v1/sign-in-links", api_link_create, 0, ADMIN},
+    {"GET", "/v1/sign-in/{administrator}", api_sign_in_get, API_CONSOLE | API_OPEN, ALL},
+    {"POST", "/v1/sessions", api_session_create, API_CONSOLE | API_OPEN | API_BODY, ALL},
+    {"DELETE", "/v1/sessions", api_sessions_delete, API_CONSOLE, ALL},
+    {"GET", "/v1/session", api_session_show, API_CONSOLE | API_LINK, ALL},
+    {"DELETE", "/v1/session", api_session_delete, API_CONSOLE | API_LINK, ALL},
+    {"POST", "/v1/session:rotate", api_session_rotate, API_CONSOLE | API_LINK, ALL},
+    {"PUT", "/v1/session/key", api_session_key, API_CONSOLE | API_BODY, ALL},
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
@@ -66,7 +77,10 @@ static struct span *name_of(struct api_request *q, struct span template, size_t 
     const struct {
         const char *text;
         struct span *name;
-    } names[] = {{"{tenant}", &q->tenant}, {"{credential}", &q->credential}, {"{token}", &q->token}};
+    } names[] = {{"{tenant}", &q->tenant},
+                 {"{credential}", &q->credential},
+                 {"{token}", &q->token},
+                 {"{administrator}", &q->administrator}};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (span_starts(template, span_str(names[i].text))) {
             *len = strlen(names[i].text);
@@ -76,11 +90,20 @@ static struct span *name_of(struct api_request *q, struct span template, size_t 
     return NULL;
 }
 
-/* Whether the path has the template's form; the request then has its names. No escapes are decoded: names have none. */
-static bool matches(struct api_request *q, const char *template, struct span path)
+/* Whether the route is there at all for who asks. */
+static bool is_here(const struct api_request *q, const struct api_route *route)
 {
-    q->tenant = q->credential = q->token = SPAN_EMPTY;
-    for (struct span t = span_str(template); t.len != 0;) {
+    return (route->flags & API_CONSOLE) == 0 || q->conn->kind == API_CONN_CONSOLE;
+}
+
+/* Whether the path has the template's form; the request then has its names. No escapes are decoded: names have none. */
+static bool matches(struct api_request *q, const struct api_route *route, struct span path)
+{
+    q->tenant = q->credential = q->token = q->administrator = SPAN_EMPTY;
+    if (!is_here(q, route)) {
+        return false;
+    }
+    for (struct span t = span_str(route->path); t.len != 0;) {
         size_t len = 1;
         struct span *name = name_of(q, t, &len);
         if (name == NULL) {
@@ -105,7 +128,7 @@ static void refuse_path(struct api_request *q, struct span path)
     char list[2048] = "";
     size_t len = 0;
     for (size_t i = 0; i < ROUTE_COUNT && len < sizeof(list); i++) {
-        bool listed = false;
+        bool listed = !is_here(q, &routes[i]);
         for (size_t k = 0; k < i; k++) {
             listed = listed || strcmp(routes[k].path, routes[i].path) == 0;
         }
@@ -127,7 +150,7 @@ static void add_method(struct api_request *q, const char *method)
 static void list_methods(struct api_request *q, struct span path)
 {
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        if (matches(q, routes[i].path, path)) {
+        if (matches(q, &routes[i], path)) {
             add_method(q, routes[i].method);
             if (strcmp(routes[i].method, "GET") == 0) {
                 add_method(q, "HEAD");
@@ -158,6 +181,18 @@ static bool is_method(const struct api_route *route, struct span method)
 static bool may(struct api_request *q, const struct api_route *route)
 {
     const struct api_who *who = &q->who;
+    if ((route->flags & API_OPEN) != 0) {
+        return true;
+    }
+    if (who->signed_in && who->kind == IPC_SIGN_IN_LINK && (route->flags & API_LINK) == 0) {
+        api_refuse(q, 403, "Who signed in by a link can make an administrator, and nothing else.");
+        return false;
+    }
+    if (q->conn->kind == API_CONN_CONSOLE && !who->signed_in) {
+        q->challenge = "Bearer realm=\"clawbox\"";
+        api_refuse(q, 401, "Sign in first.");
+        return false;
+    }
     unsigned scope = who->scope < IPC_SCOPE__COUNT ? 1U << who->scope : 0;
     bool fine = (route->scopes & scope) != 0;
     if (fine &&
@@ -186,6 +221,8 @@ static void run(struct api_request *q, const struct api_route *route)
         api_refuse(q, 404, "\"%.*s\" cannot be the name of a credential.", API_SHORT(q->credential));
     } else if (q->token.len != 0 && !spec_name_valid(q->token)) {
         api_refuse(q, 404, "\"%.*s\" cannot be the name of a token.", API_SHORT(q->token));
+    } else if (q->administrator.len != 0 && !spec_name_valid(q->administrator)) {
+        api_refuse(q, 404, "\"%.*s\" cannot be the name of an administrator.", API_SHORT(q->administrator));
     } else if (q->body.len != 0 && (route->flags & API_BODY) == 0) {
         api_refuse(q, 400, "%s takes no body here.", route->method);
     } else if (api_condition_read(q, route)) {
@@ -203,7 +240,7 @@ void api_dispatch(struct api_request *q)
     }
     bool known = false;
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        if (!matches(q, routes[i].path, path)) {
+        if (!matches(q, &routes[i], path)) {
             continue;
         }
         known = true;

@@ -15,6 +15,10 @@
  *   tokens.c       tokens for the API over TCP
  *   remote.c       requests that came over TCP: Host, token, whose it is
  *   console.c      connections that the console hands over
+ *   sessions.c     signing in at the console, and whose session a request of it shows
+ *   attempts.c     how often a password may be tried
+ *   administrators.c  administrators, links that sign one in
+ *   secrets.c      what is made here and shown once
  *   health.c       the health listener: /healthz, /readyz, /metrics; ready.c and metrics.c (health.h) say what is in them
  *
  * A handler runs once a request is complete. It answers (api_answer_..., api_refuse...) or calls store or vault
@@ -49,6 +53,12 @@
 #define API_VERIFY_SLICE    2000
 #define API_PAGE_MAX        1000
 #define API_TAG_SIZE        40 /* an entity tag of ours, with its quotes and a NUL */
+#define API_SECRET_SIZE     50 /* what secrets.c makes, with a NUL */
+#define API_SECRET_PREFIX   5  /* bytes of what is before its digits: */
+#define API_TOKEN_PREFIX    "cbxt_"
+#define API_SESSION_PREFIX  "cbxs_"
+#define API_LINK_PREFIX     "cbxl_"
+#define API_ATTEMPTS        256
 
 struct api_conn;
 struct api_request;
@@ -78,6 +88,10 @@ struct api {
     uint64_t wrong_ms;     /* as API_REMOTE_WRONG_MS */
     uint64_t wrong_tokens; /* since that was logged */
     uint64_t wrong_said_ms;
+    uint64_t attempts[API_ATTEMPTS]; /* attempts.c: of strangers, and */
+    uint64_t attempts_known[API_ATTEMPTS];
+    char first_link[IPC_ORIGIN_MAX + sizeof("/sign-in#") +
+                    API_SECRET_SIZE]; /* while it is made at the start */
     struct net_timer *stop_timer;
     bool stopping;
 };
@@ -90,11 +104,14 @@ enum {
     API_BODY = 1,      /* takes a body */
     API_TAGGED = 2,    /* a GET whose answer has an entity tag, so that it can depend on it */
     API_CONDITION = 4, /* heeds If-Match and If-None-Match itself, with api_condition_...() */
+    API_CONSOLE = 8,   /* is there for the console alone */
+    API_OPEN = 16,     /* whoever asks need not be known */
+    API_LINK = 32,     /* also for who came by a sign-in link and is nobody yet */
 };
 
 struct api_route {
     const char *method; /* GET stands for HEAD too, and every path has OPTIONS */
-    const char *path;   /* {tenant}, {credential} and {token} stand for names */
+    const char *path;   /* {tenant}, {credential}, {token} and {administrator} stand for names */
     api_handler_fn *handle;
     unsigned flags;
     unsigned scopes; /* bits of enum ipc_scope: which tokens may ask for it */
@@ -112,15 +129,15 @@ CB_MUST_USE int api_remote_listens(struct api *api, int fd);
 void api_remote_make_room(struct api *api);
 /* The head of a request has come: refuses it, or asks the store whose token it shows, and then api_conn_admit()s it. */
 void api_remote_check(struct api_request *q);
-/* Refuses a request whose token was wrong, late. */
-void api_remote_delayed(struct api_request *q);
+/* The token that a request shows; false when there is nothing that could be one. */
+bool api_bearer_read(const struct http_head *head, struct span *out);
+/* Something wrong was shown: that is logged, now and then. */
+void api_remote_wrong(struct api *api);
 
 /* ---- console.c ---- */
 
 /* The console is there: the channel's descriptor is taken over, or stays the caller's on failure. */
 CB_MUST_USE int api_console_peer(struct api *api, int fd);
-/* The head of a request from the console has come: refuses it, or api_conn_admit()s it for whose session it names, or for nobody. */
-void api_console_check(struct api_request *q);
 
 /* ---- health.c ---- */
 
@@ -146,6 +163,24 @@ struct api_who {
     char tenant[IPC_NAME_MAX + 1]; /* of IPC_SCOPE_TENANT */
     uint64_t tenant_id;            /* the same; a later tenant of that name has another */
     uint64_t since_ms;             /* since when that tenant is there */
+    char by[IPC_BY_MAX +
+            1];     /* as the record of a change has it: "socket", "token:NAME", "admin:NAME", "link" */
+    bool signed_in; /* at the console, and then: */
+    enum ipc_sign_in kind;
+    uint8_t session[IPC_HASH_LEN];
+    uint64_t made_ms;
+    uint64_t ends_ms;
+};
+
+/* Somebody who signs in. */
+struct api_sign_in {
+    enum ipc_sign_in kind;
+    char name[IPC_NAME_MAX + 1];
+    uint8_t shown[IPC_HASH_LEN]; /* a password's key, or the hash of a token or link */
+    bool asks_device;            /* there is one, which the store has to know */
+    uint8_t device[IPC_DEVICE_LEN];
+    bool known;                    /* and it does */
+    char session[API_SECRET_SIZE]; /* the new one */
 };
 
 /* One request. Spans point into the connection's parser and body and live until it is answered. */
@@ -157,7 +192,8 @@ struct api_request {
     struct span query; /* behind the '?' */
     struct span tenant;
     struct span credential;
-    struct span token;    /* a token's name */
+    struct span token; /* a token's name */
+    struct span administrator;
     struct span if_match; /* the values of these fields; empty: not there */
     struct span if_none_match;
     struct span body;
@@ -179,6 +215,7 @@ struct api_request {
     char tag[API_TAG_SIZE];   /* ETag; empty: none */
     char location[64];        /* of what was created; empty: nothing was */
     const char *challenge;    /* of a 401 */
+    uint32_t retry_s;         /* of a 429 */
     struct buf out;
     struct json json; /* writes to `out` */
 
@@ -195,6 +232,9 @@ struct api_request {
         struct span gateway_image;
         struct span secrets;
     } manifests;
+
+    struct api_sign_in sign_in;
+    uint8_t hash[IPC_HASH_LEN]; /* of a session or link, while the store is asked about it */
 
     /* of audit:verify */
     uint64_t verified; /* rows so far */
@@ -282,6 +322,9 @@ bool api_body_read(struct api_request *q, const char *const *known, struct conf_
 /* A required member of it; they refuse the request when it is not there or is something else. */
 bool api_member_text(struct api_request *q, const struct conf_tree *body, const char *key, struct span *out);
 bool api_member_number(struct api_request *q, const struct conf_tree *body, const char *key, uint64_t *out);
+/* So many bytes in hexadecimal digits. */
+bool api_member_hex(struct api_request *q, const struct conf_tree *body, const char *key, uint8_t *out,
+                    size_t len);
 /* True for a JSON string: a scalar in quotes. */
 bool api_is_text(const struct conf_node *node);
 
@@ -328,8 +371,52 @@ struct api_what {
 bool api_what_read(struct api_request *q, const struct conf_tree *body, struct api_what *out);
 void api_what_write(struct json *j, const struct api_what *what);
 
-/* Whether it could be a token. */
-bool api_token_formed(struct span token);
+api_handler_fn api_sign_in_get;
+api_handler_fn api_session_create;
+api_handler_fn api_session_show;
+api_handler_fn api_session_rotate;
+api_handler_fn api_session_delete;
+api_handler_fn api_sessions_delete;
+api_handler_fn api_session_key;
+api_handler_fn api_administrators_list;
+api_handler_fn api_administrator_put;
+api_handler_fn api_administrator_delete;
+api_handler_fn api_link_create;
+
+/* Who makes the change, for its record. */
+static inline struct span api_by(const struct api_request *q)
+{
+    return span_str(q->who.by);
+}
+
+/* Writes "scope": "admin", "viewer" or "tenant:NAME". */
+void api_write_scope(struct json *j, uint8_t scope, struct span tenant);
+/* Writes a time, or null for 0. */
+void api_write_time(struct json *j, const char *key, uint64_t ms);
+
+/* ---- secrets.c ---- */
+
+/* Makes a secret, and the hash that the store gets. Wipe it. */
+void api_secret_make(const char *prefix, char out[API_SECRET_SIZE], uint8_t hash[IPC_HASH_LEN]);
+/* Whether it could be one. */
+bool api_secret_formed(const char *prefix, struct span text);
+
+/* ---- attempts.c ---- */
+
+/* How long it is until `whose` next attempt; 0: it may be now. `known`: that is a device or session, not a name that anybody can say. */
+uint64_t api_attempt_wait(struct api *api, bool known, struct span whose);
+void api_attempt_take(struct api *api, bool known, struct span whose);
+
+/* ---- sessions.c ---- */
+
+/* The head of a request of the console has come: refuses it, or api_conn_admit()s it, as whose session it shows, or as nobody when it shows
+ * none. */
+void api_session_check(struct api_request *q);
+
+/* ---- administrators.c ---- */
+
+/* Prints a sign-in link for the console at that origin, if there is no administrator yet. */
+void api_link_first(struct api *api, const char *origin);
 
 /* Keeps the payload of STATUS. */
 CB_MUST_USE int api_status_take(struct api *api, struct span payload);
@@ -417,9 +504,10 @@ struct api_conn {
     bool unread;   /* the end of the request has not come */
     bool admit;    /* its token is right: its body may come */
     bool admitted; /* some request on it had a right token */
-    bool delayed;  /* its token is wrong, and that is told later */
-    bool closing;  /* the answer that is due is the last */
-    bool ended;    /* the client sends no more */
+    bool delayed;  /* its token is wrong, and that is told later, by: */
+    api_handler_fn *late;
+    bool closing; /* the answer that is due is the last */
+    bool ended;   /* the client sends no more */
 };
 
 /* Takes over a connection. On failure the descriptor stays the caller's. */
@@ -430,8 +518,8 @@ void api_conn_close(struct api_conn *c);
 void api_conn_answered(struct api_conn *c);
 /* The request's token is right: it is read on at the end of this turn. */
 void api_conn_admit(struct api_conn *c);
-/* Its token is wrong: api_remote_delayed() after that time. */
-void api_conn_delay(struct api_conn *c, uint64_t ms);
+/* Something that it shows is wrong: `late` refuses it after that time. */
+void api_conn_delay(struct api_conn *c, uint64_t ms, api_handler_fn *late);
 /* The role stops: idle connections end now, others after their answer. */
 void api_conns_stop(struct api *api);
 

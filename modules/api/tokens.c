@@ -5,36 +5,20 @@
 #include "api/state.h"
 
 #include "base/clock.h"
-#include "base/encode.h"
 #include "base/secret.h"
 #include "base/strnum.h"
-#include "tls/seal.h"
 
 #include <stdio.h>
 
-#define TOKEN_PREFIX   "cbxt_"
-#define TOKEN_RANDOM   32
-#define TOKEN_LEN      (sizeof(TOKEN_PREFIX) - 1 + 43)
 #define TOKENS_MAX     256
 #define DAYS_MAX       3650
 #define DAY_MS         UINT64_C(86400000)
 #define SCOPE_TENANT   "tenant:"
 #define SCOPE_TEXT_MAX (sizeof(SCOPE_TENANT) + IPC_NAME_MAX)
 
-bool api_token_formed(struct span token)
-{
-    bool fine = token.len == TOKEN_LEN && span_starts(token, SPAN_LIT(TOKEN_PREFIX));
-    for (size_t i = 0; fine && i < token.len; i++) {
-        uint8_t c = token.ptr[i];
-        fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-               c == '_';
-    }
-    return fine;
-}
-
 /* ---- list ---- */
 
-static void write_scope(struct json *j, uint8_t scope, struct span tenant)
+void api_write_scope(struct json *j, uint8_t scope, struct span tenant)
 {
     char text[SCOPE_TEXT_MAX];
     (void)snprintf(text, sizeof(text), "%s%.*s",
@@ -45,7 +29,7 @@ static void write_scope(struct json *j, uint8_t scope, struct span tenant)
     json_text(j, "scope", span_str(text));
 }
 
-static void write_time(struct json *j, const char *key, uint64_t ms)
+void api_write_time(struct json *j, const char *key, uint64_t ms)
 {
     if (ms != 0) {
         json_time(j, key, ms);
@@ -74,10 +58,10 @@ static int on_list(struct api_request *q, struct span payload)
         json_object(j, NULL);
         json_text(j, "name", ipc_read_text(&r, IPC_NAME_MAX));
         uint8_t scope = reader_u8(&r);
-        write_scope(j, scope, ipc_read_text(&r, IPC_NAME_MAX));
+        api_write_scope(j, scope, ipc_read_text(&r, IPC_NAME_MAX));
         json_time(j, "created", reader_u64(&r));
-        write_time(j, "expires", reader_u64(&r));
-        write_time(j, "used", reader_u64(&r));
+        api_write_time(j, "expires", reader_u64(&r));
+        api_write_time(j, "used", reader_u64(&r));
         json_object_end(j);
     }
     json_array_end(j);
@@ -156,21 +140,17 @@ static int on_created(struct api_request *q, struct span payload)
 
 static void create(struct api_request *q, struct ipc_token_create m)
 {
-    uint8_t random[TOKEN_RANDOM];
-    uint8_t hash[DIGEST_LEN];
-    char token[sizeof(TOKEN_PREFIX) + ENCODE_BASE64_SIZE(TOKEN_RANDOM)] = TOKEN_PREFIX;
-    secret_random(random, sizeof(random));
-    (void)encode_base64url(random, sizeof(random), token + strlen(TOKEN_PREFIX));
-    digest_sha256_of(span_str(token), hash);
+    uint8_t hash[IPC_HASH_LEN];
+    char token[API_SECRET_SIZE];
+    api_secret_make(API_TOKEN_PREFIX, token, hash);
     m.hash = span_of(hash, sizeof(hash));
 
     struct json *j = api_json_begin(q);
     json_text(j, "name", m.name);
-    write_scope(j, (uint8_t)m.scope, m.tenant);
-    write_time(j, "expires", m.expires_ms);
+    api_write_scope(j, (uint8_t)m.scope, m.tenant);
+    api_write_time(j, "expires", m.expires_ms);
     json_text(j, "token", span_str(token));
     (void)snprintf(q->location, sizeof(q->location), "/v1/tokens/%.*s", SPAN_ARG(m.name));
-    secret_wipe(random, sizeof(random));
     secret_wipe(token, sizeof(token));
 
     struct ipc_chan *store = q->api->store;

@@ -14,7 +14,9 @@ class Description:
     def __init__(self):
         with open(FILE) as file:
             self.document = yaml.safe_load(file)
-        self.operations = {(path, method.upper()): item[method] for path, item in self.document["paths"].items()
+        # What is there for the console alone is not on the control socket.
+        self.paths = {path: item for path, item in self.document["paths"].items() if not item.get("x-console")}
+        self.operations = {(path, method.upper()): item[method] for path, item in self.paths.items()
                            for method in METHODS if method in item}
         self.validators = {}
 
@@ -29,7 +31,7 @@ class Description:
     def template(self, target):
         """The path of the description that the target is of; a name ends where punctuation of a path begins."""
         path = target.partition("?")[0]
-        for template in self.document["paths"]:
+        for template in self.paths:
             if re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/:]+", re.escape(template)), path):
                 return template
         return None

@@ -187,6 +187,25 @@ def play(ask):
     ask(413, "POST", mute.format("alice"), LARGE)
     ask(422, "POST", mute.format("alice"), {**what, "muted": 1})
 
+    # ---- administrators ----
+    # What argon2id makes of a password is no matter of the server's: any 32 bytes do.
+    ada = {"scope": "admin", "kdf": "01" + "5a" * 16 + "00000004" + "00010000", "key": "6b" * 32}
+    ask(204, "PUT", "/v1/administrators/ada", ada)
+    ask(204, "PUT", "/v1/administrators/ada", {**ada, "scope": "viewer"})
+    listed = ask(200, "GET", "/v1/administrators").json()["administrators"]
+    assert [(a["name"], a["scope"], a["used"]) for a in listed] == [("ada", "viewer", None)], listed
+    ask(400, "GET", "/v1/administrators?x=1")
+    ask(400, "PUT", "/v1/administrators/ada", "{")
+    ask(404, "PUT", "/v1/administrators/Ada", ada)
+    ask(413, "PUT", "/v1/administrators/ada", LARGE)
+    ask(422, "PUT", "/v1/administrators/ada", {**ada, "scope": "tenant:alice"})
+    ask(422, "PUT", "/v1/administrators/ada", {**ada, "kdf": "00" * 25})
+    ask(204, "DELETE", "/v1/administrators/ada")
+    ask(404, "DELETE", "/v1/administrators/ada")
+    ask(400, "DELETE", "/v1/administrators/ada?x=1")
+    ask(201, "POST", "/v1/sign-in-links")
+    ask(400, "POST", "/v1/sign-in-links?x=1")
+
     # ---- the audit ----
     ask(200, "GET", "/v1/audit?tenant=alice&limit=10&newest=1")
     ask(400, "GET", "/v1/audit?limit=0")

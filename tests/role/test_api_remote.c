@@ -65,6 +65,11 @@ static int play_tokens(struct world *w, struct ipc_chan *chan, struct ipc_in *in
         return r == 0 ? ipc_send_done(chan, in->call, &(struct ipc_done){.code = 0}) : r;
     case IPC_MSG_DENIALS_GET:
         return ipc_send_denials(chan, in->call, &(struct ipc_denials){.denials = SPAN_LIT("\0\0\0\0")});
+    case IPC_MSG_ADMINISTRATOR_LIST:
+        return ipc_send_administrators(chan, in->call,
+                                       &(struct ipc_administrators){.administrators = SPAN_LIT("\0\0\0\0")});
+    case IPC_MSG_ADMINISTRATOR_DELETE:
+    case IPC_MSG_LINK_CREATE:
     case IPC_MSG_TENANT_SUSPEND:
         return ipc_send_done(chan, in->call, &(struct ipc_done){.code = 0});
     case IPC_MSG_CA_ROTATE:
@@ -160,6 +165,10 @@ static const struct {
     {"GET", "/v1/tokens", NULL, A},
     {"POST", "/v1/tokens", NULL, A},
     {"DELETE", "/v1/tokens/one", NULL, A},
+    {"GET", "/v1/administrators", NULL, A},
+    {"PUT", "/v1/administrators/ada", NULL, A},
+    {"DELETE", "/v1/administrators/ada", NULL, A},
+    {"POST", "/v1/sign-in-links", NULL, A},
 };
 
 /* What was refused has asked the store whose token it is, and nothing else. */
@@ -197,6 +206,23 @@ TEST(a_scope_may_do_what_the_table_says)
         CHECK_EQ_STR(w.seen, "");
         CHECK_EQ_UINT(ask(&w, WRONG_TOKEN, expected[i].method, expected[i].own), 401);
         CHECK_EQ_STR(w.seen, "token\n");
+    }
+    world_end(&w);
+}
+
+/* They are the console's, and the console comes on no listener. */
+TEST(what_is_the_consoles_is_not_there)
+{
+    static const char *const paths[] = {"/v1/sign-in/ada", "/v1/sessions", "/v1/session",
+                                        "/v1/session:rotate", "/v1/session/key"};
+    struct world w;
+    if (!world_start(&w, play_tokens, quick_main)) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        CHECK_EQ_UINT(ask(&w, ADMIN_TOKEN, "GET", paths[i]), 404);
+        CHECK_EQ_UINT(ask(&w, ADMIN_TOKEN, "POST", paths[i]), 404);
+        CHECK_EQ_UINT(ask(&w, ADMIN_TOKEN, "OPTIONS", paths[i]), 404);
     }
     world_end(&w);
 }
