@@ -112,7 +112,7 @@ function(clawbox_embed)
     target_sources(${arg_TARGET} PRIVATE "${output}")
 endfunction()
 
-# clawbox_web(cb_console): the pages of web/, bundled and compressed, become console_assets.c of that target (console/assets.h).
+# clawbox_web(clawbox): the pages of web/, bundled and compressed, become console_assets.c of that target (console/assets.h).
 # The bundler is in build/web/node_modules, where `./dev setup` put it.
 function(clawbox_web target)
     set(web "${CMAKE_SOURCE_DIR}/web")

@@ -31,7 +31,20 @@ async function problemOf(response) {
   return new ApiError(response.status, {});
 }
 
-async function request(method, target, { body, type, headers = {}, signal } = {}) {
+async function request(method, target, options = {}) {
+  const used = csrf;
+  try {
+    return await ask(method, target, options);
+  } catch (problem) {
+    // Another tab's session was renewed, and with it the word: asked for again, once.
+    if (!(problem instanceof ApiError) || problem.status !== 403 || method === 'GET' || !used) throw problem;
+    await session.current();
+    if (csrf === used) throw problem;
+    return ask(method, target, options);
+  }
+}
+
+async function ask(method, target, { body, type, headers = {}, signal } = {}) {
   const init = { method, headers: { ...headers }, signal, redirect: 'error', cache: 'no-store' };
   if (method !== 'GET' && csrf) init.headers['X-Clawbox-Csrf'] = csrf;
   if (body !== undefined) {

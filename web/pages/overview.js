@@ -5,13 +5,15 @@ import { Ago, Badge, Empty, Facts, Loading, Notice, Page, Problem, Section, Tabl
 
 export default function Overview({ query, session }) {
   const [, label] = spanOf(query.span);
-  const status = useData('/v1/status', { every: 5_000 });
-  const traffic = useTraffic(null, query.span);
+  // A tenant's own token sees that tenant: not the server, and not what others do.
+  const own = session.scope.startsWith('tenant:') ? session.scope.slice(7) : null;
+  const status = useData(own ? null : '/v1/status', { every: 5_000 });
+  const traffic = useTraffic(own, query.span);
   const sums = traffic.data?.sums;
   const tokens = sums && sums.input_tokens + sums.output_tokens;
   return html`<${Page} title="Overview" actions=${html`<${Spans} chosen=${query.span} />`}>
     <div class="tiles">
-      <${Tile} name="Tenants" href="/tenants" figure=${count(status.data?.tenants)} about=${status.data ? `${count(status.data.active)} active now` : ''} />
+      ${own ? html`<${Tile} name="Tenant" href=${`/tenants/${own}`} figure="1" about=${own} />` : html`<${Tile} name="Tenants" href="/tenants" figure=${count(status.data?.tenants)} about=${status.data ? `${count(status.data.active)} active now` : ''} />`}
       <${Tile} name="Requests" href="/audit" figure=${sums ? count(sums.allowed + sums.denied + sums.failed) : '–'} about=${sums ? `in ${label}` : ''} />
       <${Tile} name="Denied" href="/denials" figure=${sums ? count(sums.denied) : '–'} about=${sums && sums.failed > 0 ? `and ${count(sums.failed)} failed` : ''} />
       <${Tile} name="Tripwires" href="/audit?verdict=tripwire" figure=${sums ? count(sums.tripwire) : '–'} about=${sums?.tripwire > 0 ? 'look at these' : ''} bad=${sums?.tripwire > 0} />
@@ -20,8 +22,8 @@ export default function Overview({ query, session }) {
     </div>
     ${status.data?.tenants === 0 && html`<${Section} title="Begin here"><${Empty} title="There is no tenant yet."><a href="/tenants">Make the first tenant</a>, set its credentials, and give its agent the environment that its page shows.<//><//>`}
     <${Section} title="Traffic"><${Traffic} traffic=${traffic} /><//>
-    <${Health} status=${status} />
-    ${!session.scope.startsWith('tenant:') && html`<${Section} title="Last changes"><${Changes} target="/v1/changes" limit=${8} /><//>`}
+    ${!own && html`<${Health} status=${status} />
+    <${Section} title="Last changes"><${Changes} target="/v1/changes" limit=${8} /><//>`}
   <//>`;
 }
 
