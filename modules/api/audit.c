@@ -59,32 +59,42 @@ static void write_outcome(struct json *j, const struct store_audit_row *row)
     write_name(j, "detail", row->detail);
 }
 
-static int write_row(struct buf *out, const struct store_audit_row *row)
+const char *api_audit_kind_name(unsigned kind)
 {
-    struct json j;
-    enum policy_reason reason = (enum policy_reason)row->reason;
     static const char *const kinds[] = {[STORE_AUDIT_DECISION] = "decision",
                                         [STORE_AUDIT_OUTCOME] = "outcome",
                                         [STORE_AUDIT_CHANGE] = "change"};
-    json_init(&j, out);
-    json_object(&j, NULL);
-    json_number(&j, "seq", row->seq);
-    json_time(&j, "time", row->time_ms);
-    json_text(&j, "kind", span_str(kinds[row->kind]));
-    json_text(&j, "tenant", row->tenant);
-    write_hex(&j, "request_id", row->request_id);
-    json_text(&j, "verdict", span_str(policy_verdict_name(policy_reason_verdict(reason))));
-    json_text(&j, "reason", span_str(policy_reason_name(reason)));
+    return kinds[kind];
+}
+
+void api_audit_row_write(struct json *j, const struct store_audit_row *row)
+{
+    enum policy_reason reason = (enum policy_reason)row->reason;
+    json_object(j, NULL);
+    json_number(j, "seq", row->seq);
+    json_time(j, "time", row->time_ms);
+    json_text(j, "kind", span_str(api_audit_kind_name(row->kind)));
+    json_text(j, "tenant", row->tenant);
+    write_hex(j, "request_id", row->request_id);
+    json_text(j, "verdict", span_str(policy_verdict_name(policy_reason_verdict(reason))));
+    json_text(j, "reason", span_str(policy_reason_name(reason)));
     if (row->kind == STORE_AUDIT_DECISION) {
-        write_decision(&j, row);
+        write_decision(j, row);
     } else if (row->kind == STORE_AUDIT_CHANGE) {
-        json_text(&j, "change", row->change);
-        json_text(&j, "by", row->by);
+        json_text(j, "change", row->change);
+        json_text(j, "by", row->by);
     } else {
-        write_outcome(&j, row);
+        write_outcome(j, row);
     }
-    write_hex(&j, "hash", row->hash);
-    json_object_end(&j);
+    write_hex(j, "hash", row->hash);
+    json_object_end(j);
+}
+
+static int write_row(struct buf *out, const struct store_audit_row *row)
+{
+    struct json j;
+    json_init(&j, out);
+    api_audit_row_write(&j, row);
     int r = json_finish(&j);
     return r == 0 ? buf_append_byte(out, '\n') : r;
 }
@@ -121,6 +131,21 @@ static int on_page(struct api_request *q, struct span payload)
     return error;
 }
 
+bool api_audit_scope(struct api_request *q, struct span tenant, uint64_t *since_ms)
+{
+    if (q->who.scope != IPC_SCOPE_TENANT) {
+        return true;
+    }
+    if (!span_eq_str(tenant, q->who.tenant)) {
+        api_refuse(q, 403, "This token is for tenant \"%s\" alone: ask for tenant=%s.", q->who.tenant,
+                   q->who.tenant);
+        return false;
+    }
+    /* Records are kept by name, and outlive a tenant: those of an earlier one of that name are not this one's. */
+    *since_ms = *since_ms > q->who.since_ms ? *since_ms : q->who.since_ms;
+    return true;
+}
+
 void api_audit_page(struct api_request *q)
 {
     struct span tenant = SPAN_EMPTY;
@@ -138,14 +163,8 @@ void api_audit_page(struct api_request *q)
     if (!api_query_read(q, params, sizeof(params) / sizeof(params[0]))) {
         return;
     }
-    if (q->who.scope == IPC_SCOPE_TENANT) {
-        if (!span_eq_str(tenant, q->who.tenant)) {
-            api_refuse(q, 403, "This token is for tenant \"%s\" alone: ask for tenant=%s.", q->who.tenant,
-                       q->who.tenant);
-            return;
-        }
-        /* Records are kept by name, and outlive a tenant: those of an earlier one of that name are not this one's. */
-        since = since > q->who.since_ms ? since : q->who.since_ms;
+    if (!api_audit_scope(q, tenant, &since)) {
+        return;
     }
     struct ipc_chan *store = q->api->store;
     struct ipc_audit_page m = {.tenant = tenant,

@@ -36,7 +36,7 @@ static void refuse_param(struct api_request *q, const struct api_param *params, 
     }
 }
 
-/* Names and numbers need no percent-escapes, so there are none. */
+/* Names and numbers need no percent-escapes, so there are none but in what says so. */
 static bool read_param(struct api_request *q, const struct api_param *param, struct span value)
 {
     if (param->text != NULL) {
@@ -58,6 +58,10 @@ static bool read_param(struct api_request *q, const struct api_param *param, str
             return false;
         }
         *param->word = value;
+        return true;
+    }
+    if (param->escaped != NULL) {
+        *param->escaped = value; /* a target has visible ASCII only */
         return true;
     }
     uint64_t number;

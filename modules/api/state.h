@@ -11,6 +11,7 @@
  *   credentials.c  sealed credentials
  *   audit.c        pages of the audit, and its verification
  *   denials.c      what was refused, and what would allow it
+ *   search.c       the audit searched
  *   status.c       what runs, and what it is confined by
  *   tokens.c       tokens for the API over TCP
  *   remote.c       requests that came over TCP: Host, token, whose it is
@@ -33,6 +34,7 @@
 #include "conf/tree.h"
 #include "http/parser.h"
 #include "ipc/chan.h"
+#include "ipc/codec.h"
 #include "net/conn.h"
 #include "net/listener.h"
 #include "policy/spec.h"
@@ -235,6 +237,13 @@ struct api_request {
 
     struct api_sign_in sign_in;
     uint8_t hash[IPC_HASH_LEN]; /* of a session or link, while the store is asked about it */
+    /* of audit:search: what is still looked for, and what its spans point to */
+    struct api_search {
+        struct ipc_audit_search m;
+        char text[IPC_AUDIT_TEXT_MAX];
+        uint8_t request_id[IPC_REQUEST_ID_LEN];
+        uint64_t began_ms;
+    } search;
 
     /* of audit:verify */
     uint64_t verified; /* rows so far */
@@ -299,9 +308,10 @@ void api_condition_tag(struct api_request *q);
 /* A parameter of the query. Absent ones keep their values. */
 struct api_param {
     const char *name;
-    struct span *text; /* a name, or empty; or */
-    struct span *word; /* up to 512 bytes of visible ASCII, which whoever takes them checks; or */
-    uint64_t *number;  /* a number in these bounds */
+    struct span *text;    /* a name, or empty; or */
+    struct span *word;    /* up to 512 bytes of visible ASCII, which whoever takes them checks; or */
+    struct span *escaped; /* visible ASCII with percent-escapes, which whoever takes it decodes; or */
+    uint64_t *number;     /* a number in these bounds */
     uint64_t min;
     uint64_t max;
 };
@@ -350,6 +360,7 @@ api_handler_fn api_credential_prepare;
 api_handler_fn api_credential_put;
 api_handler_fn api_credential_delete;
 api_handler_fn api_audit_page;
+api_handler_fn api_audit_search;
 api_handler_fn api_audit_verify;
 api_handler_fn api_denials_list;
 api_handler_fn api_denials_mute;
@@ -370,6 +381,14 @@ struct api_what {
  * when it refused the request. */
 bool api_what_read(struct api_request *q, const struct conf_tree *body, struct api_what *out);
 void api_what_write(struct json *j, const struct api_what *what);
+struct store_audit_row;
+/* "decision", "outcome", "change" of enum store_audit_kind. */
+const char *api_audit_kind_name(unsigned kind);
+/* Writes a record as an object. */
+void api_audit_row_write(struct json *j, const struct store_audit_row *row);
+/* Whether these records may be asked for: a tenant's token sees its own, and none from before *since_ms, which is raised. False when it
+ * refused the request. */
+bool api_audit_scope(struct api_request *q, struct span tenant, uint64_t *since_ms);
 
 api_handler_fn api_sign_in_get;
 api_handler_fn api_session_create;

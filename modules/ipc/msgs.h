@@ -93,6 +93,7 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
 #define IPC_AUDIT_PATH_MAX   2048
 #define IPC_AUDIT_QUERY_MAX  1024
 #define IPC_AUDIT_DETAIL_MAX 240
+#define IPC_AUDIT_TEXT_MAX   128
 #define IPC_TOKEN_MAX        64
 #define IPC_STATUS_MAX       1024
 #define IPC_TOKENS_MAX       ((size_t)32 * 1024)
@@ -178,6 +179,8 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     M(CREDENTIAL_DELETE,   credential_delete, IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(AUDIT_PAGE,          audit_page,        IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(AUDIT_ROWS,          audit_rows,        IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
+    M(AUDIT_SEARCH,        audit_search,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 768) \
+    M(AUDIT_FOUND,         audit_found,       IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
     M(AUDIT_VERIFY,        audit_verify,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(AUDIT_VERIFIED,      audit_verified,    IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 1024) \
     /* ---- api and store: what the health listener shows ---- */ \
@@ -534,6 +537,28 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(U32, code, 0)              \
     F(U64, last_seq, 0)          \
     F(BOOL, more, 0)             \
+    F(BYTES, rows, IPC_PAGE_MAX)
+/* Records that fit all that is given, newest first, and older than `before_seq` (0: from the newest on). Empty texts, a `request_id` without
+ * bytes and 0 give nothing; `verdict` and `reason` are the enumerations' numbers and one. `text` stands somewhere in the record, in letters of
+ * either case. */
+#define IPC_FIELDS_audit_search(F)           \
+    F(TEXT, tenant, IPC_NAME_MAX)            \
+    F(U8, kind, 0)                           \
+    F(U8, verdict, 0)                        \
+    F(U8, reason, 0)                         \
+    F(TEXT, route, IPC_NAME_MAX)             \
+    F(TEXT, host, IPC_HOST_MAX)              \
+    F(BYTES, request_id, IPC_REQUEST_ID_LEN) \
+    F(TEXT, text, IPC_AUDIT_TEXT_MAX)        \
+    F(U64, since_ms, 0)                      \
+    F(U64, until_ms, 0)                      \
+    F(U64, before_seq, 0)                    \
+    F(U16, limit, 0)
+/* One slice: `rows` as in AUDIT_ROWS, but newest first. `next` is the `before_seq` with which it goes on, also after nothing was found; 0: that
+ * was all. */
+#define IPC_FIELDS_audit_found(F) \
+    F(U32, code, 0)               \
+    F(U64, next, 0)               \
     F(BYTES, rows, IPC_PAGE_MAX)
 /* Walks the chain from after `after_seq`, whose hash is given (empty: from the start). */
 #define IPC_FIELDS_audit_verify(F) \

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ipc/role.h"
+#include "store/audit_search.h"
 #include "store/credentials.h"
 #include "store/state.h"
 #include "store/tenants.h"
@@ -305,6 +306,28 @@ static int admin_audit_page(struct store_peer *p, const struct ipc_in *in)
     return r;
 }
 
+static int admin_audit_search(struct store_peer *p, const struct ipc_in *in)
+{
+    struct ipc_audit_search m;
+    int r = ipc_get_audit_search(in->payload, &m);
+    if (r != 0) {
+        return r;
+    }
+    struct buf rows;
+    buf_init(&rows, IPC_PAGE_MAX);
+    struct ipc_audit_found answer = {.code = 0};
+    int code = store_audit_search(p->store->db, &m, &rows, &answer.next);
+    if (code == 0) {
+        answer.rows = buf_span(&rows);
+    } else {
+        log_error_r(code, "the audit cannot be searched (%s)", store_db_why(p->store->db));
+    }
+    answer.code = ipc_code(code);
+    r = ipc_send_audit_found(p->chan, in->call, &answer);
+    buf_deinit(&rows);
+    return r;
+}
+
 static int admin_audit_verify(struct store_peer *p, const struct ipc_in *in)
 {
     struct ipc_audit_verify m;
@@ -371,6 +394,8 @@ int admin_message(struct store_peer *p, const struct ipc_in *in)
         return admin_credential_delete(p, in);
     case IPC_MSG_AUDIT_PAGE:
         return admin_audit_page(p, in);
+    case IPC_MSG_AUDIT_SEARCH:
+        return admin_audit_search(p, in);
     case IPC_MSG_HEALTH_GET:
     case IPC_MSG_COUNTERS_GET:
         return health_message(p, in);

@@ -3,6 +3,7 @@
 
 #include "ipc/codec.h"
 #include "policy/verdict.h"
+#include "store/audit_block.h"
 #include "tls/seal.h"
 #include "wire/writer.h"
 
@@ -73,6 +74,9 @@ int store_audit_append(struct store_db *db, const struct store_audit_row *row, u
     store_bind_blob(stmt, 5, buf_span(&encoded));
     store_bind_blob(stmt, 6, span_of(hash, sizeof(hash)));
     r = store_stmt_run(db, stmt);
+    if (r == 0 && numbered.seq % STORE_BLOCK_ROWS == 0) {
+        r = store_block_add(db, numbered.seq);
+    }
     if (r == 0) {
         *seq = numbered.seq;
     }
@@ -211,6 +215,12 @@ static int verify_row(struct store_db *db, sqlite3_stmt *stmt, struct store_audi
     } else if (!span_eq(row.tenant, store_column_span(stmt, 1)) || row.time_ms != store_column_u64(stmt, 2) ||
                is_denied(row.reason) != (store_column_u64(stmt, 3) != 0)) {
         how = "the columns for searching differ from its content";
+    } else if (seq % STORE_BLOCK_ROWS == 0) {
+        int r = store_block_check(db, seq);
+        if (r != 0 && r != CB_ECORRUPT) {
+            return r;
+        }
+        how = r != 0 ? "the summary for searching differs from the records before it" : NULL;
     }
     v->last_seq = seq;
     if (how != NULL) {

@@ -12,8 +12,8 @@
  *   people.c   administrators, and who is signed in at the console
  *   denials.c  what was refused, counted; denials.h has what it does without messages
  *   suspend.c  suspending a tenant, and who has to hear of it
- * Below them, and without messages: db.c, file.c, tenants.c, credentials.c, audit.c, audit_row.c, administrators.c,
- * sessions.c.
+ * Below them, and without messages: db.c, file.c, tenants.c, credentials.c, audit.c, audit_row.c, audit_block.c,
+ * audit_search.c, administrators.c, sessions.c.
  */
 #ifndef CB_STORE_STATE_H
 #define CB_STORE_STATE_H

@@ -154,6 +154,11 @@
     S(AUDIT_ADD, "INSERT INTO audit (seq, tenant, time_ms, denied, row, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)") \
     S(AUDIT_WALK, \
       "SELECT seq, tenant, time_ms, denied, row, hash FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2") \
+    S(AUDIT_DOWN, "SELECT seq, row, hash FROM audit WHERE seq >= ?1 AND seq < ?2 ORDER BY seq DESC") \
+    S(AUDIT_BLOCK_ROWS, "SELECT time_ms, row FROM audit WHERE seq > ?1 AND seq <= ?2 ORDER BY seq") \
+    S(AUDIT_BLOCK_ADD, "INSERT INTO audit_block (block, min_ms, max_ms, keys) VALUES (?1, ?2, ?3, ?4)") \
+    S(AUDIT_BLOCK_LAST, "SELECT block FROM audit_block ORDER BY block DESC LIMIT 1") \
+    S(AUDIT_BLOCKS, "SELECT block, min_ms, max_ms, keys FROM audit_block WHERE block <= ?1 ORDER BY block DESC") \
     S(AUDIT_HASH, "SELECT hash FROM audit WHERE seq = ?1") \
     S(AUDIT_PAGE, \
       "SELECT seq, row, hash FROM audit WHERE seq > ?1 AND time_ms >= ?2 AND denied >= ?3 ORDER BY seq LIMIT ?4") \

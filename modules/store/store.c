@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "ipc/role.h"
+#include "store/audit_block.h"
 #include "store/state.h"
 #include "store/tenants.h"
 #include "tls/seal.h"
@@ -208,6 +209,11 @@ static int on_go(void *arg, uint32_t waived)
     if (r != 0) {
         log_error("%s: nothing was changed; put a good copy in its place, or start with another --state",
                   why);
+        return r;
+    }
+    r = ipc_role()->rekey ? 0 : store_blocks_complete(s->db);
+    if (r != 0) {
+        log_error_r(r, "the audit cannot be made searchable (%s)", store_db_why(s->db));
         return r;
     }
     r = ipc_role()->rekey ? 0 : name_tenants(s);

@@ -39,6 +39,7 @@ ALLOWED = {
     ("GET", "/v1/denials"): "av",
     ("POST", "/v1/tenants/{tenant}/denials:mute"): "at",
     ("GET", "/v1/audit"): "av",
+    ("GET", "/v1/audit:search"): "av",
     ("GET", "/v1/audit:verify"): "av",
     ("GET", "/v1/status"): "av",
     ("GET", "/v1/tokens"): "a",
@@ -145,6 +146,7 @@ def a_tenants_token_sees_its_tenant_alone():
         equal("what comes after it", json.loads(a.expect(200, token, "GET", "/v1/tenants?after=alice"))["tenants"], [])
         a.expect(403, token, "GET", "/v1/audit?tenant=bob")
         a.expect(403, token, "GET", "/v1/audit?tenant=")
+        a.expect(403, token, "GET", "/v1/audit:search?tenant=bob")
         # Another tenant's document under this one's name, and its box in this one's place.
         a.expect(422, token, "PUT", "/v1/tenants/alice", TENANT.format("bob"))
         bob = json.loads(a.expect(200, a.admin, "GET", "/v1/tenants/bob/credentials/openai:prepare"))

@@ -147,6 +147,66 @@ static int answer_audit(struct ipc_chan *chan, const struct ipc_in *in)
     return r;
 }
 
+static void note_text(struct world *w, const char *name, struct span text)
+{
+    if (text.len != 0) {
+        world_note(w, " %s=%.*s", name, SPAN_ARG(text));
+    }
+}
+
+static void note_number(struct world *w, const char *name, uint64_t number)
+{
+    if (number != 0) {
+        world_note(w, " %s=%llu", name, (unsigned long long)number);
+    }
+}
+
+/* Two slices: record 6, and then record 5, or what is behind it when only that is asked for. */
+static int answer_search(struct world *w, struct ipc_chan *chan, const struct ipc_in *in)
+{
+    struct ipc_audit_search m;
+    int r = ipc_get_audit_search(in->payload, &m);
+    if (r != 0) {
+        return r;
+    }
+    world_note(w, "search");
+    note_text(w, "tenant", m.tenant);
+    note_number(w, "kind", m.kind);
+    note_number(w, "verdict", m.verdict);
+    note_number(w, "reason", m.reason);
+    note_text(w, "route", m.route);
+    note_text(w, "host", m.host);
+    note_number(w, "request", m.request_id.len);
+    note_text(w, "text", m.text);
+    note_number(w, "since", m.since_ms);
+    note_number(w, "until", m.until_ms);
+    note_number(w, "before", m.before_seq);
+    world_note(w, " limit=%u\n", m.limit);
+    struct buf list;
+    buf_init(&list, IPC_PAGE_MAX);
+    struct writer out = writer_to(&list);
+    size_t at = ipc_list_begin(&out);
+    struct store_audit_row row = {.seq = m.before_seq == 0 ? 6 : 5,
+                                  .kind = STORE_AUDIT_CHANGE,
+                                  .tenant = SPAN_LIT("alice"),
+                                  .tenant_id = 7,
+                                  .request_id = SPAN_LIT("0123456789ab"),
+                                  .time_ms = 951782400008,
+                                  .reason = POLICY_REASON_ROUTE,
+                                  .change = SPAN_LIT("resumed"),
+                                  .by = SPAN_LIT("socket")};
+    write_audit(&out, &row);
+    ipc_list_end(&out, at, 1);
+    struct ipc_audit_found a = {.code = w->code,
+                                .next = m.before_seq == 0   ? 6
+                                        : m.before_seq == 1 ? 1
+                                                            : 0,
+                                .rows = buf_span(&list)};
+    r = ipc_send_audit_found(chan, in->call, &a);
+    buf_deinit(&list);
+    return r;
+}
+
 static int answer_applied(struct world *w, struct ipc_chan *chan, struct ipc_in *in)
 {
     struct ipc_tenants_apply m;
@@ -272,6 +332,8 @@ int play_script(struct world *w, struct ipc_chan *chan, struct ipc_in *in)
                    SPAN_ARG(page.tenant), (unsigned long long)page.after_seq,
                    (unsigned long long)page.since_ms, page.denied_only, page.newest, page.limit);
         return r == 0 ? answer_audit(chan, in) : r;
+    case IPC_MSG_AUDIT_SEARCH:
+        return answer_search(w, chan, in);
     case IPC_MSG_AUDIT_VERIFY:
         return answer_verified(w, chan, in);
     case IPC_MSG_SEAL_KEY_GET:

@@ -73,12 +73,46 @@ static const struct {
     {"GET", "/v1/audit?tenant=alice&after=4&since=1795489000042&denied=1&limit=10000&newest=1", NULL,
      "audit tenant=alice after=4 since=1795489000042 denied=1 newest=1 limit=10000\n", 200,
      "application/jsonl", NULL},
+    {"GET",
+     "/v1/audit:search?tenant=alice&kind=change&verdict=tripwire&reason=no_route&route=main&host=Evil.example&since=4&until=5"
+     "&request=303132333435363738396162&text=a%20B%25&limit=2",
+     NULL,
+     "search tenant=alice kind=3 verdict=3 reason=2 route=main host=Evil.example request=12 text=a B% since=4 until=5 limit=2\n"
+     "search tenant=alice kind=3 verdict=3 reason=2 route=main host=Evil.example request=12 text=a B% since=4 until=5 before=6 limit=1\n",
+     200, "application/json",
+     "{\"records\":[{\"seq\":6,\"time\":\"2000-02-29T00:00:00.008Z\",\"kind\":\"change\",\"tenant\":\"alice\","
+     "\"request_id\":\"303132333435363738396162\",\"verdict\":\"allowed\",\"reason\":\"route\",\"change\":\"resumed\","
+     "\"by\":\"socket\",\"hash\":\"1100000000000000000000000000000000000000000000000000000000000000\"},"
+     "{\"seq\":5,\"time\":\"2000-02-29T00:00:00.008Z\",\"kind\":\"change\",\"tenant\":\"alice\","
+     "\"request_id\":\"303132333435363738396162\",\"verdict\":\"allowed\",\"reason\":\"route\",\"change\":\"resumed\","
+     "\"by\":\"socket\",\"hash\":\"1100000000000000000000000000000000000000000000000000000000000000\"}],\"next\":null}\n"},
+    {"GET", "/v1/audit:search?tenant=&before=&limit=1", NULL, "", 400, "application/problem+json", NULL},
     {"GET", "/v1/audit:verify", NULL,
      "verify after=0 hash=0 limit=2000\nverify after=2000 hash=32 limit=2000\nverify after=4000 hash=32 limit=2000\n",
      200, "application/json",
      "{\"ok\":true,\"rows\":4500,\"last_seq\":4500,"
      "\"hash\":\"1100000000000000000000000000000000000000000000000000000000000000\"}\n"},
 };
+
+/* What there is more of is asked for by the target that the answer says. */
+TEST(a_search_goes_on)
+{
+    struct world w;
+    struct client c;
+    if (!begin(&w, &c)) {
+        return;
+    }
+    CHECK(client_ask(&c, "GET", "/v1/audit:search?before=9&text=%2F&limit=1", NULL));
+    CHECK(client_body_has(&c, "\"seq\":5,") && client_body_has(&c, "\"next\":null}"));
+    CHECK(client_ask(&c, "GET", "/v1/audit:search?text=%2F&before=&limit=1", NULL));
+    CHECK_EQ_INT(c.status, 400);
+    CHECK(client_ask(&c, "GET", "/v1/audit:search?text=%2F&limit=1&host=", NULL));
+    CHECK(client_body_has(&c, "\"next\":\"/v1/audit:search?text=%2F&limit=1&host=&before=6\"}"));
+    /* A store that does not go on is not asked for ever. */
+    CHECK(client_ask(&c, "GET", "/v1/audit:search?before=1", NULL));
+    CHECK_EQ_INT(c.status, 503);
+    end(&w, &c);
+}
 
 TEST(every_row_of_the_table)
 {
@@ -285,6 +319,15 @@ static const struct {
      "\\\"befor\\\" is no parameter of this. Known are after, limit."},
     {"GET", "/v1/tenants/alice?x=1", NULL, 400, "", "it has none"},
     {"GET", "/v1/audit?denied=yes", NULL, 400, "", "denied should be a number from 0 to 1"},
+    {"GET", "/v1/audit:search?verdict=no", NULL, 400, "", "is no verdict that a record can have"},
+    {"GET", "/v1/audit:search?reason=denied", NULL, 400, "", "is no reason that a record can have"},
+    {"GET", "/v1/audit:search?kind=x", NULL, 400, "", "is no kind that a record can have"},
+    {"GET", "/v1/audit:search?text=%0a", NULL, 400, "",
+     "text should be at most 128 printable ASCII characters"},
+    {"GET", "/v1/audit:search?text=%2", NULL, 400, "",
+     "text should be at most 128 printable ASCII characters"},
+    {"GET", "/v1/audit:search?request=30", NULL, 400, "", "request should be the request_id of a record"},
+    {"GET", "/v1/audit:search?limit=1001", NULL, 400, "", "limit should be a number from 1 to 1000"},
     {"GET", "/v1/audit?after=-1", NULL, 400, "", "after should be a number"},
     {"POST", "/v1/tenants:apply", NULL, 400, "", "one JSON object"},
     {"POST", "/v1/tenants:apply", "[1,2]", 400, "", "one JSON object"},

@@ -160,6 +160,8 @@ static const struct {
     {"POST", "/v1/tenants/alice/denials:mute", "/v1/tenants/bob/denials:mute", A | T},
     {"GET", "/v1/audit", NULL, A | V},
     {"GET", "/v1/audit?tenant=alice", "/v1/audit?tenant=bob", A | V | T},
+    {"GET", "/v1/audit:search", NULL, A | V},
+    {"GET", "/v1/audit:search?tenant=alice", "/v1/audit:search?tenant=bob", A | V | T},
     {"GET", "/v1/audit:verify", NULL, A | V},
     {"GET", "/v1/status", NULL, A | V},
     {"GET", "/v1/tokens", NULL, A},
@@ -241,6 +243,9 @@ TEST(a_tenants_statements_carry_the_tenant)
     w.seen[0] = '\0';
     CHECK_EQ_UINT(ask(&w, TENANT_TOKEN, "GET", "/v1/audit?tenant=alice&since=6000&limit=5"), 200);
     CHECK_EQ_STR(w.seen, "token\naudit tenant=alice after=0 since=6000 denied=0 newest=0 limit=5\n");
+    w.seen[0] = '\0';
+    CHECK_EQ_UINT(ask(&w, TENANT_TOKEN, "GET", "/v1/audit:search?tenant=alice&since=4000&limit=1"), 200);
+    CHECK_EQ_STR(w.seen, "token\nsearch tenant=alice since=5000 limit=1\n");
     w.seen[0] = '\0';
     CHECK_EQ_UINT(ask(&w, ADMIN_TOKEN, "GET", "/v1/tenants?limit=5"), 200);
     CHECK_EQ_STR(w.seen, "token\nlist after= limit=5\n");

@@ -611,16 +611,20 @@ TEST(kill_9_while_the_file_is_made)
 
 /* ---- no space ---- */
 
-/* Fills it up in transactions of ten records until it says no; then everything that was committed is there, and reading goes on. */
+/* Fills it up in transactions of ten records until it says no, and then of one; then everything that was committed is there, and reading
+ * goes on. */
 static void fill_up(struct store_db *db, uint64_t *committed)
 {
     int r = 0;
     *committed = 0;
-    while (r == 0 && *committed < 100000) {
-        r = test_append(db, *committed + 1, *committed + 10);
-        *committed += r == 0 ? 10 : 0;
+    for (uint64_t each = 10; each > 0; each = each == 10 ? 1 : 0) {
+        r = 0;
+        while (r == 0 && *committed < 100000) {
+            r = test_append(db, *committed + 1, *committed + each);
+            *committed += r == 0 ? each : 0;
+        }
+        CHECK_EQ_INT(r, CB_EFULL);
     }
-    CHECK_EQ_INT(r, CB_EFULL);
     CHECK(strlen(store_db_why(db)) > 0);
     CHECK(!store_db_in_transaction(db));
     CHECK(*committed > 0);
