@@ -19,6 +19,7 @@ static void browser_free(struct browser *b)
     struct console *console = b->console;
     net_conn_close(b->conn);
     upstream_free(b->upstream);
+    session_free(b->work);
     net_task_cancel(&b->turn);
     net_timer_free(b->timer);
     http_parser_free(b->parser);
@@ -95,6 +96,10 @@ static void browser_complete(struct browser *b)
         forward(b);
         return;
     }
+    if (b->ask.what == ASK_SESSION) {
+        session_begin(b);
+        return;
+    }
     const struct console_asset *asset = console_asset_find(b->ask.path);
     reply_asset(b, asset != NULL ? asset : console_asset_page());
 }
@@ -153,6 +158,8 @@ static void browser_next(struct browser *b)
         return;
     }
     b->busy = b->answered = b->endless = false;
+    session_free(b->work);
+    b->work = NULL;
     b->head = NULL;
     b->ask = (struct ask){.what = ASK_NOTHING};
     buf_deinit(&b->body);

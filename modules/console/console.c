@@ -109,9 +109,13 @@ static int on_go(void *arg, uint32_t waived)
     uint32_t held;
     console->loop = ipc_role()->loop;
     console->room_timer = net_timer_new(console->loop, on_room_timer, console);
-    int r = console->room_timer == NULL ? CB_ENOMEM
-            : console->listener == NULL ? CB_ESTATE
-                                        : priv_confine(&console_profile, waived, &held);
+    int r = kdf_begin(console);
+    if (r == 0) {
+        r = console->room_timer == NULL ? CB_ENOMEM : console->listener == NULL ? CB_ESTATE : 0;
+    }
+    if (r == 0) {
+        r = priv_confine(&console_profile, waived, &held);
+    }
     if (r != 0) {
         return r;
     }

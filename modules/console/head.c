@@ -18,8 +18,9 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#define API_PREFIX "/api"
-#define CSRF_FIELD "X-Clawbox-Csrf"
+#define API_PREFIX     "/api"
+#define SESSION_PREFIX "/session"
+#define CSRF_FIELD     "X-Clawbox-Csrf"
 
 /* ---- the listener ---- */
 
@@ -111,7 +112,7 @@ static bool is_from_here(const struct http_head *head, struct span host, const s
 
 /* ---- the session ---- */
 
-static bool session_formed(struct span text)
+bool ask_session_formed(struct span text)
 {
     bool fine = text.len == CONSOLE_SESSION_LEN && span_starts(text, SPAN_LIT(CONSOLE_SESSION_PREFIX));
     for (size_t i = 0; fine && i < text.len; i++) {
@@ -141,11 +142,20 @@ static bool next_cookie(struct span *list, struct span *name, struct span *value
     return true;
 }
 
-/* False when there are two of them: then somebody else put one there. */
-static bool read_session(const struct http_head *head, struct span *out)
+static bool device_formed(struct span text)
+{
+    bool fine = text.len <= CONSOLE_DEVICE_MAX;
+    for (size_t i = 0; fine && i < text.len; i++) {
+        uint8_t c = text.ptr[i];
+        fine = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    }
+    return fine;
+}
+
+/* False when a session is there twice: then somebody else put one there. */
+static bool read_cookies(const struct http_head *head, struct ask *out)
 {
     size_t count = 0;
-    *out = SPAN_EMPTY;
     for (size_t i = 0; i < head->field_count; i++) {
         struct span list = head->fields[i].value;
         struct span name;
@@ -156,7 +166,9 @@ static bool read_session(const struct http_head *head, struct span *out)
         while (next_cookie(&list, &name, &value)) {
             if (span_eq_str(name, CONSOLE_COOKIE)) {
                 count++;
-                *out = session_formed(value) ? value : SPAN_EMPTY;
+                out->session = ask_session_formed(value) ? value : SPAN_EMPTY;
+            } else if (span_eq_str(name, CONSOLE_DEVICE_COOKIE) && device_formed(value)) {
+                out->device = value;
             }
         }
     }
@@ -179,6 +191,13 @@ static bool shows_csrf(const struct http_head *head, struct span session)
     return only_field(head, CSRF_FIELD, &shown) && secret_eq(shown, span_str(right));
 }
 
+/* No form of another page can send this media type. */
+static bool is_json(const struct http_head *head)
+{
+    struct span type;
+    return only_field(head, "Content-Type", &type) && span_eq_nocase(type, SPAN_LIT("application/json"));
+}
+
 /* ---- the whole of it ---- */
 
 /* A page's path has no dot: what has one is an asset's name, or nothing. */
@@ -186,6 +205,13 @@ static bool is_page_path(struct span path)
 {
     return memchr(path.ptr, '.', path.len) == NULL && !span_eq_str(path, "/assets") &&
            !span_starts(path, SPAN_LIT("/assets/"));
+}
+
+/* Whether a path is that one, or below it. */
+static bool is_below(struct span path, const char *parent)
+{
+    struct span rest = span_sub(path, strlen(parent), SIZE_MAX);
+    return span_starts(path, span_str(parent)) && (rest.len == 0 || rest.ptr[0] == '/');
 }
 
 static void read_target(const struct http_head *head, struct ask *ask)
@@ -198,7 +224,13 @@ static void read_target(const struct http_head *head, struct ask *ask)
         ask->target = span_sub(target, sizeof(API_PREFIX) - 1, SIZE_MAX);
         return;
     }
-    bool taken = span_starts(target, SPAN_LIT(API_PREFIX "/")) || span_eq_str(ask->path, API_PREFIX);
+    bool session = false;
+    ask->session_route = session_find(head->method, ask->path, &ask->name, &session);
+    if (session) {
+        ask->what = ASK_SESSION;
+        return;
+    }
+    bool taken = is_below(ask->path, API_PREFIX) || is_below(ask->path, SESSION_PREFIX);
     bool there = span_starts(target, SPAN_LIT("/")) && !taken &&
                  (is_page_path(ask->path) ? console_asset_page() : console_asset_find(ask->path)) != NULL;
     ask->what = there ? ASK_PAGE : ASK_NOTHING;
@@ -214,6 +246,9 @@ static struct ask_refusal look_at_method(const struct http_head *head, const str
     if (ask->what == ASK_PAGE && ask->changes) {
         REFUSE(405, "A page can only be looked at.");
     }
+    if (ask->what == ASK_SESSION && ask->session_route == NULL) {
+        REFUSE(405, "That is not possible here.");
+    }
     if (ask->what == ASK_PAGE && head->framing != HTTP_FRAMING_NONE && head->content_length != 0) {
         REFUSE(400, "A request for a page has no body.");
     }
@@ -225,7 +260,13 @@ static struct ask_refusal look_at_method(const struct http_head *head, const str
 
 static struct ask_refusal look_at_session(const struct http_head *head, const struct ask *ask)
 {
-    if (ask->what != ASK_API) {
+    if (ask->what == ASK_PAGE) {
+        return (struct ask_refusal){.status = 0};
+    }
+    if (ask->what == ASK_SESSION && !session_needs_session(ask->session_route)) {
+        if (!is_json(head)) {
+            REFUSE(415, "Signing in takes application/json.");
+        }
         return (struct ask_refusal){.status = 0};
     }
     if (ask->session.len == 0) {
@@ -255,7 +296,7 @@ struct ask_refusal ask_read(const struct console *console, const struct http_hea
     if (out->what == ASK_NOTHING) {
         REFUSE(404, "There is nothing here.");
     }
-    if (!read_session(head, &out->session)) {
+    if (!read_cookies(head, out)) {
         REFUSE(400, "The session's cookie is there twice.");
     }
     struct ask_refusal refusal = look_at_method(head, out);

@@ -1,7 +1,6 @@
 /* reply.c - heads of answers, with everything that browsers are told on each; problem documents and pages. */
-#include "console/state.h"
+#include "console/session.h"
 
-#include "base/json.h"
 #include "http/fields.h"
 
 #define ANSWER_HEAD_MAX    ((size_t)8 * 1024)
@@ -83,6 +82,34 @@ void reply_refuse(struct browser *b, unsigned status, const char *detail)
     send(b, r, &head, buf_span(&body));
     buf_deinit(&head);
     buf_deinit(&body);
+}
+
+void reply_session(struct browser *b, unsigned status, struct span body)
+{
+    const struct session_work *w = b->work;
+    struct buf head;
+    buf_init(&head, ANSWER_HEAD_MAX);
+    buf_set_sensitive(&head);
+    int r = http_write_status_line(&head, status);
+    if (r == 0 && body.len != 0) {
+        r = http_write_field(&head, SPAN_LIT("Content-Type"),
+                             status >= 400 ? SPAN_LIT("application/problem+json")
+                                           : SPAN_LIT("application/json"));
+    }
+    if (r == 0 && w->retry[0] != '\0') {
+        r = http_write_field(&head, SPAN_LIT("Retry-After"), span_str(w->retry));
+    }
+    for (size_t i = 0; r == 0 && i < sizeof(w->cookies) / sizeof(w->cookies[0]); i++) {
+        r = w->cookies[i][0] != '\0'
+                ? http_write_field(&head, SPAN_LIT("Set-Cookie"), span_str(w->cookies[i]))
+                : 0;
+    }
+    if (r == 0) {
+        r = http_write_framing(&head, status == 204 ? HTTP_FRAMING_NONE : HTTP_FRAMING_LENGTH, body.len);
+    }
+    r = r == 0 ? reply_head_end(b, &head, false) : r;
+    send(b, r, &head, body);
+    buf_deinit(&head);
 }
 
 static bool has_it(const struct browser *b, const struct console_asset *asset)

@@ -9,6 +9,8 @@
  *   assets.c    the pages
  *   upstream.c  a browser's connection to the api, on which this role is a client that speaks HTTP
  *   forward.c   requests under /api, and their answers
+ *   session.c   requests under /session (session.h has their other files)
+ *   kdf.c       keys from passwords
  *
  * A browser is never freed under its own callbacks: browser_drop() marks it, and it is freed at the end of the loop's turn.
  */
@@ -22,6 +24,7 @@
 #include "ipc/chan.h"
 #include "net/conn.h"
 #include "net/listener.h"
+#include "tls/passphrase.h"
 
 #define CONSOLE_BROWSERS_MAX 128
 #define CONSOLE_BODY_MAX     ((size_t)1024 * 1024)
@@ -35,10 +38,14 @@
 #define CONSOLE_SESSION_PREFIX "cbxs_"
 #define CONSOLE_SESSION_LEN    (sizeof(CONSOLE_SESSION_PREFIX) - 1 + 43)
 #define CONSOLE_COOKIE         "__Host-clawbox"
+#define CONSOLE_DEVICE_COOKIE  "__Host-clawbox-device"
+#define CONSOLE_DEVICE_MAX     80
 #define CONSOLE_CSRF_LEN       64 /* hexadecimal */
 
 struct browser;
 struct upstream;
+struct session_work;
+struct session_route;
 
 struct console {
     struct net_loop *loop;
@@ -51,6 +58,10 @@ struct console {
     uint16_t port;    /* the listener's */
     uint64_t head_ms; /* as CONSOLE_HEAD_MS */
     struct net_timer *room_timer;
+    struct net_timer *kdf_timer; /* while there is something to make, or it rests */
+    struct list kdf_jobs;        /* that wait */
+    size_t kdf_waiting;
+    bool kdf_rests;
     struct net_timer *stop_timer;
     bool stopping;
 };
@@ -61,6 +72,7 @@ enum ask_what {
     ASK_NOTHING, /* there is nothing at that path */
     ASK_PAGE,    /* a page's path, or an asset */
     ASK_API,
+    ASK_SESSION,
 };
 
 /* What the head of a request comes to. Spans point into the parser. */
@@ -71,6 +83,9 @@ struct ask {
     struct span path;    /* without the query */
     struct span target;  /* of ASK_API: what api is asked for */
     struct span session; /* empty: none, or nothing that could be one */
+    struct span device;  /* what the browser got when it signed in last; the same */
+    struct span name;    /* of ASK_SESSION: behind the path */
+    const struct session_route *session_route;
 };
 
 /* Why a request is refused: a status and a sentence; status 0: it is not. */
@@ -83,6 +98,8 @@ struct ask_refusal {
 struct ask_refusal ask_read(const struct console *console, const struct http_head *head, struct ask *out);
 /* Notes where the listener is, before the role is confined. */
 CB_MUST_USE int ask_learn_listener(struct console *console, int fd);
+/* Whether it could be a session. */
+bool ask_session_formed(struct span text);
 /* The value that a change has to show, beside the cookie, of a session. */
 void ask_csrf(struct span session, char out[CONSOLE_CSRF_LEN + 1]);
 
@@ -102,6 +119,7 @@ struct browser {
     struct ask ask;
     struct ask_refusal refusal;
     struct upstream *upstream; /* NULL: none was needed yet */
+    struct session_work *work; /* of a request about a session; else NULL */
     bool begun;                /* the first byte of a request has come, and its head has not */
     bool busy;                 /* a request is complete, or refused, and its answer is not */
     bool unread;               /* the end of the request has not come */
@@ -132,6 +150,8 @@ void browsers_stop(struct console *console);
 CB_MUST_USE int reply_head_end(const struct browser *b, struct buf *out, bool may_be_kept);
 /* Answers with a problem document. */
 void reply_refuse(struct browser *b, unsigned status, const char *detail);
+/* Answers what is about a session, with its work's cookies: JSON, or nothing (204). */
+void reply_session(struct browser *b, unsigned status, struct span body);
 /* Answers with an asset, or 304. */
 void reply_asset(struct browser *b, const struct console_asset *asset);
 
@@ -169,6 +189,38 @@ void upstreams_drop(struct console *console);
 
 /* A request under /api that is complete. */
 void forward(struct browser *b);
+
+/* ---- session.c, work.c ---- */
+
+/* The row of the table for a method and path; NULL: none, and *there says whether the path has other methods. */
+const struct session_route *session_find(struct span method, struct span path, struct span *name,
+                                         bool *there);
+/* Whether it is asked by somebody who is signed in; else it is signing in. */
+bool session_needs_session(const struct session_route *route);
+/* A request under /session that is complete. */
+void session_begin(struct browser *b);
+/* NULL is fine. */
+void session_free(struct session_work *w);
+
+/* ---- kdf.c ---- */
+
+/* A key that is to be made. What it points to has to stay until `done`, or kdf_cancel(). */
+struct kdf_job {
+    struct list link;
+    struct console *console; /* while it waits */
+    struct browser *browser;
+    struct span password;
+    const struct passphrase_kdf *kdf;
+    void (*done)(struct browser *b);
+    int result;
+    struct secret *key; /* whoever asked for it frees it */
+};
+
+CB_MUST_USE int kdf_begin(struct console *console);
+/* Queues it, in front of others when it is to be `first`. CB_EBUSY: too many wait. CB_ELIMIT: its costs are out of bounds. */
+CB_MUST_USE int kdf_ask(struct console *console, struct kdf_job *job, bool first);
+/* It is not wanted any more; fine when it does not wait. */
+void kdf_cancel(struct kdf_job *job);
 
 /* ---- room.c ---- */
 

@@ -185,8 +185,7 @@ int upstream_send(struct browser *b, const struct upstream_ask *ask, const struc
         http_parser_set_head_request(u->parser, span_eq_str(ask->method, "HEAD"));
         u->handler = handler;
     } else {
-        upstream_free(u);
-        b->upstream = NULL;
+        lose(u); /* it may be that one of its own callbacks is above us */
     }
     return r;
 }
