@@ -4,6 +4,7 @@
  */
 #include "api/state.h"
 
+#include "base/clock.h"
 #include "base/encode.h"
 #include "base/secret.h"
 #include "http/fields.h"
@@ -101,7 +102,10 @@ static void write_session(struct json *j, const struct api_who *who)
 void api_session_show(struct api_request *q)
 {
     if (api_query_read(q, NULL, 0)) {
-        write_session(api_json_begin(q), &q->who);
+        uint64_t now_ms = clock_wall_ms();
+        struct json *j = api_json_begin(q);
+        write_session(j, &q->who);
+        json_number(j, "age", now_ms > q->who.made_ms ? (now_ms - q->who.made_ms) / 1000 : 0);
         api_answer_json(q);
     }
 }
@@ -158,7 +162,9 @@ static int on_sign_in_get(struct api_request *q, struct span payload)
     int r = on_how(q, payload, &m);
     if (r == 0 && !q->answered && may_try(q, m.known, tries_of(q, q->administrator))) {
         encode_hex(m.kdf.ptr, m.kdf.len, kdf);
-        json_text(api_json_begin(q), "kdf", span_str(kdf));
+        struct json *j = api_json_begin(q);
+        json_text(j, "kdf", span_str(kdf));
+        json_bool(j, "known", m.known);
         api_answer_json(q);
     }
     return r;

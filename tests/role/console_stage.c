@@ -160,7 +160,7 @@ void read_answer(struct console_stage *s, int fd, struct answer *out)
     }
     CHECK_EQ_INT(out->len, want);
     CHECK(strncmp(out->text, "HTTP/1.1 ", 9) == 0);
-    out->status = atoi(out->text + 9);
+    out->status = (int)strtol(out->text + 9, NULL, 10);
 }
 
 void ask(struct console_stage *s, int fd, struct answer *out, const char *fmt, ...)

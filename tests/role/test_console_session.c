@@ -143,7 +143,7 @@ TEST(a_session_the_api_has_not_made_is_never_set)
         "{\"session\":\"cbxs_0123456789ABCDEFGHIJabcdefghij0123456789-;A\",\"name\":\"ann\",\"scope\":\"admin\"}",
         "{\"name\":\"ann\",\"scope\":\"admin\"}",
         "[]",
-        "{\"session\":\"" OTHER_SESSION "\"",
+        ("{\"session\":\"" OTHER_SESSION "\""),
     };
     struct console_stage s = {.quiet = false};
     struct answer a;
