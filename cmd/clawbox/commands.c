@@ -326,6 +326,17 @@ static const char help_token[] =
     "example:\n"
     "  clawbox token create backup --scope viewer --expires 90\n";
 
+static const char help_console[] =
+    "usage: clawbox console [--json]\n"
+    "\n"
+    "Prints a link that signs in at the console of the running server, once and within ten minutes, to make an administrator\n"
+    "with a password: the first one, another one, or the same one with a new password.\n"
+    "\n"
+    "options:\n"
+    "  --json          JSON\n" STATE_HELP "\n"
+    "example:\n"
+    "  xdg-open $(clawbox console)\n";
+
 static const char help_trust[] =
     "usage: clawbox trust --out FILE [--wait SECONDS]\n"
     "\n"
@@ -398,6 +409,7 @@ const struct command cmd_table[] = {
     {"deprovision", "removes them, and says what to delete in the cluster", help_deprovision,
      cmd_deprovision},
     {"credential", "credentials of a tenant: set, ls, rm", help_credential, cmd_credential},
+    {"console", "a link that signs in at the console once", help_console, cmd_console},
     {"token", "tokens for the API over TCP: create, ls, rm", help_token, cmd_token},
     {"env", "what a tenant's agent needs in its environment", help_env, cmd_env},
     {"image", "writes an OCI image with this program in it", help_image, cmd_image},

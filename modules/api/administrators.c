@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "ipc/role.h"
 
 #include <stdio.h>
 
@@ -119,6 +120,16 @@ static int on_link(struct api_request *q, struct span payload)
     return 0;
 }
 
+/* Where the console takes the link; null: there is no console. */
+static void write_url(struct json *j, const char *link)
+{
+    char url[IPC_ORIGIN_MAX + API_SECRET_SIZE + 16];
+    const char *origin = ipc_role()->console;
+    (void)snprintf(url, sizeof(url), "%s/sign-in#%s", origin, link);
+    api_json_text_or_null(j, "url", origin[0] != '\0' ? url : "");
+    secret_wipe(url, sizeof(url));
+}
+
 void api_link_create(struct api_request *q)
 {
     struct ipc_chan *store = q->api->store;
@@ -132,6 +143,7 @@ void api_link_create(struct api_request *q)
     struct json *j = api_json_begin(q);
     json_text(j, "link", span_str(link));
     json_time(j, "expires", m.ends_ms);
+    write_url(j, link);
     (void)snprintf(q->location, sizeof(q->location), "/sign-in");
     secret_wipe(link, sizeof(link));
     api_wait(q, store, API_CALL(q, store, link_create, &m), IPC_MSG_DONE, on_link);

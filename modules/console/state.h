@@ -39,7 +39,7 @@
 #define CONSOLE_SESSION_LEN    (sizeof(CONSOLE_SESSION_PREFIX) - 1 + 43)
 #define CONSOLE_COOKIE         "__Host-clawbox"
 #define CONSOLE_DEVICE_COOKIE  "__Host-clawbox-device"
-#define CONSOLE_DEVICE_MAX     80
+#define CONSOLE_DEVICE_MAX     128
 #define CONSOLE_CSRF_LEN       64 /* hexadecimal */
 
 struct browser;
