@@ -26,7 +26,17 @@ struct api_credential api_credential_read(struct reader *r)
     out.binding = reader_bytes(r, IPC_BINDING_MAX);
     out.version = reader_u64(r);
     out.set_ms = reader_u64(r);
+    out.used_ms = reader_u64(r);
     return out;
+}
+
+static void write_used(struct json *j, uint64_t used_ms)
+{
+    if (used_ms != 0) {
+        json_time(j, "last_used", used_ms);
+    } else {
+        json_null(j, "last_used");
+    }
 }
 
 int api_credentials_write(struct json *j, const struct api_tenant *tenant, const struct api_page *page,
@@ -60,6 +70,10 @@ int api_credentials_write(struct json *j, const struct api_tenant *tenant, const
             json_time(j, "set", credential.set_ms);
         } else {
             json_null(j, "set");
+        }
+        if (last != NULL) {
+            /* Not in the tenant's own representation, whose tag would change with every minute. */
+            write_used(j, credential.used_ms);
         }
         api_json_lines(j, "bound_to", credential.binding);
         json_object_end(j);

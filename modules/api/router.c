@@ -41,6 +41,7 @@ static const struct api_route routes[] = {
     {"GET", "/v1/audit", api_audit_page, 0, ALL},
     {"GET", "/v1/audit:search", api_audit_search, 0, ALL},
     {"GET", "/v1/audit:verify", api_audit_verify, 0, ADMIN | VIEWER},
+    {"GET", "/v1/series", api_series, 0, ALL},
     {"GET", "/v1/status", api_status, 0, ADMIN | VIEWER},
     {"GET", "/v1/tokens", api_tokens_list, 0, ADMIN},
     {"POST", "/v1/tokens", api_token_create, API_BODY, ADMIN},

@@ -12,6 +12,7 @@
  *   audit.c        pages of the audit, and its verification
  *   denials.c      what was refused, and what would allow it
  *   search.c       the audit searched
+ *   series.c       its sums
  *   status.c       what runs, and what it is confined by
  *   tokens.c       tokens for the API over TCP
  *   remote.c       requests that came over TCP: Host, token, whose it is
@@ -245,6 +246,8 @@ struct api_request {
         uint64_t began_ms;
     } search;
 
+    uint64_t step_s; /* of series */
+
     /* of audit:verify */
     uint64_t verified; /* rows so far */
     uint64_t verified_seq;
@@ -362,6 +365,7 @@ api_handler_fn api_credential_delete;
 api_handler_fn api_audit_page;
 api_handler_fn api_audit_search;
 api_handler_fn api_audit_verify;
+api_handler_fn api_series;
 api_handler_fn api_denials_list;
 api_handler_fn api_denials_mute;
 api_handler_fn api_status;
@@ -450,6 +454,7 @@ struct api_credential {
     struct span binding;
     uint64_t version; /* 0: not set */
     uint64_t set_ms;
+    uint64_t used_ms; /* 0: never */
 };
 
 /* What TENANT says, with its specification decoded. Spans point into the message. */

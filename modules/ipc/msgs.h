@@ -94,6 +94,7 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
 #define IPC_AUDIT_QUERY_MAX  1024
 #define IPC_AUDIT_DETAIL_MAX 240
 #define IPC_AUDIT_TEXT_MAX   128
+#define IPC_SERIES_POINTS    10000
 #define IPC_TOKEN_MAX        64
 #define IPC_STATUS_MAX       1024
 #define IPC_TOKENS_MAX       ((size_t)32 * 1024)
@@ -181,6 +182,8 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     M(AUDIT_ROWS,          audit_rows,        IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
     M(AUDIT_SEARCH,        audit_search,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 768) \
     M(AUDIT_FOUND,         audit_found,       IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
+    M(SERIES_GET,          series_get,        IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(SERIES,              series,            IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
     M(AUDIT_VERIFY,        audit_verify,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(AUDIT_VERIFIED,      audit_verified,    IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 1024) \
     /* ---- api and store: what the health listener shows ---- */ \
@@ -483,13 +486,14 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(TEXT, after, IPC_NAME_MAX)  \
     F(U16, limit, 0)
 /* `tenants` is a list of: text name, u64 id, u16 port, u32 routes, u32 credentials used, u32 credentials set, u64 created_ms, u64 updated_ms,
- * u64 suspended_ms (0: it is not). */
+ * u64 suspended_ms (0: it is not), u64 requests and u64 of them refused in the last 24 hours, u64 when the last one was (ms; 0: none). */
 #define IPC_FIELDS_tenant_page(F) \
     F(U32, code, 0)               \
     F(BOOL, more, 0)              \
     F(BYTES, tenants, IPC_PAGE_MAX)
 #define IPC_FIELDS_tenant_get(F) F(TEXT, tenant, IPC_NAME_MAX)
-/* `credentials` is a list of: text name, text placeholder, bytes binding, u64 version (0: not set), u64 set_ms. */
+/* `credentials` is a list of: text name, text placeholder, bytes binding, u64 version (0: not set), u64 set_ms,
+ * u64 used_ms (0: never). */
 #define IPC_FIELDS_tenant(F)      \
     F(U32, code, 0)               \
     F(U64, tenant_id, 0)          \
@@ -560,6 +564,18 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(U32, code, 0)               \
     F(U64, next, 0)               \
     F(BYTES, rows, IPC_PAGE_MAX)
+/* Sums of a tenant's requests, or of everybody's, from the step that `from_s` is in to the one that `to_s` ends in, in steps of so many seconds: a multiple of
+ * a minute, and of an hour for what is older than some days. */
+#define IPC_FIELDS_series_get(F)  \
+    F(TEXT, tenant, IPC_NAME_MAX) \
+    F(U64, from_s, 0)             \
+    F(U64, to_s, 0)               \
+    F(U32, step_s, 0)
+/* `points` is a list of: u64 start in seconds, u64 allowed, denied, failed, tripwires, bytes of requests and of responses, tokens in and out; steps
+ * without a request are left out. code ENOTFOUND: no such tenant. */
+#define IPC_FIELDS_series(F) \
+    F(U32, code, 0)          \
+    F(BYTES, points, IPC_PAGE_MAX)
 /* Walks the chain from after `after_seq`, whose hash is given (empty: from the start). */
 #define IPC_FIELDS_audit_verify(F) \
     F(U64, after_seq, 0)           \

@@ -4,6 +4,7 @@
 #include "ipc/role.h"
 #include "store/audit_search.h"
 #include "store/credentials.h"
+#include "store/series.h"
 #include "store/state.h"
 #include "store/tenants.h"
 
@@ -176,7 +177,8 @@ static int admin_list(struct store_peer *p, const struct ipc_in *in)
     struct buf page;
     buf_init(&page, IPC_PAGE_MAX);
     struct ipc_tenant_page answer = {.more = false};
-    int code = store_tenant_list(p->store->db, m.only, m.after, m.limit, &page, &answer.more);
+    int code =
+        store_tenant_list(p->store->db, m.only, m.after, m.limit, clock_wall_ms(), &page, &answer.more);
     if (code == 0) {
         answer.tenants = buf_span(&page);
     } else {
@@ -328,6 +330,28 @@ static int admin_audit_search(struct store_peer *p, const struct ipc_in *in)
     return r;
 }
 
+static int admin_series(struct store_peer *p, const struct ipc_in *in)
+{
+    struct ipc_series_get m;
+    int r = ipc_get_series_get(in->payload, &m);
+    if (r != 0) {
+        return r;
+    }
+    struct buf points;
+    buf_init(&points, IPC_PAGE_MAX);
+    struct ipc_series answer = {.code = 0};
+    int code = store_series_read(p->store->db, &m, &points);
+    if (code == 0) {
+        answer.points = buf_span(&points);
+    } else if (code != CB_ENOTFOUND) {
+        log_error_r(code, "a series cannot be read (%s)", store_db_why(p->store->db));
+    }
+    answer.code = ipc_code(code);
+    r = ipc_send_series(p->chan, in->call, &answer);
+    buf_deinit(&points);
+    return r;
+}
+
 static int admin_audit_verify(struct store_peer *p, const struct ipc_in *in)
 {
     struct ipc_audit_verify m;
@@ -396,6 +420,8 @@ int admin_message(struct store_peer *p, const struct ipc_in *in)
         return admin_audit_page(p, in);
     case IPC_MSG_AUDIT_SEARCH:
         return admin_audit_search(p, in);
+    case IPC_MSG_SERIES_GET:
+        return admin_series(p, in);
     case IPC_MSG_HEALTH_GET:
     case IPC_MSG_COUNTERS_GET:
         return health_message(p, in);

@@ -4,6 +4,8 @@
 #include "ipc/codec.h"
 #include "policy/verdict.h"
 #include "store/audit_block.h"
+#include "store/credentials.h"
+#include "store/series.h"
 #include "tls/seal.h"
 #include "wire/writer.h"
 
@@ -76,6 +78,10 @@ int store_audit_append(struct store_db *db, const struct store_audit_row *row, u
     r = store_stmt_run(db, stmt);
     if (r == 0 && numbered.seq % STORE_BLOCK_ROWS == 0) {
         r = store_block_add(db, numbered.seq);
+    }
+    r = r == 0 ? store_series_add(db, row) : r;
+    if (r == 0 && row->credential.len != 0 && row->reason == POLICY_REASON_ROUTE) {
+        r = store_credential_used(db, row->tenant_id, row->credential, row->time_ms);
     }
     if (r == 0) {
         *seq = numbered.seq;

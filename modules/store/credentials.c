@@ -178,6 +178,15 @@ int store_credential_replace(struct store_db *db, const struct ipc_sealed_replac
 }
 
 /* Both lists: for egress without binding and time. */
+int store_credential_used(struct store_db *db, uint64_t tenant_id, struct span credential, uint64_t time_ms)
+{
+    sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_CREDENTIAL_USED);
+    store_bind_u64(stmt, 1, tenant_id);
+    store_bind_text(stmt, 2, credential);
+    store_bind_u64(stmt, 3, time_ms);
+    return store_stmt_run(db, stmt);
+}
+
 static int store_credentials_list(struct store_db *db, uint64_t tenant_id, bool for_people, struct buf *out)
 {
     struct writer w = writer_to(out);
@@ -200,6 +209,7 @@ static int store_credentials_list(struct store_db *db, uint64_t tenant_id, bool 
         writer_u64(&w, version);
         if (for_people) {
             writer_u64(&w, store_column_u64(stmt, 4));
+            writer_u64(&w, store_column_u64(stmt, 6));
         }
         count++;
     }

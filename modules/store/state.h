@@ -13,7 +13,7 @@
  *   denials.c  what was refused, counted; denials.h has what it does without messages
  *   suspend.c  suspending a tenant, and who has to hear of it
  * Below them, and without messages: db.c, file.c, tenants.c, credentials.c, audit.c, audit_row.c, audit_block.c,
- * audit_search.c, administrators.c, sessions.c.
+ * audit_search.c, series.c, administrators.c, sessions.c.
  */
 #ifndef CB_STORE_STATE_H
 #define CB_STORE_STATE_H
@@ -112,6 +112,7 @@ struct store {
     struct list applies; /* answers to TENANTS_APPLY that wait for listeners */
     struct net_timer *apply_timer;
     struct net_timer *stop_timer;
+    struct net_timer *prune_timer; /* of the sums */
     bool stopping;
 };
 

@@ -55,7 +55,7 @@
     S(CREDENTIAL_GET, \
       "SELECT placeholder, used, version, binding, box FROM credential WHERE tenant_id = ?1 AND name = ?2") \
     S(CREDENTIAL_LIST, \
-      "SELECT name, placeholder, binding, iif(box IS NULL, 0, version), set_ms, used FROM credential" \
+      "SELECT name, placeholder, binding, iif(box IS NULL, 0, version), set_ms, used, used_ms FROM credential" \
       " WHERE tenant_id = ?1 ORDER BY name") \
     S(CREDENTIAL_UNUSE, "UPDATE credential SET used = 0 WHERE tenant_id = ?1") \
     S(CREDENTIAL_USE, \
@@ -154,6 +154,32 @@
     S(AUDIT_ADD, "INSERT INTO audit (seq, tenant, time_ms, denied, row, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)") \
     S(AUDIT_WALK, \
       "SELECT seq, tenant, time_ms, denied, row, hash FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2") \
+    S(TENANT_ID, "SELECT id FROM tenant WHERE name = ?1") \
+    S(SERIES_ADD, \
+      "INSERT INTO series (span, tenant_id, start, allowed, denied, failed, tripwire, request_bytes, response_bytes," \
+      " input_tokens, output_tokens, last_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)" \
+      " ON CONFLICT (span, tenant_id, start) DO UPDATE SET allowed = allowed + excluded.allowed," \
+      " denied = denied + excluded.denied, failed = failed + excluded.failed, tripwire = tripwire + excluded.tripwire," \
+      " request_bytes = min(request_bytes + excluded.request_bytes, 4611686018427387904)," \
+      " response_bytes = min(response_bytes + excluded.response_bytes, 4611686018427387904)," \
+      " input_tokens = min(input_tokens + excluded.input_tokens, 4611686018427387904)," \
+      " output_tokens = min(output_tokens + excluded.output_tokens, 4611686018427387904)," \
+      " last_ms = max(last_ms, excluded.last_ms)") \
+    S(SERIES_READ, \
+      "SELECT start, allowed, denied, failed, tripwire, request_bytes, response_bytes, input_tokens, output_tokens" \
+      " FROM series WHERE span = ?1 AND tenant_id = ?2 AND start >= ?3 AND start < ?4 ORDER BY start") \
+    S(SERIES_RECENT, \
+      "SELECT ifnull(sum(requests), 0), ifnull(sum(refused), 0), ifnull((SELECT last_ms FROM series" \
+      " WHERE span = 3600 AND tenant_id = ?1 ORDER BY start DESC LIMIT 1), 0) FROM" \
+      " (SELECT allowed + denied + failed + tripwire AS requests, denied + tripwire AS refused FROM series" \
+      " WHERE span = 3600 AND tenant_id = ?1 AND start >= ?2 UNION ALL" \
+      " SELECT allowed + denied + failed + tripwire, denied + tripwire FROM series" \
+      " WHERE span = 60 AND tenant_id = ?1 AND start >= ?3 AND start < ?2)") \
+    S(SERIES_FORGET, "DELETE FROM series WHERE span IN (60, 3600) AND tenant_id = ?1") \
+    S(SERIES_OLDEST, "SELECT start FROM series INDEXED BY series_minute WHERE span = 60 ORDER BY start LIMIT 1") \
+    S(SERIES_PRUNE, "DELETE FROM series INDEXED BY series_minute WHERE span = 60 AND start < ?1") \
+    S(CREDENTIAL_USED, \
+      "UPDATE credential SET used_ms = ?3 WHERE tenant_id = ?1 AND name = ?2 AND used_ms + 60000 <= ?3") \
     S(AUDIT_DOWN, "SELECT seq, row, hash FROM audit WHERE seq >= ?1 AND seq < ?2 ORDER BY seq DESC") \
     S(AUDIT_BLOCK_ROWS, "SELECT time_ms, row FROM audit WHERE seq > ?1 AND seq <= ?2 ORDER BY seq") \
     S(AUDIT_BLOCK_ADD, "INSERT INTO audit_block (block, min_ms, max_ms, keys) VALUES (?1, ?2, ?3, ?4)") \

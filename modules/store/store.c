@@ -9,9 +9,11 @@
  */
 #include "store/store.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "ipc/role.h"
 #include "store/audit_block.h"
+#include "store/series.h"
 #include "store/state.h"
 #include "store/tenants.h"
 #include "tls/seal.h"
@@ -22,6 +24,8 @@
 
 #define STORE_FILE_MAX   ((uint64_t)1 << 40)
 #define STORE_LIST_LIMIT 512
+#define PRUNE_MS         600000
+#define PRUNE_MORE_MS    1000
 
 const struct priv_profile store_profile = {.needs = PRIV_NEED_FILES,
                                            .root = PRIV_ROOT_DIRECTORY,
@@ -53,8 +57,23 @@ void peer_tell_spec_changed(struct store *s, uint64_t tenant_id, uint64_t genera
     }
 }
 
+/* Minutes that are too old go, an hour of them at a time. */
+static void on_prune_timer(void *arg)
+{
+    struct store *s = arg;
+    bool more = false;
+    batch_commit(s);
+    int r = store_series_prune(s->db, clock_wall_ms(), &more);
+    if (r != 0) {
+        log_warn_r(r, "old sums are not taken away (%s)", store_db_why(s->db));
+    }
+    net_timer_start(s->prune_timer, r == 0 && more ? PRUNE_MORE_MS : PRUNE_MS, 0);
+}
+
 static void store_end(struct store *s)
 {
+    net_timer_free(s->prune_timer);
+    s->prune_timer = NULL;
     net_timer_free(s->stop_timer);
     s->stop_timer = NULL;
     batch_deinit(s);
@@ -173,14 +192,14 @@ static int name_tenants(struct store *s)
     buf_init(&page, IPC_PAGE_MAX);
     while (r == 0 && more) {
         buf_reset(&page);
-        r = store_tenant_list(s->db, SPAN_EMPTY, span_str(after), STORE_LIST_LIMIT, &page, &more);
+        r = store_tenant_list(s->db, SPAN_EMPTY, span_str(after), STORE_LIST_LIMIT, 0, &page, &more);
         struct reader reader = reader_of(buf_span(&page));
         uint32_t count = r == 0 ? ipc_list_read(&reader, STORE_LIST_LIMIT) : 0;
         for (uint32_t i = 0; r == 0 && i < count; i++) {
             struct ipc_tenant_up m = {.tenant = ipc_read_text(&reader, IPC_NAME_MAX)};
             m.tenant_id = reader_u64(&reader);
             m.port = reader_u16(&reader);
-            (void)reader_take(&reader, 3 * 4 + 3 * 8);
+            (void)reader_take(&reader, 3 * 4 + 6 * 8);
             r = reader.error != 0 ? reader.error : ipc_send_tenant_up(ipc_role()->life, 0, &m);
             (void)snprintf(after, sizeof(after), "%.*s", SPAN_ARG(m.tenant));
             total++;
@@ -212,6 +231,7 @@ static int on_go(void *arg, uint32_t waived)
         return r;
     }
     r = ipc_role()->rekey ? 0 : store_blocks_complete(s->db);
+    r = r == 0 && !ipc_role()->rekey ? store_series_complete(s->db, clock_wall_ms()) : r;
     if (r != 0) {
         log_error_r(r, "the audit cannot be made searchable (%s)", store_db_why(s->db));
         return r;
@@ -221,6 +241,11 @@ static int on_go(void *arg, uint32_t waived)
         log_error_r(r, "the tenants cannot be read (%s)", store_db_why(s->db));
         return r;
     }
+    s->prune_timer = net_timer_new(s->loop, on_prune_timer, s);
+    if (s->prune_timer == NULL) {
+        return CB_ENOMEM;
+    }
+    net_timer_start(s->prune_timer, PRUNE_MORE_MS, 0);
     LIST_FOR_EACH (node, safe, &s->peers) {
         ipc_chan_read(LIST_ENTRY(node, struct store_peer, link)->chan, true);
     }

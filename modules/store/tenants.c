@@ -1,5 +1,6 @@
 /* tenants.c - applying, reading and deleting tenants. */
 #include "store/tenants.h"
+#include "store/series.h"
 
 #include <stdlib.h>
 
@@ -93,7 +94,7 @@ void store_tenant_deinit(struct store_tenant *tenant)
 }
 
 int store_tenant_list(struct store_db *db, struct span only, struct span after, uint32_t limit,
-                      struct buf *out, bool *more)
+                      uint64_t now_ms, struct buf *out, bool *more)
 {
     struct writer w = writer_to(out);
     size_t at = ipc_list_begin(&w);
@@ -105,11 +106,15 @@ int store_tenant_list(struct store_db *db, struct span only, struct span after, 
     store_bind_u64(stmt, 2, (uint64_t)limit + 1);
     store_bind_text(stmt, 3, only);
     while ((r = store_stmt_step(db, stmt)) == 1) {
+        struct store_recent recent = {.requests = 0};
         if (count == limit || buf_room(out) < TENANT_LIST_ROW_MAX) {
             *more = true;
             r = count == limit || count > 0
                     ? 0
                     : CB_ELIMIT; /* an empty page would be asked for again and again */
+            break;
+        }
+        if (now_ms != 0 && (r = store_series_recent(db, store_column_u64(stmt, 1), now_ms, &recent)) != 0) {
             break;
         }
         ipc_write_text(&w, store_column_span(stmt, 0), IPC_NAME_MAX);
@@ -121,6 +126,9 @@ int store_tenant_list(struct store_db *db, struct span only, struct span after, 
         writer_u64(&w, store_column_u64(stmt, 6));
         writer_u64(&w, store_column_u64(stmt, 7));
         writer_u64(&w, store_column_u64(stmt, 8));
+        writer_u64(&w, recent.requests);
+        writer_u64(&w, recent.denied);
+        writer_u64(&w, recent.last_ms);
         count++;
     }
     store_stmt_done(stmt);
@@ -416,6 +424,7 @@ int store_tenant_delete(struct store_db *db, const struct ipc_tenant_delete *whi
         sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_TENANT_DELETE);
         store_bind_u64(stmt, 1, *tenant_id);
         r = store_stmt_run(db, stmt);
+        r = r == 0 ? store_series_forget(db, *tenant_id) : r;
     }
     if (r == 0) {
         return store_db_commit(db);

@@ -61,9 +61,9 @@ struct store_brief {
 CB_MUST_USE int store_tenant_brief(struct store_db *db, uint64_t id, struct store_brief *out);
 
 /* Appends the list of the message TENANT_PAGE: at most `limit` tenants whose names come after `after`, and no more than there is
- * room for; with `only` no other than that. CB_ELIMIT when there is not room for one. */
+ * room for; with `only` no other than that. Without `now_ms` nothing is said of their requests. CB_ELIMIT when there is not room for one. */
 CB_MUST_USE int store_tenant_list(struct store_db *db, struct span only, struct span after, uint32_t limit,
-                                  struct buf *out, bool *more);
+                                  uint64_t now_ms, struct buf *out, bool *more);
 
 /* Deletes the tenant with its credentials and its CA; its audit stays, its id is never used again. CB_ENOTFOUND. CB_ECONFLICT: it is not
  * the one, or not in the generation, that is asked for. */

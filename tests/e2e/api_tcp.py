@@ -41,6 +41,7 @@ ALLOWED = {
     ("GET", "/v1/audit"): "av",
     ("GET", "/v1/audit:search"): "av",
     ("GET", "/v1/audit:verify"): "av",
+    ("GET", "/v1/series"): "av",
     ("GET", "/v1/status"): "av",
     ("GET", "/v1/tokens"): "a",
     ("POST", "/v1/tokens"): "a",

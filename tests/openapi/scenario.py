@@ -211,6 +211,9 @@ def play(ask):
     ask(400, "GET", "/v1/audit?limit=0")
     ask(200, "GET", "/v1/audit:search?tenant=alice&kind=decision&text=%2F&limit=1")
     ask(400, "GET", "/v1/audit:search?kind=none")
+    ask(200, "GET", "/v1/series?tenant=alice&step=60")
+    ask(400, "GET", "/v1/series?step=61")
+    ask(404, "GET", "/v1/series?tenant=nobody")
     ask(200, "GET", "/v1/audit:verify")
     ask(400, "GET", "/v1/audit:verify?x=1")
 

@@ -38,6 +38,7 @@ static void write_credential(struct writer *w, const char *name, const char *pla
     writer_bytes(w, span_str(binding), IPC_BINDING_MAX);
     writer_u64(w, version);
     writer_u64(w, set_ms);
+    writer_u64(w, set_ms == 0 ? 0 : set_ms + 60000);
 }
 
 static int answer_tenant(struct world *w, struct ipc_chan *chan, const struct ipc_in *in)
@@ -88,6 +89,9 @@ int answer_page(struct ipc_chan *chan, const struct ipc_in *in)
     writer_u64(&out, 0);
     writer_u64(&out, 951782400007);
     writer_u64(&out, 951782400008);
+    writer_u64(&out, 12);
+    writer_u64(&out, 3);
+    writer_u64(&out, 951782400009);
     ipc_list_end(&out, at, 1);
     struct ipc_tenant_page m = {.more = true, .tenants = buf_span(&list)};
     int r = ipc_send_tenant_page(chan, in->call, &m);
@@ -203,6 +207,30 @@ static int answer_search(struct world *w, struct ipc_chan *chan, const struct ip
                                                             : 0,
                                 .rows = buf_span(&list)};
     r = ipc_send_audit_found(chan, in->call, &a);
+    buf_deinit(&list);
+    return r;
+}
+
+static int answer_series(struct world *w, struct ipc_chan *chan, const struct ipc_in *in)
+{
+    struct ipc_series_get m;
+    int r = ipc_get_series_get(in->payload, &m);
+    if (r != 0) {
+        return r;
+    }
+    world_note(w, "series tenant=%.*s for=%llu step=%u\n", SPAN_ARG(m.tenant),
+               (unsigned long long)(m.to_s - m.from_s), m.step_s);
+    struct buf list;
+    buf_init(&list, 4096);
+    struct writer out = writer_to(&list);
+    size_t at = ipc_list_begin(&out);
+    for (uint64_t n = 0; n < 18; n++) {
+        writer_u64(&out, n + 1);
+    }
+    ipc_list_end(&out, at, 2);
+    struct ipc_series a = {.code = span_eq_str(m.tenant, "nobody") ? (uint32_t)-CB_ENOTFOUND : w->code,
+                           .points = buf_span(&list)};
+    r = ipc_send_series(chan, in->call, &a);
     buf_deinit(&list);
     return r;
 }
@@ -332,6 +360,8 @@ int play_script(struct world *w, struct ipc_chan *chan, struct ipc_in *in)
                    SPAN_ARG(page.tenant), (unsigned long long)page.after_seq,
                    (unsigned long long)page.since_ms, page.denied_only, page.newest, page.limit);
         return r == 0 ? answer_audit(chan, in) : r;
+    case IPC_MSG_SERIES_GET:
+        return answer_series(w, chan, in);
     case IPC_MSG_AUDIT_SEARCH:
         return answer_search(w, chan, in);
     case IPC_MSG_AUDIT_VERIFY:

@@ -5,12 +5,14 @@
 
 /* ---- every row of the table ---- */
 
-#define CREDENTIALS                                                                                                           \
-    "\"credentials\":[{\"name\":\"openai\",\"used\":true,\"placeholder\":\"sk-proj-PLACEHOLDER\",\"env\":\"OPENAI_API_KEY\"," \
-    "\"version\":3,\"set\":\"2000-02-29T00:00:00.007Z\",\"bound_to\":[\"api.openai.com:443\",\"*.openai.com:443\"]},"         \
-    "{\"name\":\"docs\",\"used\":true,\"placeholder\":\"PLACEHOLDER2\",\"env\":\"CLAWBOX_DOCS\",\"version\":0,\"set\":null,"  \
-    "\"bound_to\":[]},{\"name\":\"old\",\"used\":false,\"placeholder\":\"PLACEHOLDER3\",\"env\":null,\"version\":1,"          \
-    "\"set\":\"1970-01-01T00:00:01.000Z\",\"bound_to\":[\"old.example.com:443\"]}]"
+/* With what is said of their last use, in the list alone. */
+#define CREDENTIALS(openai, docs, old)                                                                                            \
+    "\"credentials\":[{\"name\":\"openai\",\"used\":true,\"placeholder\":\"sk-proj-PLACEHOLDER\",\"env\":\"OPENAI_API_KEY\","     \
+    "\"version\":3,\"set\":\"2000-02-29T00:00:00.007Z\"," openai                                                                  \
+    "\"bound_to\":[\"api.openai.com:443\",\"*.openai.com:443\"]},"                                                                \
+    "{\"name\":\"docs\",\"used\":true,\"placeholder\":\"PLACEHOLDER2\",\"env\":\"CLAWBOX_DOCS\",\"version\":0,\"set\":null," docs \
+    "\"bound_to\":[]},{\"name\":\"old\",\"used\":false,\"placeholder\":\"PLACEHOLDER3\",\"env\":null,\"version\":1,"              \
+    "\"set\":\"1970-01-01T00:00:01.000Z\"," old "\"bound_to\":[\"old.example.com:443\"]}]"
 
 static const struct {
     const char *method;
@@ -24,7 +26,8 @@ static const struct {
     {"GET", "/v1/tenants", NULL, "list after= limit=100\n", 200, "application/json",
      "{\"tenants\":[{\"name\":\"alice\",\"id\":7,\"port\":4711,\"routes\":3,\"credentials_used\":2,"
      "\"credentials_set\":1,\"created\":\"1970-01-01T00:00:00.000Z\",\"updated\":\"2000-02-29T00:00:00.007Z\","
-     "\"suspended\":\"2000-02-29T00:00:00.008Z\"}],"
+     "\"suspended\":\"2000-02-29T00:00:00.008Z\",\"requests_24h\":12,\"denied_24h\":3,"
+     "\"last_request\":\"2000-02-29T00:00:00.009Z\"}],"
      "\"next\":\"/v1/tenants?limit=100&after=alice\"}\n"},
     {"GET", "/v1/tenants?after=al&limit=7", NULL, "list after=al limit=7\n", 200, "application/json", NULL},
     {"GET", "/v1/tenants?after=&limit=1000", NULL, "list after= limit=1000\n", 200, "application/json", NULL},
@@ -35,8 +38,8 @@ static const struct {
      "{\"name\":\"inside\",\"action\":\"allow\",\"scheme\":\"http\",\"host\":\"docs.example.com\",\"port\":80,"
      "\"methods\":[\"GET\"],\"paths\":[],\"credential\":\"docs\",\"upstream\":\"10.0.0.1:8080\"},"
      "{\"name\":\"no-admin\",\"action\":\"deny\",\"scheme\":\"https\",\"host\":\"api.openai.com\",\"port\":443,"
-     "\"methods\":[\"DELETE\"],\"paths\":[\"/v1/admin\"],\"credential\":null,\"upstream\":null}]," CREDENTIALS
-     "}\n"},
+     "\"methods\":[\"DELETE\"],\"paths\":[\"/v1/admin\"],\"credential\":null,\"upstream\":null}]," CREDENTIALS(
+         "", "", "") "}\n"},
     {"DELETE", "/v1/tenants/alice", NULL, "delete alice\n", 204, "", ""},
     {"GET", "/v1/tenants/alice/env", NULL, "get alice\nca 7\n", 200, "application/json",
      "{\"tenant\":\"alice\",\"id\":7,\"port\":4711,\"token\":\"tok\",\"variables\":{\"OPENAI_API_KEY\":"
@@ -44,7 +47,8 @@ static const struct {
      "-----END CERTIFICATE-----\\n\"}\n"},
     {"GET", "/v1/tenants/alice/policy", NULL, "get alice\n", 200, "application/json", NULL},
     {"GET", "/v1/tenants/alice/credentials", NULL, "get alice\n", 200, "application/json",
-     "{" CREDENTIALS ",\"next\":null}\n"},
+     "{" CREDENTIALS("\"last_used\":\"2000-02-29T00:01:00.007Z\",", "\"last_used\":null,",
+                     "\"last_used\":\"1970-01-01T00:01:01.000Z\",") ",\"next\":null}\n"},
     {"GET", "/v1/tenants/alice/credentials/openai:prepare", NULL, "get alice\nseal key\n", 200,
      "application/json",
      "{\"tenant_id\":7,\"grant\":\"none\",\"forms\":[],\"binding\":[\"api.openai.com:443\"],"
@@ -87,6 +91,12 @@ static const struct {
      "\"request_id\":\"303132333435363738396162\",\"verdict\":\"allowed\",\"reason\":\"route\",\"change\":\"resumed\","
      "\"by\":\"socket\",\"hash\":\"1100000000000000000000000000000000000000000000000000000000000000\"}],\"next\":null}\n"},
     {"GET", "/v1/audit:search?tenant=&before=&limit=1", NULL, "", 400, "application/problem+json", NULL},
+    {"GET", "/v1/series", NULL, "series tenant= for=86400 step=300\n", 200, "application/json", NULL},
+    {"GET", "/v1/series?tenant=alice&from=1000&to=86401000&step=3600", NULL,
+     "series tenant=alice for=86400 step=3600\n", 200, "application/json",
+     "{\"step\":3600,\"points\":[[1000,2,3,4,5,6,7,8,9],[10000,11,12,13,14,15,16,17,18]]}\n"},
+    {"GET", "/v1/series?tenant=nobody&from=0&to=60000", NULL, "series tenant=nobody for=60 step=300\n", 404,
+     "application/problem+json", NULL},
     {"GET", "/v1/audit:verify", NULL,
      "verify after=0 hash=0 limit=2000\nverify after=2000 hash=32 limit=2000\nverify after=4000 hash=32 limit=2000\n",
      200, "application/json",
@@ -328,6 +338,9 @@ static const struct {
      "text should be at most 128 printable ASCII characters"},
     {"GET", "/v1/audit:search?request=30", NULL, 400, "", "request should be the request_id of a record"},
     {"GET", "/v1/audit:search?limit=1001", NULL, 400, "", "limit should be a number from 1 to 1000"},
+    {"GET", "/v1/series?step=90", NULL, 400, "", "in at most 9999 steps of whole minutes"},
+    {"GET", "/v1/series?from=60000&to=59999", NULL, 400, "", "from an earlier time to a later one"},
+    {"GET", "/v1/series?from=0&to=600000000&step=60", NULL, 400, "", "in at most 9999 steps"},
     {"GET", "/v1/audit?after=-1", NULL, 400, "", "after should be a number"},
     {"POST", "/v1/tenants:apply", NULL, 400, "", "one JSON object"},
     {"POST", "/v1/tenants:apply", "[1,2]", 400, "", "one JSON object"},

@@ -163,6 +163,8 @@ static const struct {
     {"GET", "/v1/audit:search", NULL, A | V},
     {"GET", "/v1/audit:search?tenant=alice", "/v1/audit:search?tenant=bob", A | V | T},
     {"GET", "/v1/audit:verify", NULL, A | V},
+    {"GET", "/v1/series", NULL, A | V},
+    {"GET", "/v1/series?tenant=alice", "/v1/series?tenant=bob", A | V | T},
     {"GET", "/v1/status", NULL, A | V},
     {"GET", "/v1/tokens", NULL, A},
     {"POST", "/v1/tokens", NULL, A},

@@ -68,6 +68,7 @@ static void check_for_people(struct store_db *db, uint64_t tenant_id, const char
         struct span binding = reader_bytes(&r, IPC_BINDING_MAX);
         uint64_t version = reader_u64(&r);
         uint64_t set_ms = reader_u64(&r);
+        CHECK_EQ_UINT(reader_u64(&r), 0); /* when it was used: test_series.c */
         len += (size_t)snprintf(text + len, sizeof(text) - len, "%.*s %.*s [%.*s] %" PRIu64 " %" PRIu64 "\n",
                                 SPAN_ARG(name), SPAN_ARG(placeholder), SPAN_ARG(binding), version,
                                 set_ms != 0 ? set_ms - TEST_NOW_MS : 0);

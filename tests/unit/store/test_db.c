@@ -46,7 +46,7 @@ static int dump(struct store_db *db, struct buf *out)
     struct store_audit_page page;
     const struct store_audit_query query = {.limit = 1000};
     buf_init(out, 4 * 1024 * 1024);
-    int r = store_tenant_list(db, SPAN_EMPTY, SPAN_EMPTY, 100, out, &more);
+    int r = store_tenant_list(db, SPAN_EMPTY, SPAN_EMPTY, 100, TEST_NOW_MS, out, &more);
     for (uint64_t id = 1; r == 0 && id <= 2; id++) {
         struct store_tenant tenant;
         r = store_tenant_get_by_id(db, id, &tenant);
