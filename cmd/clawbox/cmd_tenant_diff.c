@@ -8,9 +8,7 @@
 #include "tenant.h"
 #include "tenant_file.h"
 
-#include "base/json.h"
-#include "review/diff.h"
-#include "tls/seal.h"
+#include "review/json.h"
 
 #include <stdlib.h>
 
@@ -45,15 +43,11 @@ static int find_unbound(const struct review_policy *live, const struct spec *spe
     int r = 0;
     for (size_t i = 0; r == 0 && live != NULL && i < live->credential_count; i++) {
         const struct review_credential *c = &live->credentials[i];
-        struct buf wanted;
-        buf_init(&wanted, (size_t)64 * 1024);
-        r = c->set ? spec_credential_binding(spec, span_str(c->name), digest_sha256_of, &wanted)
-                   : CB_ENOTFOUND;
-        if (r == 0 && !spec_binding_covers(span_str(c->binding), buf_span(&wanted))) {
+        bool lacks = false;
+        r = c->set ? review_binding_lacks(spec, span_str(c->name), span_str(c->binding), &lacks) : 0;
+        if (r == 0 && lacks) {
             r = buf_appendf(out, "%s\n", c->name);
         }
-        r = r == CB_ENOTFOUND ? 0 : r;
-        buf_deinit(&wanted);
     }
     return r;
 }
@@ -104,20 +98,7 @@ static void print_json(struct json *j, const char *tenant, bool is_new, const st
     json_object(j, NULL);
     json_text(j, "tenant", span_str(tenant));
     json_bool(j, "new", is_new);
-    json_array(j, "changes");
-    for (size_t i = 0; i < diff->count; i++) {
-        const struct review_change *c = &diff->changes[i];
-        json_object(j, NULL);
-        json_text(j, "effect", span_str(review_effect_name(c->effect)));
-        if (c->route != NULL) {
-            json_text(j, "route", span_str(c->route));
-        } else {
-            json_null(j, "route");
-        }
-        json_text(j, "text", span_str(c->text));
-        json_object_end(j);
-    }
-    json_array_end(j);
+    review_diff_write(j, diff);
     json_array(j, "not_bound");
     while (next_line(&unbound, &name)) {
         json_text(j, NULL, name);

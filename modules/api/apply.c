@@ -245,13 +245,15 @@ static bool is_file_name(struct span name)
     return fine;
 }
 
-/* NULL, or an object of strings. */
-static bool are_files(const struct conf_node *files)
+bool api_files_check(struct api_request *q, const struct conf_node *files)
 {
     bool fine = files == NULL || files->kind == CONF_KIND_MAP;
     for (const struct conf_node *node = fine && files != NULL ? files->first : NULL; fine && node != NULL;
          node = node->next) {
         fine = api_is_text(node);
+    }
+    if (!fine) {
+        api_refuse(q, 422, "\"files\" should be an object of strings: contents by path.");
     }
     return fine;
 }
@@ -271,11 +273,7 @@ static bool check_file(struct api_request *q, struct api_file *out)
                    "\"file\" should be the file's name, for messages: one line, without control bytes.");
         return false;
     }
-    if (!are_files(out->files)) {
-        api_refuse(q, 422, "\"files\" should be an object of strings: contents by path.");
-        return false;
-    }
-    return true;
+    return api_files_check(q, out->files);
 }
 
 bool api_file_read(struct api_request *q, struct api_file *out)

@@ -1,11 +1,12 @@
 /*
  * put.c - PUT and DELETE of one tenant, which may depend on what is there (condition.c).
  *
- * PUT is idempotent: the same document again changes nothing, and says so. Its body is the tenant's document; or, for a document
- * that names files (caFile), the document with the files' contents.
+ * PUT is idempotent: the same document again changes nothing, and says so. Its body is the tenant's document, kept as it is written when it is YAML,
+ * and as YAML when it is JSON; or, for a document that names files (caFile), the document with the files' contents.
  */
 #include "api/state.h"
 
+#include "conf/convert.h"
 #include "conf/tenant.h"
 
 #include <stdio.h>
@@ -175,18 +176,54 @@ bool api_document_load(struct api_request *q, struct conf_tenants *out)
     return fine;
 }
 
+/* The text that is kept: as it was written, or, of JSON that programs send, YAML, since people will read it. False when it refused the request. */
+static bool kept_text(struct api_request *q, const struct api_file *file, struct buf *yaml, struct span *out)
+{
+    char type[64];
+    struct conf_tree tree;
+    struct conf_tree_error error;
+    *out = file->text;
+    api_body_type(q, type, sizeof(type));
+    if (strcmp(type, "application/json") != 0) {
+        return true;
+    }
+    int r = conf_tree_read(file->text, &tree, &error);
+    if (r == 0) {
+        struct emit *e = emit_new(yaml);
+        if (e != NULL) {
+            conf_node_to_yaml(e, tree.documents);
+        }
+        r = emit_finish(e);
+    }
+    conf_tree_deinit(&tree);
+    *out = buf_span(yaml);
+    if (r == CB_ELIMIT) {
+        api_refuse(q, 422, "As YAML this document would have more than %zu bytes.", API_BODY_MAX);
+    } else if (r != 0) {
+        api_refuse_code(q, r, SPAN_EMPTY);
+    }
+    return r == 0;
+}
+
+/* What the store gets is read from the very text that it keeps. */
 static bool read_document(struct api_request *q)
 {
     struct api_file file;
     struct conf_tenants tenants;
+    struct buf yaml;
+    struct span kept;
     if (!open_body(q, &file)) {
         return false;
     }
+    buf_init(&yaml, API_BODY_MAX);
     bool fine = api_tenants_load(q, file.name, file.text, file.files, q->tenant, &tenants);
-    if (fine) {
-        fine = api_tenants_encode(q, &tenants, file.text, &q->list);
+    if (fine && (fine = kept_text(q, &file, &yaml, &kept)) && kept.ptr != file.text.ptr) {
         conf_tenants_deinit(&tenants);
+        fine = api_tenants_load(q, file.name, kept, file.files, q->tenant, &tenants);
     }
+    fine = fine && api_tenants_encode(q, &tenants, kept, &q->list);
+    conf_tenants_deinit(&tenants);
+    buf_deinit(&yaml);
     conf_tree_deinit(&file.tree);
     return fine;
 }

@@ -8,6 +8,7 @@
  *   input.c        what a request says: query, JSON body
  *   apply.c        tenants:apply
  *   tenants.c      the other requests about tenants
+ *   review.c       documents looked at: as JSON, :explain, :diff; the providers; this API's description
  *   credentials.c  sealed credentials
  *   audit.c        pages of the audit, and its verification
  *   denials.c      what was refused, and what would allow it
@@ -355,6 +356,11 @@ api_handler_fn api_tenant_finish_ca;
 api_handler_fn api_tenant_delete;
 api_handler_fn api_tenant_env;
 api_handler_fn api_tenant_policy;
+api_handler_fn api_tenant_document;
+api_handler_fn api_tenant_explain;
+api_handler_fn api_tenant_diff;
+api_handler_fn api_presets_list;
+api_handler_fn api_description;
 api_handler_fn api_routes_list;
 api_handler_fn api_manifests_get;
 api_handler_fn api_manifests_preview;
@@ -480,6 +486,8 @@ struct api_file {
     const struct conf_node *files;
 };
 bool api_file_read(struct api_request *q, struct api_file *out);
+/* NULL, or an object of strings: contents by path. False when it refused the request. */
+bool api_files_check(struct api_request *q, const struct conf_node *files);
 /* Reads the body of a PUT on the request's tenant (put.c) in the same way. */
 bool api_document_load(struct api_request *q, struct conf_tenants *out);
 /* "unchanged", "created", "updated", or NULL: of a `what` in TENANTS_APPLIED. */

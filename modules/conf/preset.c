@@ -31,6 +31,7 @@ static bool preset_read(const struct conf_node *node, struct conf_preset *out)
 {
     *out = (struct conf_preset){
         .name = node->key,
+        .title = text_of(node, "title"),
         .host = text_of(node, "host"),
         .prefix = text_of(node, "prefix"),
         .suffix = text_of(node, "suffix"),
@@ -43,8 +44,8 @@ static bool preset_read(const struct conf_node *node, struct conf_preset *out)
         .env = text_of(node, "env"),
         .example = text_of(node, "example"),
     };
-    bool whole =
-        is_text_list(out->methods) && is_text_list(out->paths) && out->example != NULL && out->host != NULL;
+    bool whole = is_text_list(out->methods) && is_text_list(out->paths) && out->title != NULL &&
+                 out->example != NULL && out->host != NULL;
     /* What belongs to a credential is all there, or it takes none. */
     bool credential = out->inject != NULL;
     whole = whole && (out->shape != NULL) == credential && (out->env != NULL) == credential;

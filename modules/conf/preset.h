@@ -13,7 +13,8 @@ struct conf_presets {
 /* Texts live as long as the presets that they came from. */
 struct conf_preset {
     const char *name;
-    const char *host; /* NULL when the route has to name it */
+    const char *title; /* for people */
+    const char *host;  /* NULL when the route has to name it */
     const char *
         prefix; /* which the route's host then begins with; one label stands between it and the suffix; or NULL */
     const char *suffix; /* which the route's host then ends with, ".openai.azure.com"; else NULL */

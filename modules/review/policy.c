@@ -159,3 +159,13 @@ int review_policy_expand(const struct review_policy *policy, struct span text, s
     }
     return r;
 }
+
+int review_binding_lacks(const struct spec *spec, struct span name, struct span binding, bool *out)
+{
+    struct buf wanted;
+    buf_init(&wanted, BINDING_MAX);
+    int r = spec_credential_binding(spec, name, digest_sha256_of, &wanted);
+    *out = r == 0 && !spec_binding_covers(binding, buf_span(&wanted));
+    buf_deinit(&wanted);
+    return r == CB_ENOTFOUND ? 0 : r; /* no route uses it */
+}

@@ -43,5 +43,9 @@ const struct review_credential *review_policy_find(const struct review_policy *p
  */
 CB_MUST_USE int review_policy_expand(const struct review_policy *policy, struct span text, struct buf *out,
                                      char *why, size_t why_size);
+/* Whether this binding, of a credential that is set, does not cover all that the routes of `spec` send the credential to: such a specification is
+ * refused when it is applied. 0 and *out, or CB_ENOMEM or CB_ELIMIT. */
+CB_MUST_USE int review_binding_lacks(const struct spec *spec, struct span name, struct span binding,
+                                     bool *out);
 
 #endif

@@ -57,7 +57,8 @@ class Description:
         else:
             kind = answer.headers.get("content-type")
             assert kind in content, f"the type {kind} is not described: {answer}"
-            value = answer.body.decode() if kind == "application/jsonl" else answer.json()
+            read = {"application/jsonl": bytes.decode, "application/yaml": yaml.safe_load}.get(kind)
+            value = read(answer.body) if read else answer.json()
             self.validate(content[kind]["schema"], value, validator_for, answer)
             if kind == "application/problem+json":
                 assert value["status"] == answer.status, f"another status inside: {answer}"

@@ -1,5 +1,9 @@
 """Every operation, with every answer that can be had from a server in good health."""
 
+import json
+
+from description import FILE as DESCRIPTION
+
 ALICE = """apiVersion: clawbox/v1
 kind: Tenant
 metadata: {name: alice}
@@ -19,6 +23,7 @@ LARGE = "#" * (1024 * 1024 + 1)
 UNSEEN = {503}
 UNSEEN_AT = {("/v1/tenants/{tenant}/credentials/{credential}:prepare", "GET", 422),  # more hosts than a binding holds
              ("/v1/tenants/{tenant}/credentials/{credential}", "DELETE", 409),
+             ("/v1/tenants/{tenant}/denials:mute", "POST", 204),  # nothing is refused here
              ("/v1/tenants/{tenant}:rotate-ca", "POST", 409),
              ("/v1/tenants/{tenant}:suspend", "POST", 409), ("/v1/tenants/{tenant}:resume", "POST", 409)}
 
@@ -90,6 +95,55 @@ def play(ask):
     ask(200, "GET", "/v1/tenants/alice/env")
     ask(404, "GET", "/v1/tenants/nobody/env")
     ask(400, "GET", "/v1/tenants/alice/env", If_Match="*")
+
+    # ---- documents looked at ----
+    document = ask(200, "GET", "/v1/tenants/alice/document")
+    assert document.json()["spec"]["routes"][1]["methods"] == ["GET", "POST"], document
+    tag = document.headers["etag"]
+    assert tag == ask(200, "GET", "/v1/tenants/alice").headers["etag"], "another tag than the tenant's"
+    ask(304, "GET", "/v1/tenants/alice/document", If_None_Match=tag)
+    ask(412, "GET", "/v1/tenants/alice/document", If_Match=OTHER)
+    ask(400, "GET", "/v1/tenants/alice/document?x=1")
+    ask(404, "GET", "/v1/tenants/nobody/document")
+    same = ask(200, "POST", "/v1/tenants/alice:diff", {"document": json.dumps(document.json())}).json()
+    assert same == {"new": False, "changes": [], "not_bound": []}, same
+    kept = ask(200, "PUT", "/v1/tenants/alice", document.json(), "application/json", If_Match=tag)
+    assert kept.json()["result"] == "updated", kept
+    text = ask(200, "GET", "/v1/tenants/alice").json()["yaml"]
+    assert text.startswith("apiVersion: clawbox/v1\n"), text
+    assert ask(200, "GET", "/v1/tenants/alice/document").json() == document.json(), "JSON there and back is another"
+    assert ask(200, "PUT", "/v1/tenants/alice", text, "application/yaml").json()["result"] == "unchanged"
+    changes = ask(200, "POST", "/v1/tenants/alice:diff", {"document": changed.replace("GET, POST", "GET, PUT")}).json()["changes"]
+    assert [(c["effect"], c["route"]) for c in changes] == [("allows", "docs"), ("refuses", "docs")], changes
+    assert ask(200, "POST", "/v1/tenants/dora:diff", {"document": ALICE.replace("alice", "dora")}).json()["new"]
+    diff, explain = "/v1/tenants/{}:diff", "/v1/tenants/{}:explain"
+    wrong = ask(422, "POST", diff.format("alice"), {"document": ALICE.replace("docs.example.com, m", "DOCS.example.com, m")})
+    assert [e["field"] for e in wrong.json()["errors"]] == ["spec.routes[1].host", "spec.routes[2].host"], wrong
+    asked = {"method": "POST", "url": "https://docs.example.com/a"}
+    assert ask(200, "POST", explain.format("alice"), asked).json()["route"] == "docs"
+    told = ask(200, "POST", explain.format("alice"), {**asked, "document": ALICE}).json()
+    assert (told["verdict"], told["reason"], told["decides"]) == ("denied", "no_route_method", False), told
+    told = ask(200, "POST", explain.format("dora"), {"method": "GET", "url": "https://docs.example.com/",
+                                                     "document": ALICE.replace("alice", "dora")}).json()
+    assert told["credential"] == {"name": "docs", "set": None, "bound": None} and told["sent"]["put_in"], told
+    for verb, body in ((diff, {"document": ALICE}), (explain, asked)):
+        ask(400, "POST", verb.format("alice") + "?x=1", body)
+        ask(400, "POST", verb.format("alice"), "{")
+        ask(404, "POST", verb.format("Alice"), body)
+        ask(413, "POST", verb.format("alice"), LARGE)
+        ask(422, "POST", verb.format("alice"), {**body, "x": "y"})
+    ask(404, "POST", explain.format("nobody"), asked)
+    ask(422, "POST", diff.format("alice"), {})
+    ask(422, "POST", diff.format("alice"), {"document": ALICE.replace("alice", "dora")})
+    ask(422, "POST", explain.format("alice"), {**asked, "url": "https://{placeholder:nothing}.example/"})
+    presets = ask(200, "GET", "/v1/presets")
+    assert presets.json()["presets"][0]["title"] == "OpenAI", presets
+    ask(304, "GET", "/v1/presets", If_None_Match=presets.headers["etag"])
+    ask(412, "GET", "/v1/presets", If_Match=OTHER)
+    ask(400, "GET", "/v1/presets?x=1")
+    with open(DESCRIPTION) as file:
+        assert ask(200, "GET", "/v1/openapi.yaml").body.decode() == file.read(), "another description is served"
+    ask(400, "GET", "/v1/openapi.yaml?x=1")
 
     # ---- manifests ----
     files = ask(200, "GET", "/v1/tenants/alice/manifests").json()

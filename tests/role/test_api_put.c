@@ -69,7 +69,7 @@ TEST(put_takes_yaml_json_and_a_file_with_its_files)
         "\"spec\":{\"routes\":[]}}";
     CHECK(ask(&c, "PUT", "/v1/tenants/alice", "Content-Type: Application/JSON; charset=utf-8\r\n", json));
     CHECK_EQ_INT(c.status, 200);
-    CHECK(strstr(w.seen, "apply alice [{\"apiVersion\"") != NULL);
+    CHECK(strstr(w.seen, "apply alice [apiVersion: clawbox/v1\nkind: Tenant\n") != NULL);
     CHECK(
         ask(&c, "PUT", "/v1/tenants/alice", "Content-Type: application/vnd.clawbox.tenant-file+json\r\n",
             "{\"file\":\"a.yaml\",\"text\":\"apiVersion: clawbox/v1\\nkind: Tenant\\nmetadata: {name: "
