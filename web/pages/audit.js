@@ -18,7 +18,10 @@ const EXPORT_PAGE = 1000;
 const EXPORT_MAX = 200_000;
 const FILTERS = ['tenant', 'verdict', 'reason', 'kind', 'route', 'host', 'since', 'until', 'text'];
 
-const filterOf = (query) => Object.fromEntries(FILTERS.map((name) => [name, query[name] ?? '']));
+// Who may see one tenant alone has to ask for that one.
+const own = (session) => (session.scope.startsWith('tenant:') ? session.scope.slice('tenant:'.length) : '');
+
+const filterOf = (query, session) => ({ ...Object.fromEntries(FILTERS.map((name) => [name, query[name] ?? ''])), tenant: own(session) || (query.tenant ?? '') });
 
 // ---- the search ----
 
@@ -91,14 +94,14 @@ const LIVE_WORDS = { off: null, waiting: ['quiet', 'connecting'], open: ['good',
 const toField = (ms) => (ms ? new Date(Number(ms) - new Date(Number(ms)).getTimezoneOffset() * 60_000).toISOString().slice(0, 16) : '');
 const fromField = (text) => (text ? String(new Date(text).getTime()) : '');
 
-function Filter({ filter, names, live, onLive, liveState }) {
+function Filter({ filter, names, all, live, onLive, liveState }) {
   const [draft, setDraft] = useState(filter);
   useEffect(() => setDraft(filter), [JSON.stringify(filter)]);
   const set = (name) => (value) => setDraft({ ...draft, [name]: value });
   const now = (name) => (value) => setQuery({ ...draft, [name]: value });
   const word = LIVE_WORDS[liveState];
   return html`<${Form} class="filter" role="search" aria-label="Audit" onSubmit=${() => setQuery(Object.fromEntries(FILTERS.map((name) => [name, draft[name].trim()])))}>
-    <${TenantPicker} names=${names} value=${draft.tenant} all="all tenants" onValue=${now('tenant')} />
+    <${TenantPicker} names=${names} value=${draft.tenant} all=${all} onValue=${now('tenant')} />
     <${Select} label="Verdict" value=${draft.verdict} options=${[['', 'any'], ...Object.keys(VERDICTS).map((name) => [name, name])]} onValue=${now('verdict')} />
     <${Select} label="Kind" value=${draft.kind} options=${[['', 'any'], ['decision', 'decisions'], ['outcome', 'outcomes'], ['change', 'changes']]} onValue=${now('kind')} />
     <${TextField} label="Host" value=${draft.host} maxlength="255" onValue=${set('host')} />
@@ -260,7 +263,7 @@ function Chain({ onClose }) {
 // ---- the page ----
 
 export default function Audit({ query, session }) {
-  const filter = filterOf(query);
+  const filter = filterOf(query, session);
   const { names } = useTenants();
   const search = useSearch(filter);
   const [live, setLive] = useState(true);
@@ -268,12 +271,12 @@ export default function Audit({ query, session }) {
   const [exported, setExported] = useState(null);
   const [chain, setChain] = useState(false);
   const state = useLive(live, filter, search.add);
-  const filtered = FILTERS.some((name) => filter[name]);
+  const filtered = FILTERS.some((name) => query[name]);
   const actions = html`
-    ${!session.scope.startsWith('tenant:') && html`<${Button} onClick=${() => setChain(true)}>Verify the chain<//>`}
+    ${!own(session) && html`<${Button} onClick=${() => setChain(true)}>Verify the chain<//>`}
     <${Menu} label="Export" items=${[{ label: 'JSON lines', act: () => setExported('jsonl') }, { label: 'CSV', act: () => setExported('csv') }]} />`;
   return html`<${Page} title="Audit" actions=${actions}>
-    <${Filter} filter=${filter} names=${names ?? []} live=${live} onLive=${setLive} liveState=${state} />
+    <${Filter} filter=${filter} names=${names ?? []} all=${own(session) ? null : 'all tenants'} live=${live} onLive=${setLive} liveState=${state} />
     <${Section} title="Records" about="Times are yours. A request is one row: its decision, and how it went.">
       ${search.error && html`<${Problem} error=${search.error} retry=${search.start} />`}
       ${search.rows.length > 0 && html`<${Table} caption="Records, newest first" columns=${COLUMNS(setOpen)} rows=${search.rows} rowKey=${(row) => row.key} open=${setOpen} tone=${(row) => (verdictOf(row) === 'tripwire' ? 'bad' : '')} />`}

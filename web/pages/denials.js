@@ -73,9 +73,8 @@ function AllowForEver({ denial, onClose, onDone }) {
   const diff = useDiff(denial.tenant, state.text);
   useEffect(() => {
     const load = async () => {
-      const [{ addRoute, routeText, withOwnName }, { data, etag }] = await Promise.all([import('../model/document.js'), getTagged(at(denial.tenant))]);
-      const route = withOwnName(data.yaml, denial.suggestion);
-      setState({ text: addRoute(data.yaml, route), etag, added: routeText(route), error: null });
+      const [{ addRoute, routeText }, { data, etag }] = await Promise.all([import('../model/document.js'), getTagged(at(denial.tenant))]);
+      setState({ text: addRoute(data.yaml, denial.suggestion), etag, added: routeText(denial.suggestion), error: null });
     };
     load().catch((error) => setState({ text: null, etag: null, added: '', error }));
   }, []);
@@ -106,9 +105,10 @@ function AllowForEver({ denial, onClose, onDone }) {
 // ---- the list ----
 
 function Suggestion({ denial }) {
-  if (!denial.suggestion) return html`<span class="quiet">${denial.why}</span>`;
+  const why = html`<p class="hint">${denial.why}${denial.route && html` <a href=${`/routes?tenant=${encodeURIComponent(denial.tenant)}`}>Routes of ${denial.tenant}</a>`}</p>`;
+  if (!denial.suggestion) return why;
   const { scheme = 'https', host, port, methods = [], paths = [] } = denial.suggestion;
-  return html`<code class="suggestion">${methods.join(' ')} ${scheme}://${host}${port ? `:${port}` : ''} ${paths.join(' ')}</code>${denial.why && html`<p class="hint">${denial.why}</p>`}`;
+  return html`<code class="suggestion">${methods.join(' ')} ${scheme}://${host}${port ? `:${port}` : ''} ${paths.join(' ')}</code>${why}`;
 }
 
 function Acts({ denial, acts }) {
@@ -155,7 +155,8 @@ function Grants({ tenants, turn, change, onChanged }) {
 
 export default function Denials({ query, session }) {
   const { names } = useTenants();
-  const tenant = query.tenant ?? (session.scope.startsWith('tenant:') ? session.scope.slice('tenant:'.length) : '');
+  const own = session.scope.startsWith('tenant:') ? session.scope.slice('tenant:'.length) : null;
+  const tenant = own ?? query.tenant ?? '';
   const muted = query.muted === '1';
   const [turn, setTurn] = useState(0);
   const [limit, setLimit] = useState(PAGE);
@@ -182,7 +183,7 @@ export default function Denials({ query, session }) {
   const acts = { onTime: (denial, span) => setAsked({ denial, span }), onEver: (denial) => setAsked({ denial, span: null }), onMute: mute };
   const rows = data?.denials ?? [];
   return html`<${Page} title="Denials">
-    <div class="bar"><${TenantPicker} names=${names ?? []} value=${tenant} all="all tenants" /><${Checkbox} label="Muted ones" checked=${muted} onValue=${(on) => setQuery({ muted: on ? '1' : null })} /></div>
+    <div class="bar"><${TenantPicker} names=${names ?? []} value=${tenant} all=${own ? null : 'all tenants'} /><${Checkbox} label="Muted ones" checked=${muted} onValue=${(on) => setQuery({ muted: on ? '1' : null })} /></div>
     <${Problem} error=${failure ?? error} retry=${reload} />
     <${Section} title=${muted ? 'Refused, and muted' : 'Refused'} about="The same request is one line. Muting hides it from here; it stays refused either way.">
       ${!data && !error && html`<${Loading} lines=${6} />`}
@@ -190,7 +191,7 @@ export default function Denials({ query, session }) {
       ${data && rows.length === 0 && html`<${Empty} title=${muted ? 'Nothing is muted.' : 'Nothing was refused.'}>${muted ? 'What you mute is kept here.' : 'When an assistant asks for what no route allows, it is listed here, with the route that would.'}<//>`}
       ${data?.next && limit < PAGE_MAX && html`<${More} onMore=${() => setLimit(Math.min(limit + PAGE, PAGE_MAX))} />`}
     <//>
-    <${Grants} tenants=${tenant ? [tenant] : names ?? []} turn=${turn} change=${change} onChanged=${changed} />
+    ${(data || error) && html`<${Grants} tenants=${tenant ? [tenant] : names ?? []} turn=${turn} change=${change} onChanged=${changed} />`}
     ${asked?.span && html`<${AllowForTime} denial=${asked.denial} span=${asked.span} onClose=${() => setAsked(null)} onDone=${changed} />`}
     ${asked && !asked.span && html`<${AllowForEver} denial=${asked.denial} onClose=${() => setAsked(null)} onDone=${changed} />`}
   <//>`;

@@ -96,11 +96,11 @@ function Editor({ tenant, data, etag, reload }) {
     try {
       await saveDocument(tenant, text, base);
     } catch (error) {
-      if (error.status === 412) {
-        setConflict(true);
-        reload();
-      }
-      throw error;
+      if (error.status !== 412) throw error;
+      // The question is closed, and the page says what to do.
+      setConflict(true);
+      reload();
+      return;
     }
     drafts.delete(tenant);
     toast(`${tenant} is saved.`);
@@ -137,7 +137,7 @@ function Editor({ tenant, data, etag, reload }) {
 const RULES = [
   { label: 'Route', cell: (route) => html`<b>${route.name}</b>` },
   { label: 'Does', cell: (route) => (route.action === 'deny' ? 'refuses' : 'allows') },
-  { label: 'Where', cell: (route) => html`<code>${route.scheme}://${route.host}:${route.port}</code>` },
+  { label: 'Where', cell: (route) => html`<code class="suggestion">${route.scheme}://${route.host}:${route.port}</code>` },
   { label: 'Methods', cell: (route) => route.methods.join(' ') },
   { label: 'Paths', wide: true, cell: (route) => (route.paths.length > 0 ? html`<code>${route.paths.join(' ')}</code>` : 'all') },
   { label: 'Credential', cell: (route) => route.credential ?? '–' },
@@ -147,8 +147,7 @@ const RULES = [
 function ReadOnly({ tenant, routes }) {
   return html`<${Section} title="Routes" about="What the tenant’s document comes to.">
     ${routes.length > 0 ? html`<${Table} caption=${`Routes of ${tenant}`} columns=${RULES} rows=${routes} />` : html`<${Empty} title="No route: every request is refused." />`}
-  <//>
-  <${Explain} tenant=${tenant} text=${null} />`;
+  <//>`;
 }
 
 function One({ tenant, session }) {

@@ -1,6 +1,6 @@
 // form.js: a document's routes as fields, each with the server's error at it. What a route has beyond these fields stays in the text, and is named.
 import { useState } from 'preact/hooks';
-import { addRoute, beyondForm, errorAt, errorsOfRoute, INJECTIONS, injectionOf, injectionValue, listOf, moveRoute, removeRoute, routeName, set } from '../../model/document.js';
+import { addRoute, beyondForm, errorAt, errorsOfRoute, INJECTIONS, injectionOf, injectionValue, listOf, moveRoute, removeRoute, routeName, set, withOwnName } from '../../model/document.js';
 import { Badge, Button } from '../../ui/button.js';
 import { useData } from '../../ui/data.js';
 import { Checkbox, Select, TextArea, TextField } from '../../ui/form.js';
@@ -39,6 +39,12 @@ function Injection({ inject, at, errorOf, onValue }) {
 
 // ---- one route ----
 
+function hostHint(preset) {
+  if (!preset) return 'A name, an address, or *.name for all below it';
+  if (preset.hosts.length > 0) return `None: ${preset.hosts.join(', ')}`;
+  return preset.host_suffix ? `One that ends in ${preset.host_suffix}` : 'The provider has none of its own: name it';
+}
+
 function Summary({ route, index, wrong }) {
   const deny = route.action === 'deny';
   const where = route.provider ?? route.host ?? 'no host yet';
@@ -69,8 +75,8 @@ function Route({ route, index, count, open, presets, fields, onSet, onMove, onRe
     <div class="fields">
       <${Select} label="Does" value=${deny ? 'deny' : 'allow'} options=${[['allow', 'allows'], ['deny', 'refuses']]} error=${errorOf('action')} onValue=${(value) => onSet(['action'], value === 'deny' ? 'deny' : undefined)} />
       <${Select} label="Provider" value=${asText(route.provider)} options=${providers} error=${errorOf('provider')} onValue=${(value) => onSet(['provider'], orNone(value))} />
-      <${TextField} label="Host" hint=${preset?.hosts ? `Of the provider: ${[preset.hosts].flat().join(', ')}` : 'A name, an address, or *.name for all below it'} maxlength="255" ...${text('host')} />
-      ${!deny && html`<${TextField} label="Credential" hint=${route.provider ? undefined : 'None: requests go on as they are'} maxlength="40" ...${text('credential')} />`}
+      <${TextField} label="Host" hint=${hostHint(preset)} maxlength="255" ...${text('host')} />
+      ${!deny && preset?.credential !== false && html`<${TextField} label="Credential" hint=${route.provider ? undefined : 'None: requests go on as they are'} maxlength="40" ...${text('credential')} />`}
       ${!deny && !route.provider && (route.credential || route.inject) && html`<${Injection} inject=${route.inject} at=${start} errorOf=${errorOf} onValue=${put('inject')} />`}
       <${Typed} label="Methods" hint="None: the provider’s, or GET HEAD POST" ...${words} value=${route.methods} error=${errorOf('methods')} onValue=${put('methods')} />
     </div>
@@ -115,7 +121,7 @@ function Settings({ spec, fields, onSet }) {
 
 export function RoutesForm({ text, spec, fields, onText }) {
   const { data } = useData('/v1/presets'); // without it a provider can be chosen in the text
-  const presets = data?.presets ?? data?.providers ?? [];
+  const presets = data?.presets ?? [];
   const [opened, setOpened] = useState(new Set());
   const { routes } = spec;
   const setOpen = (index, on) => {
@@ -125,7 +131,7 @@ export function RoutesForm({ text, spec, fields, onText }) {
     setOpened(next);
   };
   const add = (route) => {
-    onText(addRoute(text, route));
+    onText(addRoute(text, withOwnName(text, route)));
     setOpened(new Set([...opened, routes.length]));
   };
   const onSet = (index) => (path, value) => onText(set(text, ['spec', 'routes', index, ...path], value));
@@ -134,7 +140,7 @@ export function RoutesForm({ text, spec, fields, onText }) {
     ${routes.map((route, index) => html`<${Route} key=${index} ...${{ route, index, presets, fields }} count=${routes.length} open=${opened.has(index)} onOpen=${(on) => setOpen(index, on)}
       onSet=${onSet(index)} onMove=${(to) => { onText(moveRoute(text, index, to)); setOpened(new Set([to])); }} onRemove=${() => { onText(removeRoute(text, index)); setOpened(new Set()); }} />`)}
     <div class="row">
-      ${presets.length > 0 && html`<${Button} onClick=${() => add({ provider: presets[0].name, credential: presets[0].name })}>Add a provider<//>`}
+      ${presets.length > 0 && html`<${Button} onClick=${() => add({ provider: presets[0].name, ...(presets[0].credential && { credential: presets[0].name }) })}>Add a provider<//>`}
       <${Button} onClick=${() => add({ host: '', methods: ['GET'] })}>Add a host<//>
       <${Button} onClick=${() => add({ action: 'deny', host: '' })}>Add a refusal<//>
     </div>
