@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define DETAIL_MAX 2304 /* a `why` of msgs.h and some words */
+#define DETAIL_MAX 4224 /* all paths, or a `why` of msgs.h and some words */
 
 /* ---- answers ---- */
 

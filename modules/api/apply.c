@@ -299,7 +299,7 @@ void api_tenants_apply(struct api_request *q)
     if (api_tenants_load(q, file.name, file.text, file.files, SPAN_EMPTY, &tenants)) {
         if (api_tenants_encode(q, &tenants, file.text, &q->list)) {
             struct ipc_chan *store = q->api->store;
-            struct ipc_tenants_apply m = {.tenants = buf_span(&q->list)};
+            struct ipc_tenants_apply m = {.by = api_by(q), .tenants = buf_span(&q->list)};
             api_wait(q, store, API_CALL(q, store, tenants_apply, &m), IPC_MSG_TENANTS_APPLIED, on_applied);
         }
         conf_tenants_deinit(&tenants);

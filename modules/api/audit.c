@@ -83,6 +83,7 @@ void api_audit_row_write(struct json *j, const struct store_audit_row *row)
     } else if (row->kind == STORE_AUDIT_CHANGE) {
         json_text(j, "change", row->change);
         json_text(j, "by", row->by);
+        write_name(j, "detail", row->detail);
     } else {
         write_outcome(j, row);
     }

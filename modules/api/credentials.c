@@ -284,7 +284,8 @@ static void put(struct api_request *q, const struct conf_tree *body, struct buf 
                                    .tenant_id = tenant_id,
                                    .credential = q->credential,
                                    .binding = buf_span(binding),
-                                   .box = buf_span(box)};
+                                   .box = buf_span(box),
+                                   .by = api_by(q)};
     api_wait(q, store, API_CALL(q, store, credential_put, &m), IPC_MSG_DONE, on_put);
 }
 
@@ -313,6 +314,6 @@ void api_credential_delete(struct api_request *q)
         return;
     }
     struct ipc_chan *store = q->api->store;
-    struct ipc_credential_delete m = {.tenant = q->tenant, .credential = q->credential};
+    struct ipc_credential_delete m = {.tenant = q->tenant, .credential = q->credential, .by = api_by(q)};
     api_wait(q, store, API_CALL(q, store, credential_delete, &m), IPC_MSG_DONE, api_on_done);
 }

@@ -125,6 +125,7 @@ static void put_send(struct api_request *q, uint64_t tenant_id, uint64_t generat
                                   .tenant_id = tenant_id,
                                   .generation = generation,
                                   .dry_run = q->dry_run,
+                                  .by = api_by(q),
                                   .tenants = buf_span(&q->list)};
     api_wait(q, store, API_CALL(q, store, tenants_apply, &m), IPC_MSG_TENANTS_APPLIED, on_put);
 }
@@ -261,7 +262,8 @@ static int on_deleted(struct api_request *q, struct span payload)
 static void delete_send(struct api_request *q, uint64_t tenant_id, uint64_t generation)
 {
     struct ipc_chan *store = q->api->store;
-    struct ipc_tenant_delete m = {.tenant = q->tenant, .tenant_id = tenant_id, .generation = generation};
+    struct ipc_tenant_delete m = {
+        .tenant = q->tenant, .tenant_id = tenant_id, .generation = generation, .by = api_by(q)};
     api_wait(q, store, API_CALL(q, store, tenant_delete, &m), IPC_MSG_DONE, on_deleted);
 }
 

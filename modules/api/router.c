@@ -51,6 +51,9 @@ static const struct api_route routes[] = {
     {"GET", "/v1/tokens", api_tokens_list, 0, ADMIN},
     {"POST", "/v1/tokens", api_token_create, API_BODY, ADMIN},
     {"DELETE", "/v1/tokens/{token}", api_token_delete, 0, ADMIN},
+    {"GET", "/v1/tenants/{tenant}/history", api_history_list, 0, ALL},
+    {"GET", "/v1/tenants/{tenant}/history/{generation}", api_revision_show, 0, ADMIN | TENANT},
+    {"GET", "/v1/changes", api_changes_list, 0, ADMIN | VIEWER},
     {"GET", "/v1/administrators", api_administrators_list, 0, ADMIN},
     {"PUT", "/v1/administrators/{administrator}", api_administrator_put, API_BODY | API_LINK, ADMIN},
     {"DELETE", "/v1/administrators/{administrator}", api_administrator_delete, 0, ADMIN},
@@ -87,7 +90,8 @@ static struct span *name_of(struct api_request *q, struct span template, size_t 
     } names[] = {{"{tenant}", &q->tenant},
                  {"{credential}", &q->credential},
                  {"{token}", &q->token},
-                 {"{administrator}", &q->administrator}};
+                 {"{administrator}", &q->administrator},
+                 {"{generation}", &q->generation}};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (span_starts(template, span_str(names[i].text))) {
             *len = strlen(names[i].text);
@@ -106,7 +110,7 @@ static bool is_here(const struct api_request *q, const struct api_route *route)
 /* Whether the path has the template's form; the request then has its names. No escapes are decoded: names have none. */
 static bool matches(struct api_request *q, const struct api_route *route, struct span path)
 {
-    q->tenant = q->credential = q->token = q->administrator = SPAN_EMPTY;
+    q->tenant = q->credential = q->token = q->administrator = q->generation = SPAN_EMPTY;
     if (!is_here(q, route)) {
         return false;
     }
@@ -132,7 +136,7 @@ static bool matches(struct api_request *q, const struct api_route *route, struct
 /* Says which paths there are, each once. */
 static void refuse_path(struct api_request *q, struct span path)
 {
-    char list[2048] = "";
+    char list[4096] = "";
     size_t len = 0;
     for (size_t i = 0; i < ROUTE_COUNT && len < sizeof(list); i++) {
         bool listed = !is_here(q, &routes[i]);

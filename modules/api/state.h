@@ -21,6 +21,7 @@
  *   sessions.c     signing in at the console, and whose session a request of it shows
  *   attempts.c     how often a password may be tried
  *   administrators.c  administrators, links that sign one in
+ *   history.c      who changed what, and what documents were
  *   secrets.c      what is made here and shown once
  *   health.c       the health listener: /healthz, /readyz, /metrics; ready.c and metrics.c (health.h) say what is in them
  *
@@ -198,7 +199,8 @@ struct api_request {
     struct span credential;
     struct span token; /* a token's name */
     struct span administrator;
-    struct span if_match; /* the values of these fields; empty: not there */
+    struct span generation; /* of a document, as it is written */
+    struct span if_match;   /* the values of these fields; empty: not there */
     struct span if_none_match;
     struct span body;
 
@@ -237,6 +239,7 @@ struct api_request {
         struct span secrets;
     } manifests;
 
+    uint64_t revision; /* the generation */
     struct api_sign_in sign_in;
     uint8_t hash[IPC_HASH_LEN]; /* of a session or link, while the store is asked about it */
     /* of audit:search: what is still looked for, and what its spans point to */
@@ -411,6 +414,9 @@ api_handler_fn api_administrators_list;
 api_handler_fn api_administrator_put;
 api_handler_fn api_administrator_delete;
 api_handler_fn api_link_create;
+api_handler_fn api_changes_list;
+api_handler_fn api_history_list;
+api_handler_fn api_revision_show;
 
 /* Who makes the change, for its record. */
 static inline struct span api_by(const struct api_request *q)

@@ -211,7 +211,7 @@ void api_tenant_token(struct api_request *q)
 {
     static const char *const known[] = {"token", NULL};
     struct conf_tree body;
-    struct ipc_tenant_token m = {.tenant = q->tenant};
+    struct ipc_tenant_token m = {.tenant = q->tenant, .by = api_by(q)};
     if (!api_query_read(q, NULL, 0) || !api_body_read(q, known, &body)) {
         return;
     }
@@ -234,7 +234,7 @@ static void tenant_suspend(struct api_request *q, bool suspend)
         return;
     }
     struct ipc_chan *store = q->api->store;
-    struct ipc_tenant_suspend m = {.tenant = q->tenant, .suspend = suspend};
+    struct ipc_tenant_suspend m = {.tenant = q->tenant, .suspend = suspend, .by = api_by(q)};
     api_wait(q, store, API_CALL(q, store, tenant_suspend, &m), IPC_MSG_DONE, api_on_done);
 }
 

@@ -161,7 +161,7 @@ static void create(struct api_request *q, struct ipc_token_create m)
 void api_token_create(struct api_request *q)
 {
     static const char *const known[] = {"name", "scope", "expires_days", NULL};
-    struct ipc_token_create m = {.tenant = SPAN_EMPTY};
+    struct ipc_token_create m = {.tenant = SPAN_EMPTY, .by = api_by(q)};
     struct conf_tree body;
     struct span scope;
     if (!api_query_read(q, NULL, 0) || !api_body_read(q, known, &body)) {
@@ -185,6 +185,6 @@ void api_token_delete(struct api_request *q)
         return;
     }
     struct ipc_chan *store = q->api->store;
-    struct ipc_token_delete m = {.name = q->token};
+    struct ipc_token_delete m = {.name = q->token, .by = api_by(q)};
     api_wait(q, store, API_CALL(q, store, token_delete, &m), IPC_MSG_DONE, api_on_done);
 }

@@ -173,11 +173,11 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     M(TENANT_PAGE,         tenant_page,       IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
     M(TENANT_GET,          tenant_get,        IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(TENANT,              tenant,            IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_SPEC_MAX + 2 * IPC_PAGE_MAX) \
-    M(TENANT_DELETE,       tenant_delete,     IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(TENANT_DELETE,       tenant_delete,     IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 192) \
     M(TENANT_SUSPEND,      tenant_suspend,    IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(TENANT_TOKEN,        tenant_token,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 192) \
     M(CREDENTIAL_PUT,      credential_put,    IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, IPC_BOX_MAX + IPC_BINDING_MAX + 256) \
-    M(CREDENTIAL_DELETE,   credential_delete, IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(CREDENTIAL_DELETE,   credential_delete, IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 192) \
     M(AUDIT_PAGE,          audit_page,        IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(AUDIT_ROWS,          audit_rows,        IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
     M(AUDIT_SEARCH,        audit_search,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 768) \
@@ -198,6 +198,11 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     M(TOKEN_DELETE,        token_delete,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(TOKEN_CHECK,         token_check,       IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 64) \
     M(TOKEN,               token,             IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 256) \
+    /* ---- api and store: who changed what, and what documents were ---- */ \
+    M(CHANGES_GET,         changes_get,       IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(CHANGES,             changes,           IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
+    M(REVISION_GET,        revision_get,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(REVISION,            revision,          IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 2 * IPC_SPEC_MAX + IPC_PAGE_MAX + 256) \
     /* ---- api and store: administrators, and who is signed in at the console ---- */ \
     M(ADMINISTRATOR_LIST,  administrator_list, IPC_API,               IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
     M(ADMINISTRATORS,      administrators,    IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_TOKENS_MAX) \
@@ -474,7 +479,8 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(U64, tenant_id, 0)               \
     F(U64, generation, 0)              \
     F(BOOL, dry_run, 0)                \
-    F(BYTES, tenants, IPC_APPLY_MAX - 64)
+    F(TEXT, by, IPC_BY_MAX)            \
+    F(BYTES, tenants, IPC_APPLY_MAX - 128)
 /* `results` is a list of: text name, u8 what (0 unchanged, 1 created, 2 updated). On failure `why` says what. */
 #define IPC_FIELDS_tenants_applied(F)      \
     F(U32, code, 0)                        \
@@ -509,25 +515,30 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
 #define IPC_FIELDS_tenant_delete(F) \
     F(TEXT, tenant, IPC_NAME_MAX)   \
     F(U64, tenant_id, 0)            \
-    F(U64, generation, 0)
+    F(U64, generation, 0)           \
+    F(TEXT, by, IPC_BY_MAX)
 /* Suspends it, or lets it go on. Answered by DONE. */
 #define IPC_FIELDS_tenant_suspend(F) \
     F(TEXT, tenant, IPC_NAME_MAX)    \
-    F(BOOL, suspend, 0)
+    F(BOOL, suspend, 0)              \
+    F(TEXT, by, IPC_BY_MAX)
 /* The tenant's proxy token is this one from now on. Answered by DONE. */
-#define IPC_FIELDS_tenant_token(F) \
-    F(TEXT, tenant, IPC_NAME_MAX)  \
-    F(SECRET, token, IPC_TOKEN_MAX)
+#define IPC_FIELDS_tenant_token(F)  \
+    F(TEXT, tenant, IPC_NAME_MAX)   \
+    F(SECRET, token, IPC_TOKEN_MAX) \
+    F(TEXT, by, IPC_BY_MAX)
 /* `binding` is what is bound inside the box as well; the store uses its copy to refuse routes early. Answered by DONE. */
 #define IPC_FIELDS_credential_put(F)   \
     F(TEXT, tenant, IPC_NAME_MAX)      \
     F(U64, tenant_id, 0)               \
     F(TEXT, credential, IPC_NAME_MAX)  \
     F(BYTES, binding, IPC_BINDING_MAX) \
-    F(BYTES, box, IPC_BOX_MAX)
+    F(BYTES, box, IPC_BOX_MAX)         \
+    F(TEXT, by, IPC_BY_MAX)
 #define IPC_FIELDS_credential_delete(F) \
     F(TEXT, tenant, IPC_NAME_MAX)       \
-    F(TEXT, credential, IPC_NAME_MAX)
+    F(TEXT, credential, IPC_NAME_MAX)   \
+    F(TEXT, by, IPC_BY_MAX)
 /* Records after `after_seq`, oldest first; or with `newest` the last `limit` of them. An empty tenant is all of them. */
 #define IPC_FIELDS_audit_page(F)  \
     F(TEXT, tenant, IPC_NAME_MAX) \
@@ -612,14 +623,17 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(BYTES, hash, IPC_HASH_LEN)     \
     F(ENUM, scope, IPC_SCOPE__COUNT) \
     F(TEXT, tenant, IPC_NAME_MAX)    \
-    F(U64, expires_ms, 0)
+    F(U64, expires_ms, 0)            \
+    F(TEXT, by, IPC_BY_MAX)
 #define IPC_FIELDS_token_list(F) F(U8, version, 0)
 /* `tokens` is a list of: text name, u8 scope, text tenant ("": not of one), u64 created_ms, u64 expires_ms (0: never), u64 used_ms (0: never). */
 #define IPC_FIELDS_tokens(F) \
     F(U32, code, 0)          \
     F(BYTES, tokens, IPC_TOKENS_MAX - 64)
 /* Answered by DONE. */
-#define IPC_FIELDS_token_delete(F) F(TEXT, name, IPC_NAME_MAX)
+#define IPC_FIELDS_token_delete(F) \
+    F(TEXT, name, IPC_NAME_MAX)    \
+    F(TEXT, by, IPC_BY_MAX)
 /* Whose token has this hash. */
 #define IPC_FIELDS_token_check(F) F(BYTES, hash, IPC_HASH_LEN)
 /* code ENOTFOUND: nobody's, or it has expired. A tenant's says since when the tenant is: records from before are another's. */
@@ -631,6 +645,30 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(TEXT, tenant, IPC_NAME_MAX)    \
     F(U64, tenant_created_ms, 0)
 
+/* Of one tenant (with a tenant_id: only if it is that), or of all and everything: those before the audit's record `before` (0: the newest). */
+#define IPC_FIELDS_changes_get(F) \
+    F(TEXT, tenant, IPC_NAME_MAX) \
+    F(U64, tenant_id, 0)          \
+    F(U64, before, 0)             \
+    F(U16, limit, 0)
+/* `changes` is a list, newest first, of: u64 seq, text tenant ("": of none), u64 generation of the document that it made (0: none), u64 time_ms,
+ * text by, text change, text detail. */
+#define IPC_FIELDS_changes(F) \
+    F(U32, code, 0)           \
+    F(BOOL, more, 0)          \
+    F(BYTES, changes, IPC_PAGE_MAX)
+#define IPC_FIELDS_revision_get(F) \
+    F(TEXT, tenant, IPC_NAME_MAX)  \
+    F(U64, tenant_id, 0)           \
+    F(U64, generation, 0)
+/* `spec` and `before`, that of the document before it (empty: that is not kept), are spec_encode()'s of their time. */
+#define IPC_FIELDS_revision(F)   \
+    F(U32, code, 0)              \
+    F(U64, time_ms, 0)           \
+    F(TEXT, by, IPC_BY_MAX)      \
+    F(BYTES, yaml, IPC_PAGE_MAX) \
+    F(BYTES, spec, IPC_SPEC_MAX) \
+    F(BYTES, before, IPC_SPEC_MAX)
 #define IPC_FIELDS_administrator_list(F) F(U8, version, 0)
 /* `administrators` is a list of: text name, u8 scope, u64 created_ms, u64 used_ms (0: never). */
 #define IPC_FIELDS_administrators(F) \

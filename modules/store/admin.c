@@ -232,7 +232,7 @@ static int admin_delete(struct store_peer *p, const struct ipc_in *in)
         return r;
     }
     uint64_t id = 0;
-    int code = store_tenant_delete(s->db, &m, &id);
+    int code = store_tenant_delete(s->db, &m, clock_wall_ms(), &id);
     if (code == 0) {
         log_info("tenant %.*s was removed", SPAN_ARG(m.tenant));
         admin_tell_vault(s, id);
@@ -268,7 +268,7 @@ static int admin_credential_delete(struct store_peer *p, const struct ipc_in *in
     }
     uint64_t id = 0;
     uint64_t generation = 0;
-    int code = store_credential_delete(p->store->db, m.tenant, m.credential, &id, &generation);
+    int code = store_credential_delete(p->store->db, &m, clock_wall_ms(), &id, &generation);
     if (code == 0) {
         log_info("credential %.*s of tenant %.*s was removed", SPAN_ARG(m.credential), SPAN_ARG(m.tenant));
         peer_tell_spec_changed(p->store, id, generation);
@@ -380,7 +380,7 @@ static int admin_token(struct store_peer *p, const struct ipc_in *in)
     if (r != 0) {
         return r;
     }
-    int code = store_tenant_set_token(p->store->db, m.tenant, m.token, &id, &generation);
+    int code = store_tenant_set_token(p->store->db, &m, clock_wall_ms(), &id, &generation);
     if (code == 0) {
         log_info("tenant %.*s has another proxy token", SPAN_ARG(m.tenant));
         peer_tell_spec_changed(p->store, id, generation);
@@ -428,6 +428,9 @@ int admin_message(struct store_peer *p, const struct ipc_in *in)
     case IPC_MSG_DENIALS_GET:
     case IPC_MSG_DENIAL_MUTE:
         return denials_message(p, in);
+    case IPC_MSG_CHANGES_GET:
+    case IPC_MSG_REVISION_GET:
+        return history_message(p, in);
     case IPC_MSG_AUDIT_VERIFY:
         return admin_audit_verify(p, in);
     default:

@@ -3,6 +3,7 @@
 
 #include "base/secret.h"
 #include "policy/spec.h"
+#include "store/change.h"
 #include "store/sessions.h"
 #include "tls/digest.h"
 #include "tls/passphrase.h"
@@ -78,6 +79,12 @@ static int write_row(struct store_db *db, const struct ipc_administrator_put *m,
     return store_stmt_run(db, stmt);
 }
 
+static int record(struct store_db *db, struct span change, struct span name, struct span by, uint64_t now_ms)
+{
+    return store_change_add(
+        db, &(struct store_change){.change = change, .detail = name, .by = by, .now_ms = now_ms});
+}
+
 /* A link makes one administrator. */
 static int use_link(struct store_db *db, struct span hash, uint64_t now_ms)
 {
@@ -115,6 +122,7 @@ int store_administrator_put(struct store_db *db, const struct ipc_administrator_
     r = r == 0 ? room_for(db, m->name) : r;
     r = r == 0 ? write_row(db, m, now_ms) : r;
     r = r == 0 ? end_sessions(db, m->name, SPAN_EMPTY) : r;
+    r = r == 0 ? record(db, SPAN_LIT("administrator-set"), m->name, m->by, now_ms) : r;
     if (r == 0) {
         return store_db_commit(db);
     }
@@ -141,14 +149,23 @@ int store_administrator_list(struct store_db *db, struct buf *out, uint32_t *cou
     return r != 0 ? r : writer_finish(&w);
 }
 
-int store_administrator_delete(struct store_db *db, const struct ipc_administrator_delete *m)
+int store_administrator_delete(struct store_db *db, const struct ipc_administrator_delete *m, uint64_t now_ms)
 {
+    int r = store_db_begin(db);
+    if (r != 0) {
+        return r;
+    }
     sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_ADMINISTRATOR_DELETE);
     store_bind_text(stmt, 1, m->name);
-    int r = store_stmt_run(db, stmt);
+    r = store_stmt_run(db, stmt);
     if (r == 0 && sqlite3_changes(db->sqlite) == 0) {
         r = store_db_fail(db, CB_ENOTFOUND, "there is no administrator %.*s", SPAN_ARG(m->name));
     }
+    r = r == 0 ? record(db, SPAN_LIT("administrator-removed"), m->name, m->by, now_ms) : r;
+    if (r == 0) {
+        return store_db_commit(db);
+    }
+    store_db_rollback(db);
     return r;
 }
 
@@ -179,6 +196,7 @@ static int rekey(struct store_db *db, const struct ipc_session_key *m, const str
     }
     r = write_row(db, &put, now_ms);
     r = r == 0 ? end_sessions(db, put.name, m->hash) : r;
+    r = r == 0 ? record(db, SPAN_LIT("password-changed"), put.name, m->by, now_ms) : r;
     if (r == 0) {
         return store_db_commit(db);
     }

@@ -21,7 +21,8 @@ CB_MUST_USE int store_administrator_put(struct store_db *db, const struct ipc_ad
 /* Appends the list of the message ADMINISTRATORS, and counts it. */
 CB_MUST_USE int store_administrator_list(struct store_db *db, struct buf *out, uint32_t *count);
 /* CB_ENOTFOUND. */
-CB_MUST_USE int store_administrator_delete(struct store_db *db, const struct ipc_administrator_delete *m);
+CB_MUST_USE int store_administrator_delete(struct store_db *db, const struct ipc_administrator_delete *m,
+                                           uint64_t now_ms);
 /* Whether that is the administrator's key; an unknown name takes as long as a known one. CB_EAUTHENTIC: it is not. */
 CB_MUST_USE int store_administrator_check(struct store_db *db, struct span name, struct span key);
 /* The administrator whose session has this hash has another password from now on, and no other session. CB_EAUTHENTIC: `current` is wrong;

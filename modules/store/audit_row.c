@@ -5,7 +5,7 @@
 #include "policy/verdict.h"
 #include "wire/writer.h"
 
-/* The second has a detail at the end of an outcome, and is only for those that do: so each record has one encoding. */
+/* The second has a detail at the end of an outcome or change, and is only for those that do: so each record has one encoding. */
 #define ROW_VERSION        1
 #define ROW_VERSION_DETAIL 2
 
@@ -14,7 +14,7 @@ static bool store_audit_row_is_valid(const struct store_audit_row *row)
     return row->kind >= STORE_AUDIT_DECISION && row->kind <= STORE_AUDIT_CHANGE && row->seq > 0 &&
            row->tenant.len > 0 && row->request_id.len == IPC_REQUEST_ID_LEN &&
            row->reason < POLICY_REASON__COUNT && row->scheme < SPEC_SCHEME__COUNT &&
-           (row->detail.len == 0 || row->kind == STORE_AUDIT_OUTCOME);
+           (row->detail.len == 0 || row->kind != STORE_AUDIT_DECISION);
 }
 
 int store_audit_row_encode(const struct store_audit_row *row, struct buf *out)
@@ -42,7 +42,7 @@ int store_audit_row_encode(const struct store_audit_row *row, struct buf *out)
         writer_bytes(&w, row->query_keys, IPC_AUDIT_QUERY_MAX);
     } else if (row->kind == STORE_AUDIT_CHANGE) {
         writer_bytes(&w, row->change, STORE_AUDIT_WORD_MAX);
-        writer_bytes(&w, row->by, STORE_AUDIT_WORD_MAX);
+        writer_bytes(&w, row->by, STORE_AUDIT_BY_MAX);
     } else {
         writer_u16(&w, row->status);
         writer_u64(&w, row->request_bytes);
@@ -51,9 +51,9 @@ int store_audit_row_encode(const struct store_audit_row *row, struct buf *out)
         writer_u64(&w, row->duration_us);
         writer_u32(&w, row->scrubs);
         writer_bytes(&w, row->peer, 64);
-        if (row->detail.len != 0) {
-            writer_bytes(&w, row->detail, IPC_AUDIT_DETAIL_MAX);
-        }
+    }
+    if (row->detail.len != 0) {
+        writer_bytes(&w, row->detail, IPC_AUDIT_DETAIL_MAX);
     }
     return writer_finish(&w);
 }
@@ -84,7 +84,7 @@ int store_audit_row_decode(struct span encoded, struct store_audit_row *out)
         row.query_keys = reader_bytes(&r, IPC_AUDIT_QUERY_MAX);
     } else if (row.kind == STORE_AUDIT_CHANGE) {
         row.change = reader_bytes(&r, STORE_AUDIT_WORD_MAX);
-        row.by = reader_bytes(&r, STORE_AUDIT_WORD_MAX);
+        row.by = reader_bytes(&r, STORE_AUDIT_BY_MAX);
     } else {
         row.status = reader_u16(&r);
         row.request_bytes = reader_u64(&r);

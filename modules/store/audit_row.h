@@ -13,6 +13,7 @@
 
 #define STORE_AUDIT_ROW_MAX  8192
 #define STORE_AUDIT_WORD_MAX 32
+#define STORE_AUDIT_BY_MAX   64
 
 enum store_audit_kind { STORE_AUDIT_DECISION = 1, STORE_AUDIT_OUTCOME = 2, STORE_AUDIT_CHANGE = 3 };
 
@@ -42,10 +43,11 @@ struct store_audit_row {
     uint64_t duration_us;
     uint32_t scrubs; /* times that the credential was taken out of the answer */
     struct span peer;
-    struct span detail; /* what stood behind the reason */
-    /* a change of the tenant that is not a request: its reason is ROUTE, or why requests are refused from now on */
+    struct span detail; /* what stood behind the reason; of a change: of what it is */
+    /* a change that is not a request, of the tenant, or of nobody in particular ("-"): its reason is ROUTE, or why requests are refused from now on */
     struct span change; /* "suspended", "resumed", ... */
-    struct span by;     /* "administrator", "tripwire" */
+    struct span
+        by; /* "socket", "token:NAME", "admin:NAME", "link", "tripwire"; records of older versions: "administrator" */
     /* of the chain; set by store_audit_row_read(), not part of the encoding */
     struct span hash; /* IPC_HASH_LEN bytes */
 };

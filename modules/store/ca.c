@@ -1,6 +1,6 @@
 /* ca.c - the successor of a tenant's certificate authority: stored beside it, then in its place; each with a record of it. */
 #include "policy/verdict.h"
-#include "store/audit.h"
+#include "store/change.h"
 #include "store/credentials.h"
 #include "store/tenants.h"
 
@@ -28,22 +28,14 @@ int store_ca_next_get(struct store_db *db, uint64_t tenant_id, struct buf *cert)
 
 static int ca_record(struct store_db *db, uint64_t tenant_id, struct span what, uint64_t now_ms)
 {
-    static const uint8_t none[IPC_REQUEST_ID_LEN];
     struct store_brief t;
-    uint64_t seq;
     int r = store_tenant_brief(db, tenant_id, &t);
-    if (r != 0) {
-        return r;
-    }
-    struct store_audit_row row = {.kind = STORE_AUDIT_CHANGE,
-                                  .tenant = span_str(t.name),
-                                  .tenant_id = tenant_id,
-                                  .request_id = span_of(none, sizeof(none)),
-                                  .time_ms = now_ms,
-                                  .reason = POLICY_REASON_ROUTE,
-                                  .change = what,
-                                  .by = SPAN_LIT("vault")};
-    return store_audit_append(db, &row, &seq);
+    return r != 0 ? r
+                  : store_change_add(db, &(struct store_change){.tenant = span_str(t.name),
+                                                                .tenant_id = tenant_id,
+                                                                .change = what,
+                                                                .by = SPAN_LIT("vault"),
+                                                                .now_ms = now_ms});
 }
 
 static int ca_end(struct store_db *db, int r)

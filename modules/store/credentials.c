@@ -4,6 +4,7 @@
 #include "ipc/codec.h"
 #include "policy/placeholder.h"
 #include "policy/spec.h"
+#include "store/change.h"
 #include "store/tenants.h"
 #include "tls/seal.h"
 
@@ -12,6 +13,13 @@ static int store_tenant_touch(struct store_db *db, uint64_t tenant_id)
     sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_TENANT_TOUCH);
     store_bind_u64(stmt, 1, tenant_id);
     return store_stmt_run(db, stmt);
+}
+
+/* The tenant has changed by that, and somebody has done it. */
+static int store_credential_changed(struct store_db *db, const struct store_change *change)
+{
+    int r = store_tenant_touch(db, change->tenant_id);
+    return r == 0 ? store_change_add(db, change) : r;
 }
 
 /* Whether the routes as they are now stay within the binding that comes with the credential. */
@@ -66,7 +74,13 @@ static int put_write(struct store_db *db, const struct ipc_credential_put *put, 
     store_bind_blob(stmt, 4, put->box);
     store_bind_u64(stmt, 5, now_ms);
     r = store_stmt_run(db, stmt);
-    return r != 0 ? r : store_tenant_touch(db, put->tenant_id);
+    return r != 0 ? r
+                  : store_credential_changed(db, &(struct store_change){.tenant = put->tenant,
+                                                                        .tenant_id = put->tenant_id,
+                                                                        .change = SPAN_LIT("credential-set"),
+                                                                        .detail = put->credential,
+                                                                        .by = put->by,
+                                                                        .now_ms = now_ms});
 }
 
 int store_credential_put(struct store_db *db, const struct ipc_credential_put *put, uint64_t now_ms,
@@ -88,7 +102,7 @@ int store_credential_put(struct store_db *db, const struct ipc_credential_put *p
     return r;
 }
 
-int store_credential_delete(struct store_db *db, struct span tenant_name, struct span credential,
+int store_credential_delete(struct store_db *db, const struct ipc_credential_delete *m, uint64_t now_ms,
                             uint64_t *tenant_id, uint64_t *generation)
 {
     struct store_tenant tenant;
@@ -96,7 +110,7 @@ int store_credential_delete(struct store_db *db, struct span tenant_name, struct
     if (r != 0) {
         return r;
     }
-    r = store_tenant_get(db, tenant_name, &tenant);
+    r = store_tenant_get(db, m->tenant, &tenant);
     if (r != 0) {
         goto out;
     }
@@ -105,13 +119,18 @@ int store_credential_delete(struct store_db *db, struct span tenant_name, struct
     store_tenant_deinit(&tenant);
     sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_CREDENTIAL_CLEAR);
     store_bind_u64(stmt, 1, *tenant_id);
-    store_bind_text(stmt, 2, credential);
+    store_bind_text(stmt, 2, m->credential);
     r = store_stmt_run(db, stmt);
     if (r == 0 && sqlite3_changes(db->sqlite) == 0) {
         r = store_db_fail(db, CB_ENOTFOUND, "the credential is not set");
     }
     if (r == 0) {
-        r = store_tenant_touch(db, *tenant_id);
+        r = store_credential_changed(db, &(struct store_change){.tenant = m->tenant,
+                                                                .tenant_id = *tenant_id,
+                                                                .change = SPAN_LIT("credential-removed"),
+                                                                .detail = m->credential,
+                                                                .by = m->by,
+                                                                .now_ms = now_ms});
     }
     if (r == 0) {
         return store_db_commit(db);

@@ -22,8 +22,8 @@ CB_MUST_USE int store_credential_put(struct store_db *db, const struct ipc_crede
  */
 CB_MUST_USE int store_credential_replace(struct store_db *db, const struct ipc_sealed_replace *replace);
 /* Takes box and binding away; placeholder and version stay. CB_ENOTFOUND: no such tenant, or not set. */
-CB_MUST_USE int store_credential_delete(struct store_db *db, struct span tenant, struct span credential,
-                                        uint64_t *tenant_id, uint64_t *generation);
+CB_MUST_USE int store_credential_delete(struct store_db *db, const struct ipc_credential_delete *m,
+                                        uint64_t now_ms, uint64_t *tenant_id, uint64_t *generation);
 /* A request with it was allowed: remembered to a minute, in the transaction that is open. Harmless when it is not there. */
 CB_MUST_USE int store_credential_used(struct store_db *db, uint64_t tenant_id, struct span credential,
                                       uint64_t time_ms);

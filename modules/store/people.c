@@ -63,7 +63,7 @@ static int administrator_delete(struct store_peer *p, const struct ipc_in *in)
     if (r != 0) {
         return r;
     }
-    int code = store_administrator_delete(p->store->db, &m);
+    int code = store_administrator_delete(p->store->db, &m, clock_wall_ms());
     if (code == 0) {
         log_info("administrator %.*s was removed by %.*s", SPAN_ARG(m.name), SPAN_ARG(m.by));
     }

@@ -2,6 +2,7 @@
 #include "store/sessions.h"
 
 #include "store/administrators.h"
+#include "store/change.h"
 #include "store/tokens.h"
 
 #include <stdio.h>
@@ -165,6 +166,19 @@ static int signed_in(struct store_db *db, const struct ipc_session_create *m, st
     return store_stmt_run(db, stmt);
 }
 
+/* That somebody signed in. */
+static int record(struct store_db *db, enum ipc_sign_in kind, const char *name, uint64_t now_ms)
+{
+    char by[IPC_BY_MAX + 1];
+    (void)snprintf(by, sizeof(by), "%s%s",
+                   kind == IPC_SIGN_IN_LINK    ? "link"
+                   : kind == IPC_SIGN_IN_TOKEN ? "token:"
+                                               : "admin:",
+                   name);
+    return store_change_add(
+        db, &(struct store_change){.change = SPAN_LIT("signed-in"), .by = span_str(by), .now_ms = now_ms});
+}
+
 int store_session_add(struct store_db *db, const struct ipc_session_create *m, const char *name,
                       uint64_t now_ms)
 {
@@ -179,6 +193,7 @@ int store_session_add(struct store_db *db, const struct ipc_session_create *m, c
     r = session_trim(db, kind, whose, now_ms);
     r = r == 0 ? session_write(db, kind, whose, m->hash, now_ms, ends_ms) : r;
     r = r == 0 ? signed_in(db, m, whose, now_ms) : r;
+    r = r == 0 ? record(db, kind, name, now_ms) : r;
     if (r == 0) {
         return store_db_commit(db);
     }
@@ -278,6 +293,10 @@ int store_link_create(struct store_db *db, const struct ipc_link_create *m, uint
     }
     r = m->first ? nobody_yet(db) : 0;
     r = r == 0 ? link_write(db, m, now_ms) : r;
+    if (r == 0) {
+        r = store_change_add(
+            db, &(struct store_change){.change = SPAN_LIT("link-made"), .by = m->by, .now_ms = now_ms});
+    }
     if (r == 0) {
         return store_db_commit(db);
     }

@@ -9,6 +9,7 @@
  *   count.c    what is counted of the requests
  *   health.c   whether records can be written, what tenants lack
  *   tokens.c   tokens for the API over TCP
+ *   history.c  who changed what, and what documents were
  *   people.c   administrators, and who is signed in at the console
  *   denials.c  what was refused, counted; denials.h has what it does without messages
  *   suspend.c  suspending a tenant, and who has to hear of it
@@ -178,6 +179,11 @@ CB_MUST_USE int health_message(struct store_peer *p, const struct ipc_in *in);
 CB_MUST_USE int tokens_check(struct store_peer *p, const struct ipc_in *in);
 /* The other requests about tokens. */
 CB_MUST_USE int tokens_message(struct store_peer *p, const struct ipc_in *in);
+
+/* ---- history.c ---- */
+
+/* CHANGES_GET and REVISION_GET. */
+CB_MUST_USE int history_message(struct store_peer *p, const struct ipc_in *in);
 
 /* ---- people.c ---- */
 

@@ -103,6 +103,22 @@
     S(TOKEN_DELETE, "DELETE FROM token WHERE name = ?1") \
     S(TOKEN_USED, "UPDATE token SET used_ms = ?2 WHERE name = ?1") \
     \
+    S(CHANGE_ADD, \
+      "INSERT INTO change (seq, tenant_id, tenant, generation, time_ms, by, change, detail)" \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)") \
+    S(CHANGE_LIST, \
+      "SELECT seq, tenant, generation, time_ms, by, change, detail FROM change WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2") \
+    S(CHANGE_LIST_TENANT, \
+      "SELECT seq, tenant, generation, time_ms, by, change, detail FROM change WHERE seq < ?1 AND tenant_id = ?3" \
+      " ORDER BY seq DESC LIMIT ?2") \
+    S(REVISION_ADD, \
+      "INSERT INTO revision (tenant_id, generation, time_ms, by, yaml, spec) VALUES (?1, ?2, ?3, ?4, ?5, ?6)") \
+    S(REVISION_TRIM, \
+      "DELETE FROM revision WHERE tenant_id = ?1 AND generation <= (SELECT generation FROM revision WHERE tenant_id = ?1" \
+      " ORDER BY generation DESC LIMIT 1 OFFSET ?2)") \
+    S(REVISION_GET, \
+      "SELECT generation, time_ms, by, yaml, spec FROM revision WHERE tenant_id = ?1 AND generation <= ?2" \
+      " ORDER BY generation DESC LIMIT 2") \
     S(ADMINISTRATOR_ALL, "SELECT name, scope, created_ms, used_ms FROM administrator ORDER BY name") \
     S(ADMINISTRATOR_GET, "SELECT scope, kdf, key_hash FROM administrator WHERE name = ?1") \
     S(ADMINISTRATOR_PUT, \

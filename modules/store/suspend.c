@@ -8,31 +8,30 @@
 #include "base/log.h"
 #include "ipc/role.h"
 #include "policy/verdict.h"
-#include "store/audit.h"
+#include "store/change.h"
 #include "store/state.h"
 #include "store/tenants.h"
+
+#define SUSPENDED_BY_MAX 32 /* as the schema has it */
 
 static int suspend_write(struct store_db *db, const struct store_brief *t, uint64_t id, bool suspend,
                          struct span by, struct span request_id, uint64_t now_ms)
 {
-    static const uint8_t none[IPC_REQUEST_ID_LEN];
-    struct store_audit_row row = {
-        .kind = STORE_AUDIT_CHANGE,
+    const struct store_change change = {
         .tenant = span_str(t->name),
         .tenant_id = id,
-        .request_id = request_id.len != 0 ? request_id : span_of(none, sizeof(none)),
-        .time_ms = now_ms,
-        .reason = suspend ? POLICY_REASON_TENANT_SUSPENDED : POLICY_REASON_ROUTE,
         .change = suspend ? SPAN_LIT("suspended") : SPAN_LIT("resumed"),
         .by = by,
+        .request_id = request_id,
+        .reason = suspend ? POLICY_REASON_TENANT_SUSPENDED : POLICY_REASON_ROUTE,
+        .now_ms = now_ms,
     };
-    uint64_t seq;
     sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_TENANT_SUSPEND);
     store_bind_u64(stmt, 1, id);
     store_bind_u64(stmt, 2, suspend ? now_ms : 0);
-    store_bind_text(stmt, 3, by);
+    store_bind_text(stmt, 3, span_sub(by, 0, SUSPENDED_BY_MAX));
     int r = store_stmt_run(db, stmt);
-    return r != 0 ? r : store_audit_append(db, &row, &seq);
+    return r != 0 ? r : store_change_add(db, &change);
 }
 
 int store_tenant_suspend(struct store_db *db, uint64_t id, bool suspend, struct span by,
@@ -69,7 +68,7 @@ static int suspend(struct store *s, uint64_t id, bool on, struct span by, struct
     if (r != 0) {
         return r;
     }
-    log_info("tenant %llu was %s by the %.*s", (unsigned long long)id, on ? "suspended" : "resumed",
+    log_info("tenant %llu was %s by %.*s", (unsigned long long)id, on ? "suspended" : "resumed",
              SPAN_ARG(by));
     peer_tell_spec_changed(s, id, generation);
     struct ipc_tenant_restart m = {.tenant_id = id};
@@ -92,7 +91,7 @@ int suspend_by_admin(struct store_peer *p, const struct ipc_in *in)
     if (code == 0) {
         uint64_t id = t.id;
         store_tenant_deinit(&t);
-        code = suspend(s, id, m.suspend, SPAN_LIT("administrator"), SPAN_EMPTY);
+        code = suspend(s, id, m.suspend, m.by, SPAN_EMPTY);
     }
     code = code == CB_EEXIST ? 0 : code; /* it is as it was to be */
     struct ipc_done done = {.code = ipc_code(code),

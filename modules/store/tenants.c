@@ -9,6 +9,7 @@
 #include "ipc/codec.h"
 #include "policy/placeholder.h"
 #include "policy/spec.h"
+#include "store/change.h"
 #include "tls/seal.h"
 
 #define TOKEN_BYTES         32
@@ -296,6 +297,21 @@ static int apply_check_expected(struct store_db *db, const struct ipc_tenants_ap
     return 0;
 }
 
+/* Who did it, and what the document is from now on. */
+static int apply_record(struct store_db *db, const struct apply *a, struct span by, uint64_t now_ms,
+                        const struct store_applied *applied)
+{
+    const struct store_change change = {
+        .tenant = a->name,
+        .tenant_id = applied->tenant_id,
+        .generation = applied->generation,
+        .change = applied->what == STORE_APPLIED_CREATED ? SPAN_LIT("created") : SPAN_LIT("updated"),
+        .by = by,
+        .now_ms = now_ms};
+    int r = store_revision_add(db, applied->tenant_id, applied->generation, a->yaml, a->encoded, by, now_ms);
+    return r == 0 ? store_change_add(db, &change) : r;
+}
+
 static int apply_one(struct store_db *db, const struct apply *a, const struct ipc_tenants_apply *m,
                      uint64_t now_ms, struct store_applied *out)
 {
@@ -329,7 +345,8 @@ static int apply_one(struct store_db *db, const struct apply *a, const struct ip
     } else {
         r = apply_create(db, a, now_ms, &out->tenant_id);
     }
-    return r != 0 ? r : apply_credentials(db, a, out->tenant_id);
+    r = r == 0 ? apply_credentials(db, a, out->tenant_id) : r;
+    return r == 0 ? apply_record(db, a, m->by, now_ms, out) : r;
 }
 
 static int apply_all(struct store_db *db, const struct ipc_tenants_apply *m, struct reader *r, uint32_t count,
@@ -404,7 +421,8 @@ int store_applied_write(const struct store_applied *applied, size_t count, struc
 
 /* ---- deleting, ports ---- */
 
-int store_tenant_delete(struct store_db *db, const struct ipc_tenant_delete *which, uint64_t *tenant_id)
+int store_tenant_delete(struct store_db *db, const struct ipc_tenant_delete *which, uint64_t now_ms,
+                        uint64_t *tenant_id)
 {
     struct store_tenant tenant;
     int r = store_db_begin(db);
@@ -427,6 +445,13 @@ int store_tenant_delete(struct store_db *db, const struct ipc_tenant_delete *whi
         r = r == 0 ? store_series_forget(db, *tenant_id) : r;
     }
     if (r == 0) {
+        r = store_change_add(db, &(struct store_change){.tenant = which->tenant,
+                                                        .tenant_id = *tenant_id,
+                                                        .change = SPAN_LIT("deleted"),
+                                                        .by = which->by,
+                                                        .now_ms = now_ms});
+    }
+    if (r == 0) {
         return store_db_commit(db);
     }
     store_db_rollback(db);
@@ -445,11 +470,11 @@ static bool token_is_valid(struct span token)
     return fine;
 }
 
-int store_tenant_set_token(struct store_db *db, struct span name, struct span token, uint64_t *id,
-                           uint64_t *generation)
+int store_tenant_set_token(struct store_db *db, const struct ipc_tenant_token *m, uint64_t now_ms,
+                           uint64_t *id, uint64_t *generation)
 {
     struct store_tenant t;
-    if (!token_is_valid(token)) {
+    if (!token_is_valid(m->token)) {
         return store_db_fail(db, CB_EINVAL, "a proxy token is %d to %d letters, digits and \"-._~\"",
                              STORE_TOKEN_MIN, IPC_TOKEN_MAX);
     }
@@ -457,15 +482,22 @@ int store_tenant_set_token(struct store_db *db, struct span name, struct span to
     if (r != 0) {
         return r;
     }
-    if ((r = store_tenant_get(db, name, &t)) == 0) {
+    if ((r = store_tenant_get(db, m->tenant, &t)) == 0) {
         sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_TENANT_SET_TOKEN);
         *id = t.id;
         *generation = t.generation + 1;
         store_bind_u64(stmt, 1, t.id);
-        store_bind_text(stmt, 2, token);
+        store_bind_text(stmt, 2, m->token);
         r = store_stmt_run(db, stmt);
         r = r == 0 && sqlite3_changes(db->sqlite) == 0 ? CB_EEXIST : r;
         store_tenant_deinit(&t);
+    }
+    if (r == 0) {
+        r = store_change_add(db, &(struct store_change){.tenant = m->tenant,
+                                                        .tenant_id = *id,
+                                                        .change = SPAN_LIT("proxy-token"),
+                                                        .by = m->by,
+                                                        .now_ms = now_ms});
     }
     if (r == 0) {
         return store_db_commit(db);

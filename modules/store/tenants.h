@@ -1,8 +1,8 @@
 /*
  * tenants.h - tenants in the database: apply, get, list, delete.
  *
- * Functions that change something are transactions of their own (CB_ESTATE inside another one): after a failure nothing
- * has happened, and store_db_why() has a text for people.
+ * Functions that change something are transactions of their own (CB_ESTATE inside another one), with a record of who did it in the audit
+ * (change.h): after a failure nothing has happened, and store_db_why() has a text for people.
  */
 #ifndef CB_STORE_TENANTS_H
 #define CB_STORE_TENANTS_H
@@ -68,9 +68,9 @@ CB_MUST_USE int store_tenant_list(struct store_db *db, struct span only, struct 
 /* Deletes the tenant with its credentials and its CA; its audit stays, its id is never used again. CB_ENOTFOUND. CB_ECONFLICT: it is not
  * the one, or not in the generation, that is asked for. */
 CB_MUST_USE int store_tenant_delete(struct store_db *db, const struct ipc_tenant_delete *which,
-                                    uint64_t *tenant_id);
+                                    uint64_t now_ms, uint64_t *tenant_id);
 /*
- * Suspends a tenant or lets it go on, with a record of that in the audit, in one transaction. `by` is who did it, for people;
+ * Suspends a tenant or lets it go on. `by` is who did it, for people, and of it 32 bytes stay with the tenant;
  * `request_id` is that of the request that caused it, or empty. CB_EEXIST when it is so already: nothing is changed then.
  * CB_ENOTFOUND.
  */
@@ -79,8 +79,8 @@ CB_MUST_USE int store_tenant_suspend(struct store_db *db, uint64_t id, bool susp
 /* Gives the tenant this proxy token: STORE_TOKEN_MIN to IPC_TOKEN_MAX letters, digits and "-._~" (what a URL takes as it is, RFC 3986).
  * CB_EINVAL; CB_ENOTFOUND; CB_EEXIST when it has it already, and then nothing is changed. */
 #define STORE_TOKEN_MIN 22
-CB_MUST_USE int store_tenant_set_token(struct store_db *db, struct span name, struct span token, uint64_t *id,
-                                       uint64_t *generation);
+CB_MUST_USE int store_tenant_set_token(struct store_db *db, const struct ipc_tenant_token *m, uint64_t now_ms,
+                                       uint64_t *id, uint64_t *generation);
 /* Remembers the port that the tenant's listener got. CB_ENOTFOUND. */
 CB_MUST_USE int store_tenant_set_port(struct store_db *db, uint64_t id, uint16_t port);
 

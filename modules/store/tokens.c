@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "policy/spec.h"
+#include "store/change.h"
 #include "store/state.h"
 #include "store/tenants.h"
 
@@ -75,7 +76,14 @@ static int token_add(struct store_db *db, const struct ipc_token_create *m, uint
     }
     store_bind_u64(stmt, 5, now_ms);
     store_bind_u64(stmt, 6, m->expires_ms);
-    return store_stmt_run(db, stmt);
+    r = store_stmt_run(db, stmt);
+    return r != 0 ? r
+                  : store_change_add(db, &(struct store_change){.tenant = m->tenant,
+                                                                .tenant_id = tenant_id,
+                                                                .change = SPAN_LIT("token-created"),
+                                                                .detail = m->name,
+                                                                .by = m->by,
+                                                                .now_ms = now_ms});
 }
 
 int store_token_create(struct store_db *db, const struct ipc_token_create *m, uint64_t now_ms)
@@ -118,14 +126,47 @@ int store_token_list(struct store_db *db, struct buf *out)
     return r != 0 ? r : writer_finish(&w);
 }
 
-int store_token_delete(struct store_db *db, struct span name)
+/* Whose token of that name is: for the record. CB_ENOTFOUND. */
+static int token_named(struct store_db *db, struct span name, struct store_token *out)
 {
-    sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_TOKEN_DELETE);
-    store_bind_text(stmt, 1, name);
-    int r = store_stmt_run(db, stmt);
-    if (r == 0 && sqlite3_changes(db->sqlite) == 0) {
-        r = store_db_fail(db, CB_ENOTFOUND, "there is no token %.*s", SPAN_ARG(name));
+    bool found = false;
+    int r;
+    sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_TOKEN_ALL);
+    while ((r = store_stmt_step(db, stmt)) == 1) {
+        if (span_eq(store_column_span(stmt, 0), name)) {
+            *out = token_row(stmt);
+            found = true;
+        }
     }
+    store_stmt_done(stmt);
+    return r == 0 && !found ? store_db_fail(db, CB_ENOTFOUND, "there is no token %.*s", SPAN_ARG(name)) : r;
+}
+
+int store_token_delete(struct store_db *db, const struct ipc_token_delete *m, uint64_t now_ms)
+{
+    struct store_token t;
+    int r = store_db_begin(db);
+    if (r != 0) {
+        return r;
+    }
+    r = token_named(db, m->name, &t);
+    if (r == 0) {
+        sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_TOKEN_DELETE);
+        store_bind_text(stmt, 1, m->name);
+        r = store_stmt_run(db, stmt);
+    }
+    if (r == 0) {
+        r = store_change_add(db, &(struct store_change){.tenant = span_str(t.tenant),
+                                                        .tenant_id = t.tenant_id,
+                                                        .change = SPAN_LIT("token-removed"),
+                                                        .detail = m->name,
+                                                        .by = m->by,
+                                                        .now_ms = now_ms});
+    }
+    if (r == 0) {
+        return store_db_commit(db);
+    }
+    store_db_rollback(db);
     return r;
 }
 
@@ -186,7 +227,7 @@ static int token_delete(struct store_peer *p, const struct ipc_in *in)
     if (r != 0) {
         return r;
     }
-    int code = store_token_delete(p->store->db, m.name);
+    int code = store_token_delete(p->store->db, &m, clock_wall_ms());
     if (code == 0) {
         log_info("token %.*s was removed", SPAN_ARG(m.name));
     }

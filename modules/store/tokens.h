@@ -30,7 +30,7 @@ CB_MUST_USE int store_token_create(struct store_db *db, const struct ipc_token_c
 /* Appends the list of the message TOKENS. */
 CB_MUST_USE int store_token_list(struct store_db *db, struct buf *out);
 /* CB_ENOTFOUND. */
-CB_MUST_USE int store_token_delete(struct store_db *db, struct span name);
+CB_MUST_USE int store_token_delete(struct store_db *db, const struct ipc_token_delete *m, uint64_t now_ms);
 /* The token with that hash. All are compared, each in constant time. CB_ENOTFOUND: there is none, or it has expired. */
 CB_MUST_USE int store_token_find(struct store_db *db, struct span hash, uint64_t now_ms,
                                  struct store_token *out);

@@ -850,22 +850,25 @@ def credentials_change_without_a_restart():
 
 def the_audit_shows_what_was_done():
     with place() as p:
-        p.make("alice")
-        p.make("bob", "sk-real-bob")
         done = p.appliance.run("audit")
         equal("before anything", (done.stdout, done.stderr), (b"", b"clawbox: there are no such records\n"))
+        p.make("alice")
+        p.make("bob", "sk-real-bob")
+        made = [(r["tenant"], r["change"], r["by"], r["detail"]) for r in p.appliance.audit()]
+        equal("who made them", made, [(name, change, "socket", detail) for name in ("alice", "bob")
+                                      for change, detail in (("created", None), ("credential-set", "openai"))])
         for name, target, status in (("alice", "/v1/one?name=secret-value", 200), ("alice", "/admin", 403),
                                      ("bob", "/v1/two", 200), ("alice", "/v1/status/500", 500), ("bob", "/v2", 403)):
             equal(target, p.ask(target, name).status, status)
-        wait_for("all records", lambda: len(p.appliance.audit()) == 8)
+        wait_for("all records", lambda: len(p.appliance.audit()) == 12)
 
         def lines(*options):
-            """(what, of whom) of each line of the table"""
+            """(what, of whom) of each line of the table that is a request"""
             rows = p.appliance.run("audit", *options).stdout.decode().splitlines()
             title, rows = rows[0], rows[1:]
             columns = [m.start() for m in re.finditer(r"\S+", title)]
             cells = [[r[a:b].strip() for a, b in zip(columns, columns[1:] + [None])] for r in rows]
-            return title.split(), [tuple(c[1:]) for c in cells]
+            return title.split(), [tuple(c[1:]) for c in cells if c[2] != "-"]
 
         one = ("allowed", "GET", HOST + "/v1/one", "openai", "openai", "200", "alice")
         two = ("denied: no_route_path", "GET", HOST + "/admin", "openai", "openai", "-", "alice")
@@ -887,7 +890,7 @@ def the_audit_shows_what_was_done():
         equal("audit alice --denied", lines("alice", "--denied"), (title[:-1], [two[:-1]]))
 
         rows = p.appliance.audit()
-        equal("numbers", [r["seq"] for r in rows], list(range(1, 9)))
+        equal("numbers", [r["seq"] for r in rows], list(range(1, 13)))
         decisions = [r for r in rows if r["kind"] == "decision"]
         equal("paths", [r["path"] for r in decisions], ["/v1/one", "/admin", "/v1/two", "/v1/status/500", "/v2"])
         equal("keys", decisions[0]["query_keys"], ["name"])
@@ -899,7 +902,7 @@ def the_audit_shows_what_was_done():
         denied = [json.loads(line) for line in p.appliance.run("audit", "--json", "--denied").stdout.splitlines()]
         equal("audit --json --denied", denied, [decisions[1], decisions[4]])
         verified = json.loads(p.appliance.run("audit", "verify", "--json").stdout)
-        equal("verify", verified, {"ok": True, "rows": 8, "last_seq": 8, "hash": rows[-1]["hash"]})
+        equal("verify", verified, {"ok": True, "rows": 12, "last_seq": 12, "hash": rows[-1]["hash"]})
         # Whatever was done is older than a second sooner or later.
         wait_for("records that are too old", lambda: p.appliance.run("audit", "--json", "--since", "1s").stdout == b"")
         done = p.appliance.run("audit", "--since", "soon", check=False)

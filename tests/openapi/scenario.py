@@ -241,6 +241,21 @@ def play(ask):
     ask(413, "POST", mute.format("alice"), LARGE)
     ask(422, "POST", mute.format("alice"), {**what, "muted": 1})
 
+    # ---- who changed what ----
+    history = ask(200, "GET", "/v1/tenants/alice/history?limit=500").json()["history"]
+    assert history[-1]["change"] == "created" and {h["by"] for h in history} <= {"socket", "vault"}, history
+    page = ask(200, "GET", "/v1/tenants/alice/history?limit=1").json()
+    assert page["history"] == history[:1], page
+    assert ask(200, "GET", page["next"]).json()["history"] == history[1:2], page
+    revision = ask(200, "GET", f"/v1/tenants/alice/history/{history[-1]['generation']}").json()
+    assert revision["yaml"] and revision["changes"], revision
+    assert ask(200, "GET", "/v1/changes?limit=2").json()["changes"]
+    ask(400, "GET", "/v1/changes?x=1")
+    ask(400, "GET", "/v1/tenants/alice/history?x=1")
+    ask(404, "GET", "/v1/tenants/nobody/history")
+    ask(400, "GET", "/v1/tenants/alice/history/1?x=1")
+    ask(404, "GET", "/v1/tenants/alice/history/9999")
+
     # ---- administrators ----
     # What argon2id makes of a password is no matter of the server's: any 32 bytes do.
     ada = {"scope": "admin", "kdf": "01" + "5a" * 16 + "00000004" + "00010000", "key": "6b" * 32}

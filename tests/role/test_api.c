@@ -86,10 +86,10 @@ static const struct {
      200, "application/json",
      "{\"records\":[{\"seq\":6,\"time\":\"2000-02-29T00:00:00.008Z\",\"kind\":\"change\",\"tenant\":\"alice\","
      "\"request_id\":\"303132333435363738396162\",\"verdict\":\"allowed\",\"reason\":\"route\",\"change\":\"resumed\","
-     "\"by\":\"socket\",\"hash\":\"1100000000000000000000000000000000000000000000000000000000000000\"},"
+     "\"by\":\"socket\",\"detail\":null,\"hash\":\"1100000000000000000000000000000000000000000000000000000000000000\"},"
      "{\"seq\":5,\"time\":\"2000-02-29T00:00:00.008Z\",\"kind\":\"change\",\"tenant\":\"alice\","
      "\"request_id\":\"303132333435363738396162\",\"verdict\":\"allowed\",\"reason\":\"route\",\"change\":\"resumed\","
-     "\"by\":\"socket\",\"hash\":\"1100000000000000000000000000000000000000000000000000000000000000\"}],\"next\":null}\n"},
+     "\"by\":\"socket\",\"detail\":null,\"hash\":\"1100000000000000000000000000000000000000000000000000000000000000\"}],\"next\":null}\n"},
     {"GET", "/v1/audit:search?tenant=&before=&limit=1", NULL, "", 400, "application/problem+json", NULL},
     {"GET", "/v1/series", NULL, "series tenant= for=86400 step=300\n", 200, "application/json", NULL},
     {"GET", "/v1/series?tenant=alice&from=1000&to=86401000&step=3600", NULL,

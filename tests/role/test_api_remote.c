@@ -65,6 +65,10 @@ static int play_tokens(struct world *w, struct ipc_chan *chan, struct ipc_in *in
         return r == 0 ? ipc_send_done(chan, in->call, &(struct ipc_done){.code = 0}) : r;
     case IPC_MSG_DENIALS_GET:
         return ipc_send_denials(chan, in->call, &(struct ipc_denials){.denials = SPAN_LIT("\0\0\0\0")});
+    case IPC_MSG_CHANGES_GET:
+        return ipc_send_changes(chan, in->call, &(struct ipc_changes){.changes = SPAN_LIT("\0\0\0\0")});
+    case IPC_MSG_REVISION_GET:
+        return ipc_send_revision(chan, in->call, &(struct ipc_revision){.code = 0});
     case IPC_MSG_ADMINISTRATOR_LIST:
         return ipc_send_administrators(chan, in->call,
                                        &(struct ipc_administrators){.administrators = SPAN_LIT("\0\0\0\0")});
@@ -174,6 +178,9 @@ static const struct {
     {"GET", "/v1/tokens", NULL, A},
     {"POST", "/v1/tokens", NULL, A},
     {"DELETE", "/v1/tokens/one", NULL, A},
+    {"GET", "/v1/tenants/alice/history", "/v1/tenants/bob/history", A | V | T},
+    {"GET", "/v1/tenants/alice/history/1", "/v1/tenants/bob/history/1", A | T},
+    {"GET", "/v1/changes", NULL, A | V},
     {"GET", "/v1/administrators", NULL, A},
     {"PUT", "/v1/administrators/ada", NULL, A},
     {"DELETE", "/v1/administrators/ada", NULL, A},

@@ -70,6 +70,15 @@ static struct store_audit_row failure(void)
     return row;
 }
 
+static struct store_audit_row detailed(void)
+{
+    struct store_audit_row row = change();
+    row.change = SPAN_LIT("credential-set");
+    row.detail = SPAN_LIT("openai");
+    row.by = SPAN_LIT("admin:ada");
+    return row;
+}
+
 static void check_same(const struct store_audit_row *a, const struct store_audit_row *b)
 {
     CHECK_EQ_UINT(a->seq, b->seq);
@@ -138,6 +147,8 @@ TEST(round_trip)
     row.route = row.credential = row.method = row.host = row.path = row.query_keys = SPAN_EMPTY;
     check_round_trip(&row);
     row = change();
+    check_round_trip(&row);
+    row = detailed();
     check_round_trip(&row);
     row = failure();
     check_round_trip(&row);
@@ -270,10 +281,11 @@ TEST(values_that_are_refused)
     row = good, row.host = span_of(zeroes, IPC_HOST_MAX + 1), check_refused(&row, CB_ELIMIT);
     row = good, row.path = span_of(zeroes, IPC_AUDIT_PATH_MAX + 1), check_refused(&row, CB_ELIMIT);
     row = good, row.query_keys = span_of(zeroes, IPC_AUDIT_QUERY_MAX + 1), check_refused(&row, CB_ELIMIT);
-    row = good, row.detail = SPAN_LIT("x"), check_refused(&row, CB_EINVAL); /* outcomes have one */
+    row = good, row.detail = SPAN_LIT("x"), check_refused(&row, CB_EINVAL); /* the others have one */
     row = failure(), row.detail = span_of(zeroes, IPC_AUDIT_DETAIL_MAX + 1), check_refused(&row, CB_ELIMIT);
     row = good_outcome, row.peer = span_of(zeroes, 65), check_refused(&row, CB_ELIMIT);
-    row = change(), row.by = span_of(zeroes, STORE_AUDIT_WORD_MAX + 1), check_refused(&row, CB_ELIMIT);
+    row = change(), row.by = span_of(zeroes, STORE_AUDIT_BY_MAX + 1), check_refused(&row, CB_ELIMIT);
+    row = change(), row.change = span_of(zeroes, STORE_AUDIT_WORD_MAX + 1), check_refused(&row, CB_ELIMIT);
 }
 
 /* The message's limits all at once still fit into a row of the table. */

@@ -86,8 +86,7 @@ TEST(put_replace_delete)
     check_box(db, 1, "openai", NULL);
     check_for_egress(db, 1, "openai sk-openai-of-alice 0\n");
     check_for_people(db, 1, "openai sk-openai-of-alice [] 0 0\n");
-    CHECK_EQ_INT(store_credential_delete(db, SPAN_LIT("alice"), SPAN_LIT("openai"), &id, &generation),
-                 CB_ENOTFOUND);
+    CHECK_EQ_INT(test_credential_delete(db, "alice", "openai", &id, &generation), CB_ENOTFOUND);
     CHECK(!store_db_in_transaction(db));
     check_generation(db, "alice", 1);
 
@@ -105,15 +104,14 @@ TEST(put_replace_delete)
     check_box(db, 1, "openai", "box 2");
     check_for_people(db, 1, "openai sk-openai-of-alice [*.openai.com:443] 2 2\n");
 
-    CHECK_EQ_INT(store_credential_delete(db, SPAN_LIT("alice"), SPAN_LIT("openai"), &id, &generation), 0);
+    CHECK_EQ_INT(test_credential_delete(db, "alice", "openai", &id, &generation), 0);
     CHECK_EQ_UINT(id, 1);
     CHECK_EQ_UINT(generation, 4);
     check_generation(db, "alice", 4);
     check_box(db, 1, "openai", NULL);
     check_for_egress(db, 1, "openai sk-openai-of-alice 0\n");
     check_for_people(db, 1, "openai sk-openai-of-alice [] 0 0\n");
-    CHECK_EQ_INT(store_credential_delete(db, SPAN_LIT("alice"), SPAN_LIT("openai"), &id, &generation),
-                 CB_ENOTFOUND);
+    CHECK_EQ_INT(test_credential_delete(db, "alice", "openai", &id, &generation), CB_ENOTFOUND);
 
     /* The version does not come back: who remembers an older one sees that it is another. */
     CHECK_EQ_INT(
@@ -149,8 +147,7 @@ TEST(what_put_refuses)
     CHECK_EQ_INT(test_put(db, "alice", 1, "", bound, "box", TEST_NOW_MS, &generation), CB_EINVAL);
     CHECK_EQ_INT(test_put(db, "alice", 1, "Open AI", bound, "box", TEST_NOW_MS, &generation), CB_EINVAL);
     CHECK_EQ_INT(test_put(db, "alice", 1, "openai", bound, "box", UINT64_MAX, &generation), CB_ECONFLICT);
-    CHECK_EQ_INT(store_credential_delete(db, SPAN_LIT("nobody"), SPAN_LIT("openai"), &id, &generation),
-                 CB_ENOTFOUND);
+    CHECK_EQ_INT(test_credential_delete(db, "nobody", "openai", &id, &generation), CB_ENOTFOUND);
     CHECK(!store_db_in_transaction(db));
     check_box(db, 1, "openai", NULL);
     check_generation(db, "alice", 1);
@@ -158,8 +155,7 @@ TEST(what_put_refuses)
 
     CHECK_EQ_INT(store_db_begin(db), 0);
     CHECK_EQ_INT(test_put(db, "alice", 1, "openai", bound, "box", TEST_NOW_MS, &generation), CB_ESTATE);
-    CHECK_EQ_INT(store_credential_delete(db, SPAN_LIT("alice"), SPAN_LIT("openai"), &id, &generation),
-                 CB_ESTATE);
+    CHECK_EQ_INT(test_credential_delete(db, "alice", "openai", &id, &generation), CB_ESTATE);
     CHECK_EQ_INT(store_ca_put(db, 1, SPAN_LIT("cert"), SPAN_LIT("key"), TEST_NOW_MS), CB_ESTATE);
     CHECK(store_db_in_transaction(db));
     store_db_rollback(db);
@@ -263,7 +259,7 @@ TEST(lists)
                      "openai sk-openai-of-alice [api.openai.com:443] 1 1\n"
                      "spare  [a.example:443\nb.example:443] 1 2\n");
     uint64_t id;
-    CHECK_EQ_INT(store_credential_delete(db, SPAN_LIT("alice"), SPAN_LIT("openai"), &id, &generation), 0);
+    CHECK_EQ_INT(test_credential_delete(db, "alice", "openai", &id, &generation), 0);
     check_for_people(db, 1,
                      "docs sk-docs-of-alice [] 0 0\n"
                      "spare  [a.example:443\nb.example:443] 1 2\n");

@@ -23,6 +23,10 @@ static bool refused(const char *path, int code, const char *part)
     return ok;
 }
 
+/* What is in the audit of it: three changes, and sixty records. */
+#define FILLED_CHANGES 3
+#define FILLED_ROWS    63
+
 /* Two tenants, a credential, a CA, a few records. */
 static void fill(struct store_db *db)
 {
@@ -386,7 +390,7 @@ static bool audit_is_damaged(struct store_db *db)
 {
     struct store_audit_verified v;
     int r = store_audit_verify(db, 0, SPAN_EMPTY, 1000, &v);
-    return r != 0 || v.rows != 60;
+    return r != 0 || v.rows != FILLED_ROWS;
 }
 
 /* Flips bytes of a closed database one at a time. Structure and audit: found or without effect. What tenants and credentials hold
@@ -459,7 +463,7 @@ TEST(a_flipped_byte_of_the_log_gives_an_older_state_or_an_error)
         if (r == 0) {
             struct store_audit_verified v;
             CHECK_EQ_INT(store_audit_verify(db, 0, SPAN_EMPTY, 1000, &v), 0);
-            CHECK(v.rows == 0 || v.rows == 60);
+            CHECK(v.rows <= FILLED_CHANGES || v.rows == FILLED_ROWS);
             opened++;
             store_db_free(db);
         } else {

@@ -76,6 +76,11 @@ static int token_make(struct store_db *db, const char *name, const char *token, 
     return store_token_create(db, &m, TEST_NOW_MS);
 }
 
+static int delete_token(struct store_db *db, struct span name)
+{
+    return store_token_delete(db, &(struct ipc_token_delete){.name = name}, TEST_NOW_MS);
+}
+
 TEST(a_password_signs_in_its_administrator_alone)
 {
     struct store_session s;
@@ -132,8 +137,8 @@ TEST(a_session_ends)
     CHECK_EQ_INT(find(db, "c", TEST_NOW_MS, &s), CB_ENOTFOUND);
     CHECK_EQ_INT(find(db, "v", TEST_NOW_MS, &s), 0);
     struct ipc_administrator_delete gone = {.name = SPAN_LIT("val")};
-    CHECK_EQ_INT(store_administrator_delete(db, &gone), 0);
-    CHECK_EQ_INT(store_administrator_delete(db, &gone), CB_ENOTFOUND);
+    CHECK_EQ_INT(store_administrator_delete(db, &gone, TEST_NOW_MS), 0);
+    CHECK_EQ_INT(store_administrator_delete(db, &gone, TEST_NOW_MS), CB_ENOTFOUND);
     CHECK_EQ_INT(find(db, "v", TEST_NOW_MS, &s), CB_ENOTFOUND);
     store_db_free(db);
 }
@@ -159,9 +164,9 @@ TEST(a_tokens_session_ends_with_the_token_and_its_tenant)
     CHECK_EQ_STR(s.tenant, "alice");
     CHECK_EQ_UINT(s.tenant_id, 1);
     CHECK_EQ_UINT(s.tenant_created_ms, TEST_NOW_MS);
-    CHECK_EQ_INT(store_token_delete(db, SPAN_LIT("gone")), 0);
+    CHECK_EQ_INT(delete_token(db, SPAN_LIT("gone")), 0);
     CHECK_EQ_INT(find(db, "b", TEST_NOW_MS, &s), CB_ENOTFOUND);
-    CHECK_EQ_INT(store_tenant_delete(db, &(struct ipc_tenant_delete){.tenant = SPAN_LIT("alice")}, &id), 0);
+    CHECK_EQ_INT(test_delete(db, "alice", &id), 0);
     CHECK_EQ_INT(find(db, "c", TEST_NOW_MS, &s), CB_ENOTFOUND);
     store_db_free(db);
 }

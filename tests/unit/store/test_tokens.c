@@ -61,6 +61,11 @@ static void check_list(struct store_db *db, const char *want)
     buf_deinit(&list);
 }
 
+static int delete_token(struct store_db *db, struct span name)
+{
+    return store_token_delete(db, &(struct ipc_token_delete){.name = name}, TEST_NOW_MS);
+}
+
 TEST(a_token_is_found_by_its_hash_alone)
 {
     struct store_token t;
@@ -97,12 +102,12 @@ TEST(a_token_ends)
     CHECK_EQ_INT(find(db, "one", TEST_NOW_MS + DAY_MS - 1, &t), 0);
     CHECK_EQ_INT(find(db, "one", TEST_NOW_MS + DAY_MS, &t), CB_ENOTFOUND);
     CHECK_EQ_INT(store_token_used(db, SPAN_LIT("his"), TEST_NOW_MS + 5), 0);
-    CHECK_EQ_INT(store_token_delete(db, SPAN_LIT("short")), 0);
-    CHECK_EQ_INT(store_token_delete(db, SPAN_LIT("short")), CB_ENOTFOUND);
+    CHECK_EQ_INT(delete_token(db, SPAN_LIT("short")), 0);
+    CHECK_EQ_INT(delete_token(db, SPAN_LIT("short")), CB_ENOTFOUND);
     CHECK_EQ_INT(find(db, "one", TEST_NOW_MS, &t), CB_ENOTFOUND);
     /* With its tenant; a later one of that name has nothing to do with it. */
     uint64_t id = 0;
-    CHECK_EQ_INT(store_tenant_delete(db, &(struct ipc_tenant_delete){.tenant = SPAN_LIT("alice")}, &id), 0);
+    CHECK_EQ_INT(test_delete(db, "alice", &id), 0);
     CHECK_EQ_INT(find(db, "two", TEST_NOW_MS, &t), CB_ENOTFOUND);
     CHECK_EQ_INT(test_apply_one(db, "alice", "a", "https://a.example:443", "key", TEST_NOW_MS, NULL), 0);
     CHECK_EQ_INT(find(db, "two", TEST_NOW_MS, &t), CB_ENOTFOUND);
