@@ -1,0 +1,47 @@
+// Denials: what was refused is allowed for ever, or muted.
+import assert from 'node:assert/strict';
+import { apply, ask, closed, dialog } from '../dora.mjs';
+
+const PAGE = '/denials?tenant=dora';
+
+const row = (world, text) => world.page.getByRole('table', { name: 'Refused requests' }).getByRole('row').filter({ hasText: text });
+async function refused(world, path) {
+  await apply(world);
+  assert.equal(await ask(world, path), 403);
+  await world.visit(PAGE);
+  await row(world, path).waitFor();
+}
+
+export default [
+  ['denials: the same request is one line, with the route that would allow it', async (world) => {
+    await refused(world, '/private/thrice');
+    for (let i = 0; i < 2; i += 1) assert.equal(await ask(world, '/private/thrice'), 403);
+    await world.visit(PAGE);
+    await row(world, '/private/thrice').getByRole('cell', { name: '3', exact: true }).waitFor();
+    assert.match(await row(world, '/private/thrice').innerText(), /GET https:\/\/docs\.example\.com \/private\/thrice/);
+    await world.look('denials-dora', PAGE);
+  }],
+  ['denials: for ever is a route of the document, and its words are seen first', async (world) => {
+    await refused(world, '/private/ever');
+    await row(world, '/private/ever').getByRole('button', { name: /^For ever/ }).click();
+    await dialog(world).getByText('newly allowed').waitFor();
+    await world.look('denial-ever');
+    await dialog(world).getByRole('button', { name: 'Save', exact: true }).click();
+    await world.page.getByText('dora has a new route.').waitFor();
+    await closed(world);
+    // The name of this test's host leads nowhere, and the new route knows no other address: it is allowed, and fails behind that.
+    assert.notEqual(await ask(world, '/private/ever'), 403);
+    await apply(world);
+  }],
+  ['denials: one is muted, stays refused, and comes back', async (world) => {
+    await refused(world, '/private/mute');
+    await row(world, '/private/mute').getByRole('button', { name: /^Mute/ }).click();
+    await row(world, '/private/mute').waitFor({ state: 'detached' });
+    assert.equal(await ask(world, '/private/mute'), 403);
+    await world.page.getByLabel('Muted ones').check();
+    await row(world, '/private/mute').getByRole('button', { name: /^Unmute/ }).click();
+    await world.page.getByText('Nothing is muted.').waitFor();
+    await world.page.getByLabel('Muted ones').uncheck();
+    await row(world, '/private/mute').waitFor();
+  }],
+];
