@@ -354,7 +354,8 @@ void api_denials_mute(struct api_request *q)
                                     .port = what.port,
                                     .method = what.method,
                                     .path = what.path,
-                                    .muted = yes};
+                                    .muted = yes,
+                                    .by = api_by(q)};
         api_wait(q, store, API_CALL(q, store, denial_mute, &m), IPC_MSG_DONE, api_on_done);
     }
     conf_tree_deinit(&body);

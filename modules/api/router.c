@@ -41,6 +41,9 @@ static const struct api_route routes[] = {
     {"DELETE", "/v1/tenants/{tenant}/credentials/{credential}", api_credential_delete, 0, ADMIN | TENANT},
     {"GET", "/v1/denials", api_denials_list, 0, ALL},
     {"POST", "/v1/tenants/{tenant}/denials:mute", api_denials_mute, API_BODY, ADMIN | TENANT},
+    {"POST", "/v1/tenants/{tenant}/grants", api_grant_create, API_BODY, ADMIN | TENANT},
+    {"GET", "/v1/tenants/{tenant}/grants", api_grants_list, 0, ALL},
+    {"DELETE", "/v1/tenants/{tenant}/grants/{grant}", api_grant_delete, 0, ADMIN | TENANT},
     {"GET", "/v1/audit", api_audit_page, 0, ALL},
     {"GET", "/v1/audit:search", api_audit_search, 0, ALL},
     {"GET", "/v1/audit:verify", api_audit_verify, 0, ADMIN | VIEWER},
@@ -87,11 +90,9 @@ static struct span *name_of(struct api_request *q, struct span template, size_t 
     const struct {
         const char *text;
         struct span *name;
-    } names[] = {{"{tenant}", &q->tenant},
-                 {"{credential}", &q->credential},
-                 {"{token}", &q->token},
-                 {"{administrator}", &q->administrator},
-                 {"{generation}", &q->generation}};
+    } names[] = {{"{tenant}", &q->tenant},         {"{credential}", &q->credential},
+                 {"{token}", &q->token},           {"{administrator}", &q->administrator},
+                 {"{generation}", &q->generation}, {"{grant}", &q->grant}};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (span_starts(template, span_str(names[i].text))) {
             *len = strlen(names[i].text);
@@ -110,7 +111,7 @@ static bool is_here(const struct api_request *q, const struct api_route *route)
 /* Whether the path has the template's form; the request then has its names. No escapes are decoded: names have none. */
 static bool matches(struct api_request *q, const struct api_route *route, struct span path)
 {
-    q->tenant = q->credential = q->token = q->administrator = q->generation = SPAN_EMPTY;
+    q->tenant = q->credential = q->token = q->administrator = q->generation = q->grant = SPAN_EMPTY;
     if (!is_here(q, route)) {
         return false;
     }

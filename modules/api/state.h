@@ -14,6 +14,7 @@
  *   denials.c      what was refused, and what would allow it
  *   search.c       the audit searched
  *   series.c       its sums
+ *   grants.c       what somebody allows for a time, or once
  *   status.c       what runs, and what it is confined by
  *   tokens.c       tokens for the API over TCP
  *   remote.c       requests that came over TCP: Host, token, whose it is
@@ -200,6 +201,7 @@ struct api_request {
     struct span token; /* a token's name */
     struct span administrator;
     struct span generation; /* of a document, as it is written */
+    struct span grant;      /* a grant's number */
     struct span if_match;   /* the values of these fields; empty: not there */
     struct span if_none_match;
     struct span body;
@@ -219,7 +221,7 @@ struct api_request {
     char allow[64];           /* of a 405, and for OPTIONS */
     bool has_tag;             /* the JSON that answers it is a representation with a tag */
     char tag[API_TAG_SIZE];   /* ETag; empty: none */
-    char location[64];        /* of what was created; empty: nothing was */
+    char location[96];        /* of what was created; empty: nothing was */
     const char *challenge;    /* of a 401 */
     uint32_t retry_s;         /* of a 429 */
     struct buf out;
@@ -377,6 +379,9 @@ api_handler_fn api_audit_verify;
 api_handler_fn api_series;
 api_handler_fn api_denials_list;
 api_handler_fn api_denials_mute;
+api_handler_fn api_grant_create;
+api_handler_fn api_grants_list;
+api_handler_fn api_grant_delete;
 api_handler_fn api_status;
 api_handler_fn api_tokens_list;
 api_handler_fn api_token_create;

@@ -72,7 +72,7 @@ static int on_refused(struct egress *e, struct ipc_in *in)
     memcpy(record.id, m.request_id.ptr, sizeof(record.id));
     struct ipc_request request = {
         .scheme = m.scheme, .host = m.host, .port = m.port, .method = m.method, .path = m.path};
-    r = record_decision(e, &record, (enum policy_reason)m.reason, NULL, &request, NULL, NULL, NULL);
+    r = record_decision(e, &record, (enum policy_reason)m.reason, NULL, &request, 0, NULL, NULL, NULL);
     if (r != 0) {
         log_warn_r(r, "a refusal of the gate is not recorded");
     }

@@ -54,7 +54,7 @@ void record_query_keys(struct span query, struct buf *out)
 }
 
 int record_decision(struct egress *e, const struct record *r, enum policy_reason reason,
-                    const struct spec_route *route, const struct ipc_request *request,
+                    const struct spec_route *route, const struct ipc_request *request, uint64_t grant,
                     ipc_answer_fn *on_stored, void *arg, uint32_t *call)
 {
     if (e->store == NULL) {
@@ -83,6 +83,7 @@ int record_decision(struct egress *e, const struct record *r, enum policy_reason
         .port = request->port,
         .path = span_sub(buf_span(&path), 0, IPC_AUDIT_PATH_MAX),
         .query_keys = buf_span(&keys),
+        .grant = grant,
     };
     result = ipc_call_audit_decision(e->store, &m, on_stored, arg, call);
 out:

@@ -3,6 +3,7 @@
  *
  *   egress.c      the role: channels, setup, stop
  *   config.c      the tenant's routes, placeholders and unsealed credentials; reloads
+ *   grants.c      what somebody allowed for a time, or once
  *   stream.c      one agent connection: fields in, decision, answer out
  *   exchange.c    the half of a stream that talks to the provider
  *   token*.c      access tokens that are fetched with a credential (token.h)
@@ -31,6 +32,7 @@
 #include "ipc/chan.h"
 #include "net/dial.h"
 #include "net/resolvconf.h"
+#include "policy/grant.h"
 #include "policy/host.h"
 #include "policy/table.h"
 #include "tls/session.h"
@@ -65,9 +67,12 @@ struct egress_trust {
 struct egress_config {
     unsigned refs;
     uint64_t generation;
-    uint64_t ca_ms; /* when the tenant's CA was made; for the gate */
-    bool suspended; /* every request is refused, and no credential is there */
-    struct spec *spec;
+    uint64_t ca_ms;    /* when the tenant's CA was made; for the gate */
+    bool suspended;    /* every request is refused, and no credential is there */
+    struct spec *spec; /* its routes, and then a route for each grant */
+    size_t own_routes; /* how many are not of grants; the table has these */
+    struct policy_grant *grants;
+    size_t grant_count;
     struct policy_table *table;
     struct egress_credential *credentials;
     size_t credential_count;
@@ -93,6 +98,16 @@ struct span config_value(struct egress_config *config, const struct spec_route *
 /* Takes over what the vault answered. 0, CB_ENOTFOUND, CB_EAUTHENTIC, CB_ENOMEM, ... */
 CB_MUST_USE int config_take_credential(const struct egress_config *config,
                                        struct egress_credential *credential, const struct ipc_in *in);
+
+/* ---- grants.c ---- */
+
+/* Takes the list of SPEC, and puts a route for each behind the spec's own; before the table is made. */
+CB_MUST_USE int grants_take(struct egress_config *config, struct span list);
+/* The grant by which a request passes that no route of the spec decides about, for that reason, and its route. NULL: none. */
+const struct policy_grant *grants_find(const struct egress_config *config, enum policy_reason reason,
+                                       const struct policy_query *query, const struct spec_route **route);
+/* Whether what a grant of that number began may go on. */
+bool grants_still(const struct egress_config *config, uint64_t id);
 
 /* ---- trust.c ---- */
 
@@ -191,10 +206,10 @@ struct record {
 void record_begin(struct record *r);
 /* Appends the names of a query's parameters, joined by '&', to `out`, as far as they fit. */
 void record_query_keys(struct span query, struct buf *out);
-/* Sends the decision. on_stored may be NULL for a refusal, whose record nobody waits for. */
+/* Sends the decision; `grant` is the one that allows the request, or 0. on_stored may be NULL for a refusal, whose record nobody waits for. */
 CB_MUST_USE int record_decision(struct egress *e, const struct record *r, enum policy_reason reason,
                                 const struct spec_route *route, const struct ipc_request *request,
-                                ipc_answer_fn *on_stored, void *arg, uint32_t *call);
+                                uint64_t grant, ipc_answer_fn *on_stored, void *arg, uint32_t *call);
 /* A placeholder was where it does not belong, and that is recorded: asks the store to suspend the tenant if that is wanted. */
 void record_tripwire(struct egress *e, const struct record *r);
 /* Notes what stands behind a failure; bytes that are not printable become '?'. */
@@ -241,6 +256,8 @@ struct stream {
     /* the request under way */
     struct egress_config *config;
     const struct spec_route *route; /* of config */
+    uint64_t grant;                 /* by which it passes; 0: by its route */
+    enum policy_reason ungranted;   /* what it would be without the grant */
     struct record record;
     struct buf request_bytes; /* the REQUEST message, kept until its head is written */
     struct ipc_request request;

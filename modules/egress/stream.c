@@ -62,6 +62,7 @@ static void stream_forget_request(struct stream *s)
     s->fields = NULL;
     s->field_count = 0;
     s->route = NULL;
+    s->grant = 0;
     config_unref(s->config);
     s->config = NULL;
 }
@@ -162,7 +163,7 @@ void stream_refuse(struct stream *s, enum policy_reason reason)
 {
     struct egress *e = s->egress;
     if (!s->record.decided && limits_refusal(&e->limits, net_loop_now_ms(e->loop))) {
-        int r = record_decision(e, &s->record, reason, s->route, &s->request, NULL, NULL, NULL);
+        int r = record_decision(e, &s->record, reason, s->route, &s->request, 0, NULL, NULL, NULL);
         if (r != 0) {
             log_warn_r(r, "the refusal of request %s is not recorded", s->record.id_text);
         }
@@ -209,7 +210,10 @@ static int on_decision_stored(void *arg, int code, const struct ipc_in *in)
         bad = in->msg == IPC_MSG_AUDIT_STORED ? ipc_get_audit_stored(in->payload, &m) : CB_EMALFORMED;
         r = bad != 0 ? bad : ipc_result(m.code);
     }
-    if (r != 0) {
+    if (r == CB_EPERM && s->grant != 0) {
+        s->route = NULL; /* the grant was used up or ended meanwhile, so nothing was recorded */
+        stream_refuse(s, s->ungranted);
+    } else if (r != 0) {
         log_warn_r(r, "request %s is refused, because it could not be recorded", s->record.id_text);
         s->record.decided = true; /* no second try to record it */
         stream_refuse(s, POLICY_REASON_AUDIT_UNAVAILABLE);
@@ -228,8 +232,8 @@ static int on_decision_stored(void *arg, int code, const struct ipc_in *in)
 static void stream_record(struct stream *s)
 {
     struct egress *e = s->egress;
-    int r = record_decision(e, &s->record, POLICY_REASON_ROUTE, s->route, &s->request, on_decision_stored, s,
-                            &s->call);
+    int r = record_decision(e, &s->record, POLICY_REASON_ROUTE, s->route, &s->request, s->grant,
+                            on_decision_stored, s, &s->call);
     if (r != 0) {
         log_warn_r(r, "request %s is refused, because it could not be recorded", s->record.id_text);
         s->record.decided = true;
@@ -423,6 +427,12 @@ static enum policy_reason stream_match(struct stream *s)
                                      .field_count = s->field_count};
     reason = inject_decide(s->config->table, &query, &request, s->config->placeholders,
                            s->config->credential_count, &s->route);
+    const struct policy_grant *grant = grants_find(s->config, reason, &query, &s->route);
+    if (grant != NULL) {
+        s->grant = grant->id;
+        s->ungranted = reason;
+        reason = inject_screen(s->route, &request, s->config->placeholders, s->config->credential_count);
+    }
     s->asks_websocket = reason == POLICY_REASON_ROUTE && q->websocket && s->route->websocket;
     s->answering = s->route != NULL ? token_answer_find(s->config, q) : NULL;
     if (s->answering != NULL &&
@@ -562,6 +572,9 @@ static enum policy_reason stream_may_go_on(struct stream *s, const struct policy
     const struct spec_route *route;
     enum policy_reason reason =
         now->suspended ? POLICY_REASON_TENANT_SUSPENDED : policy_table_match(now->table, query, &route);
+    if (s->grant != 0 && policy_grant_may(reason)) {
+        return grants_still(now, s->grant) ? POLICY_REASON_ROUTE : reason;
+    }
     if (reason != POLICY_REASON_ROUTE) {
         return reason;
     }

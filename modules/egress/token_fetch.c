@@ -282,8 +282,8 @@ static enum policy_reason fetch_record(struct fetch *f)
                             .method = SPAN_LIT("POST"),
                             .path = span_str(token->path)};
     record_begin(&f->record);
-    int r = record_decision(f->egress, &f->record, POLICY_REASON_ROUTE, f->route, &q, on_decision_stored, f,
-                            &f->call);
+    int r = record_decision(f->egress, &f->record, POLICY_REASON_ROUTE, f->route, &q, 0, on_decision_stored,
+                            f, &f->call);
     if (r != 0) {
         log_warn_r(r, "a request for a token cannot be recorded");
         return POLICY_REASON_AUDIT_UNAVAILABLE;

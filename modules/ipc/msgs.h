@@ -100,6 +100,7 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
 #define IPC_TOKENS_MAX       ((size_t)32 * 1024)
 #define IPC_KDF_LEN          25 /* of tls/passphrase.h */
 #define IPC_DEVICE_LEN       48
+#define IPC_GRANTS_MAX       ((size_t)112 * 1024)
 #define IPC_BY_MAX           64
 
 /* clang-format off */
@@ -223,6 +224,12 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     M(DENIAL_MUTE,         denial_mute,       IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 3072) \
     /* ---- console and api: a connection on which the console speaks HTTP, as a client of the API ---- */ \
     M(CONSOLE_STREAM,      console_stream,    IPC_CONSOLE,            IPC_API,                PEER,    EVENT,   IPC_FD,    16) \
+    /* ---- api and store: what somebody allows for a time, or once ---- */ \
+    M(GRANT_CREATE,        grant_create,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 3072) \
+    M(GRANT_CREATED,       grant_created,     IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 1024) \
+    M(GRANTS_GET,          grants_get,        IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
+    M(GRANTS,              grants,            IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_GRANTS_MAX + 64) \
+    M(GRANT_DELETE,        grant_delete,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 256) \
     /* ---- gate and egress of one tenant ---- */ \
     M(GATE_CONFIG,         gate_config,       IPC_EGRESS,             IPC_GATE,               PEER,    EVENT,   IPC_NO_FD, IPC_PAGE_MAX) \
     M(CONNECTION,          connection,        IPC_GATE,               IPC_EGRESS,             PEER,    EVENT,   IPC_FD,    16) \
@@ -428,19 +435,23 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(BOOL, finish, 0)
 
 #define IPC_FIELDS_spec_get(F) F(U64, known_generation, 0)
-/* `spec` is spec_encode()'s. `credentials` is a list (ipc/list.h) of: text name, text placeholder, u64 version (0: not set). */
+/* `spec` is spec_encode()'s. `credentials` is a list (ipc/list.h) of: text name, text placeholder, u64 version (0: not set).
+ * `grants` is a list of those that are not over: u64 id, u8 scheme, text host, u16 port, text method, text path pattern, u64 until_ms, u8 uses left
+ * (0: used up, for what it began; UINT8_MAX: as many as it likes). */
 #define IPC_FIELDS_spec(F)                  \
     F(U32, code, 0)                         \
     F(U64, generation, 0)                   \
     F(BYTES, spec, IPC_SPEC_MAX)            \
     F(BYTES, credentials, IPC_PAGE_MAX / 2) \
+    F(BYTES, grants, IPC_GRANTS_MAX)        \
     F(BYTES, token_hash, IPC_HASH_LEN)      \
     F(BOOL, suspended, 0)                   \
     F(U64, ca_ms, 0) /* when its CA was made; 0: it has none */
 /* A placeholder where it does not belong, in the request of that decision: suspends the tenant whose channel this is. */
 #define IPC_FIELDS_tripwire(F)     F(BYTES, request_id, IPC_REQUEST_ID_LEN)
 #define IPC_FIELDS_spec_changed(F) F(U64, generation, 0)
-/* What was decided about a request. Answered once the record is durable. */
+/* What was decided about a request. Answered once the record is durable. `grant`: the one that allows it, whose use is counted with the record; 0:
+ * a route does. code EPERM: there is no such grant any more, so nothing was recorded. */
 #define IPC_FIELDS_audit_decision(F)          \
     F(BYTES, request_id, IPC_REQUEST_ID_LEN)  \
     F(U64, time_ms, 0)                        \
@@ -452,7 +463,8 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(TEXT, host, IPC_HOST_MAX)               \
     F(U16, port, 0)                           \
     F(TEXT, path, IPC_AUDIT_PATH_MAX)         \
-    F(TEXT, query_keys, IPC_AUDIT_QUERY_MAX)
+    F(TEXT, query_keys, IPC_AUDIT_QUERY_MAX)  \
+    F(U64, grant, 0)
 #define IPC_FIELDS_audit_stored(F) \
     F(U32, code, 0)                \
     F(U64, seq, 0)
@@ -761,7 +773,36 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(U16, port, 0)                   \
     F(TEXT, method, 32)               \
     F(TEXT, path, IPC_AUDIT_PATH_MAX) \
-    F(BOOL, muted, 0)
+    F(BOOL, muted, 0)                 \
+    F(TEXT, by, IPC_BY_MAX)
+
+/* Allows a request (policy/grant.h) for that time, or once within it. */
+#define IPC_FIELDS_grant_create(F)    \
+    F(TEXT, tenant, IPC_NAME_MAX)     \
+    F(U8, scheme, 0)                  \
+    F(TEXT, host, IPC_HOST_MAX)       \
+    F(U16, port, 0)                   \
+    F(TEXT, method, 32)               \
+    F(TEXT, path, IPC_AUDIT_PATH_MAX) \
+    F(U64, for_ms, 0)                 \
+    F(BOOL, once, 0)                  \
+    F(TEXT, by, IPC_BY_MAX)
+#define IPC_FIELDS_grant_created(F) \
+    F(U32, code, 0)                 \
+    F(U64, grant, 0)                \
+    F(U64, until_ms, 0)             \
+    F(BYTES, why, 512)
+#define IPC_FIELDS_grants_get(F) F(TEXT, tenant, IPC_NAME_MAX)
+/* `grants` is a list of: as in SPEC, then u64 created_ms, text by. */
+#define IPC_FIELDS_grants(F) \
+    F(U32, code, 0)          \
+    F(BYTES, grants, IPC_GRANTS_MAX)
+/* What it began is cut. Answered by DONE. */
+#define IPC_FIELDS_grant_delete(F) \
+    F(TEXT, tenant, IPC_NAME_MAX)  \
+    F(U64, grant, 0)               \
+    F(TEXT, by, IPC_BY_MAX)
+
 /* The descriptor is one end of a stream; what is asked over it is asked by whose session it names, or by nobody. */
 #define IPC_FIELDS_console_stream(F) F(U64, serial, 0)
 

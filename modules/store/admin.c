@@ -24,8 +24,7 @@ static int admin_done(struct store_peer *p, uint32_t call, int r)
     return ipc_send_done(p->chan, call, &m);
 }
 
-/* What changed must be seen by those who remember it. */
-static void admin_tell_vault(struct store *s, uint64_t tenant_id)
+void admin_tell_vault(struct store *s, uint64_t tenant_id)
 {
     struct store_peer *vault = peer_find(s, IPC_ROLE_VAULT, 0);
     if (vault != NULL && ipc_send_forget(vault->chan, 0, &(struct ipc_forget){.tenant_id = tenant_id}) != 0) {
@@ -431,6 +430,10 @@ int admin_message(struct store_peer *p, const struct ipc_in *in)
     case IPC_MSG_CHANGES_GET:
     case IPC_MSG_REVISION_GET:
         return history_message(p, in);
+    case IPC_MSG_GRANT_CREATE:
+    case IPC_MSG_GRANTS_GET:
+    case IPC_MSG_GRANT_DELETE:
+        return grants_message(p, in);
     case IPC_MSG_AUDIT_VERIFY:
         return admin_audit_verify(p, in);
     default:

@@ -10,6 +10,7 @@
 #include "policy/spec.h"
 #include "policy/verdict.h"
 #include "store/denials.h"
+#include "store/grants.h"
 #include "store/state.h"
 
 #include <stdlib.h>
@@ -36,6 +37,7 @@ static void batch_end(struct store *s, int code)
                          code == 0 ? b->decisions[i].seq : 0);
         }
     }
+    size_t ended = b->decision_count;
     b->decision_count = 0;
     b->open = false;
     if (code == 0) {
@@ -60,6 +62,11 @@ static void batch_end(struct store *s, int code)
     b->outcome_written = 0;
     if (b->outcome_count != 0) {
         net_timer_start(b->retry, BATCH_RETRY_MS, 0);
+    }
+    for (size_t i = 0; code == 0 && i < ended; i++) {
+        if (b->decisions[i].used_up_of != 0) {
+            grants_tell(s, b->decisions[i].used_up_of);
+        }
     }
 }
 
@@ -145,6 +152,28 @@ static bool batch_is_failing(const struct store *s)
     return s->batch.failed_ms != 0 && net_loop_now_ms(s->loop) - s->batch.failed_ms < BATCH_RETRY_MS;
 }
 
+/* The record and, when a grant allows the request, the grant's use. CB_EPERM: there is no such grant any more, and nothing is written. */
+static int decision_write(struct store_peer *p, const struct store_audit_row *decision, uint64_t grant,
+                          struct batch_decision *out)
+{
+    struct store_db *db = p->store->db;
+    struct store_audit_row row = *decision;
+    char name[POLICY_GRANT_NAME_SIZE];
+    uint64_t now_ms = clock_wall_ms();
+    bool last = false;
+    int r = grant != 0 ? store_grant_use(db, grant, &row, now_ms, &last) : 0;
+    if (r != 0) {
+        return r;
+    }
+    if (grant != 0) {
+        policy_grant_name(grant, name);
+        row.route = span_str(name);
+    }
+    out->used_up_of = last ? p->tenant_id : 0;
+    r = store_audit_append(db, &row, &out->seq);
+    return r == 0 ? store_denial_note(db, &row, now_ms) : r;
+}
+
 int batch_decision(struct store_peer *p, const struct ipc_in *in)
 {
     struct store *s = p->store;
@@ -155,7 +184,8 @@ int batch_decision(struct store_peer *p, const struct ipc_in *in)
         return r;
     }
     if (m.request_id.len != IPC_REQUEST_ID_LEN || m.reason >= POLICY_REASON__COUNT ||
-        m.scheme >= SPEC_SCHEME__COUNT || m.time_ms > INT64_MAX) {
+        m.scheme >= SPEC_SCHEME__COUNT || m.time_ms > INT64_MAX ||
+        (m.grant != 0 && (m.reason != POLICY_REASON_ROUTE || m.grant > INT64_MAX))) {
         return CB_EMALFORMED; /* a row that the database refuses would cost everybody in the batch theirs */
     }
     if (batch_is_failing(s)) {
@@ -182,16 +212,19 @@ int batch_decision(struct store_peer *p, const struct ipc_in *in)
         .path = m.path,
         .query_keys = m.query_keys,
     };
-    uint64_t seq = 0;
-    r = store_audit_append(s->db, &row, &seq);
-    r = r == 0 ? store_denial_note(s->db, &row, clock_wall_ms()) : r;
+    struct batch_decision decision = {.peer = p, .call = in->call};
+    r = decision_write(p, &row, m.grant, &decision);
+    if (r == CB_EPERM && m.grant != 0) {
+        batch_answer(p, in->call, r, 0);
+        return 0;
+    }
     if (r != 0) {
         batch_fail(s, r);
         batch_answer(p, in->call, r, 0);
         return 0;
     }
     count_decision(p, m.reason);
-    b->decisions[b->decision_count++] = (struct batch_decision){.peer = p, .call = in->call, .seq = seq};
+    b->decisions[b->decision_count++] = decision;
     if (b->decision_count == BATCH_DECISIONS_MAX) {
         batch_commit(s);
     }

@@ -3,8 +3,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "policy/spec.h"
 #include "policy/verdict.h"
+#include "store/change.h"
 #include "store/state.h"
+#include "store/tenants.h"
+
+#include <stdio.h>
 
 bool store_denial_counts(uint8_t reason)
 {
@@ -130,10 +135,22 @@ int store_denials_list(struct store_db *db, const struct ipc_denials_get *m, str
     return r != 0 ? r : writer_finish(&w);
 }
 
-int store_denial_mute(struct store_db *db, const struct ipc_denial_mute *m)
+/* Both, and only together. */
+static int mute_write(struct store_db *db, const struct ipc_denial_mute *m, const struct store_tenant *t,
+                      uint64_t now_ms)
 {
+    char detail[IPC_AUDIT_DETAIL_MAX + 1];
+    (void)snprintf(detail, sizeof(detail), "%.*s %s://%.*s:%u%.*s", SPAN_ARG(m->method),
+                   m->scheme == SPEC_SCHEME_HTTP ? "http" : "https", SPAN_ARG(m->host), (unsigned)m->port,
+                   SPAN_ARG(m->path));
+    struct store_change row = {.tenant = span_str(t->name),
+                               .tenant_id = t->id,
+                               .change = m->muted ? SPAN_LIT("denial-muted") : SPAN_LIT("denial-unmuted"),
+                               .detail = span_str(detail),
+                               .by = m->by,
+                               .now_ms = now_ms};
     sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_DENIAL_MUTE);
-    store_bind_text(stmt, 1, m->tenant);
+    store_bind_u64(stmt, 1, t->id);
     store_bind_u64(stmt, 2, m->scheme);
     store_bind_text(stmt, 3, m->host);
     store_bind_u64(stmt, 4, m->port);
@@ -142,9 +159,27 @@ int store_denial_mute(struct store_db *db, const struct ipc_denial_mute *m)
     store_bind_u64(stmt, 7, m->muted ? 1 : 0);
     int r = store_stmt_run(db, stmt);
     if (r == 0 && sqlite3_changes(db->sqlite) == 0) {
-        r = store_db_fail(db, CB_ENOTFOUND, "nothing of the kind was refused of tenant %.*s",
-                          SPAN_ARG(m->tenant));
+        r = store_db_fail(db, CB_ENOTFOUND, "nothing of the kind was refused of tenant %s", t->name);
     }
+    return r != 0 ? r : store_change_add(db, &row);
+}
+
+int store_denial_mute(struct store_db *db, const struct ipc_denial_mute *m, uint64_t now_ms)
+{
+    struct store_tenant t;
+    int r = store_db_begin(db);
+    if (r != 0) {
+        return r;
+    }
+    r = store_tenant_get(db, m->tenant, &t);
+    if (r == 0) {
+        r = mute_write(db, m, &t, now_ms);
+    }
+    store_tenant_deinit(&t);
+    if (r == 0) {
+        return store_db_commit(db);
+    }
+    store_db_rollback(db);
     return r;
 }
 
@@ -176,7 +211,7 @@ static int denial_mute(struct store_peer *p, const struct ipc_in *in)
 {
     struct ipc_denial_mute m;
     int r = ipc_get_denial_mute(in->payload, &m);
-    return r != 0 ? r : rows_done(p, in->call, store_denial_mute(p->store->db, &m));
+    return r != 0 ? r : rows_done(p, in->call, store_denial_mute(p->store->db, &m, clock_wall_ms()));
 }
 
 int denials_message(struct store_peer *p, const struct ipc_in *in)

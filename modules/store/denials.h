@@ -21,7 +21,7 @@ CB_MUST_USE int store_denial_note(struct store_db *db, const struct store_audit_
 /* Appends the list of the message DENIALS: as many of what is asked for as there is room. CB_ELIMIT when there is not room for one. */
 CB_MUST_USE int store_denials_list(struct store_db *db, const struct ipc_denials_get *m, struct buf *out,
                                    bool *more);
-/* CB_ENOTFOUND: no such tenant, or nothing of the kind was refused. */
-CB_MUST_USE int store_denial_mute(struct store_db *db, const struct ipc_denial_mute *m);
+/* With a record in the audit. CB_ENOTFOUND: no such tenant, or nothing of the kind was refused. */
+CB_MUST_USE int store_denial_mute(struct store_db *db, const struct ipc_denial_mute *m, uint64_t now_ms);
 
 #endif

@@ -4,6 +4,7 @@
 #include "ipc/role.h"
 #include "policy/spec.h"
 #include "store/credentials.h"
+#include "store/grants.h"
 #include "store/state.h"
 #include "store/tenants.h"
 #include "tls/seal.h"
@@ -21,8 +22,10 @@ static int rows_spec(struct store_peer *p, const struct ipc_in *in)
     }
     struct store_tenant t;
     struct buf credentials;
+    struct buf grants;
     uint8_t hash[DIGEST_LEN] = {0};
     buf_init(&credentials, IPC_PAGE_MAX / 2);
+    buf_init(&grants, IPC_GRANTS_MAX);
     struct ipc_spec m = {.token_hash = span_of(hash, sizeof(hash))};
     int r = store_tenant_get_by_id(p->store->db, p->tenant_id, &t);
     if (r == 0) {
@@ -32,13 +35,16 @@ static int rows_spec(struct store_peer *p, const struct ipc_in *in)
         m.suspended = t.suspended_ms != 0;
         r = store_ca_made(p->store->db, p->tenant_id, &m.ca_ms);
         r = r == 0 ? store_credentials_for_egress(p->store->db, p->tenant_id, &credentials) : r;
+        r = r == 0 ? store_grants_list(p->store->db, p->tenant_id, clock_wall_ms(), false, &grants) : r;
         m.spec = r == 0 ? buf_span(&t.spec) : SPAN_EMPTY;
+        m.grants = r == 0 ? buf_span(&grants) : SPAN_EMPTY;
         m.credentials = r == 0 ? buf_span(&credentials) : SPAN_EMPTY;
     }
     m.code = ipc_code(r);
     int sent = ipc_send_spec(p->chan, in->call, &m);
     store_tenant_deinit(&t);
     buf_deinit(&credentials);
+    buf_deinit(&grants);
     return sent;
 }
 
@@ -261,6 +267,9 @@ static int rows_hosts(struct store_peer *p, const struct ipc_in *in)
     }
     if (code == 0) {
         code = hosts_collect(spec, &hosts);
+    }
+    if (code == 0) {
+        code = store_grants_hosts(p->store->db, get.tenant_id, clock_wall_ms(), &hosts);
     }
     struct ipc_hosts m = {.code = ipc_code(code), .hosts = code == 0 ? buf_span(&hosts) : SPAN_EMPTY};
     r = ipc_send_hosts(p->chan, in->call, &m);

@@ -12,6 +12,7 @@
  *   history.c  who changed what, and what documents were
  *   people.c   administrators, and who is signed in at the console
  *   denials.c  what was refused, counted; denials.h has what it does without messages
+ *   granting.c what somebody allows for a time, or once; grants.h has what it does without messages
  *   suspend.c  suspending a tenant, and who has to hear of it
  * Below them, and without messages: db.c, file.c, tenants.c, credentials.c, audit.c, audit_row.c, audit_block.c,
  * audit_search.c, series.c, administrators.c, sessions.c.
@@ -44,6 +45,7 @@ struct batch_decision {
     struct store_peer *peer; /* NULL: it went meanwhile */
     uint32_t call;
     uint64_t seq;
+    uint64_t used_up_of; /* the tenant whose grant is used up by it; 0: none */
 };
 
 /* An outcome that is not known to be durable yet. */
@@ -112,6 +114,7 @@ struct store {
     struct rekey rekey;
     struct list applies; /* answers to TENANTS_APPLY that wait for listeners */
     struct net_timer *apply_timer;
+    struct net_timer *grant_timer;
     struct net_timer *stop_timer;
     struct net_timer *prune_timer; /* of the sums */
     bool stopping;
@@ -196,7 +199,21 @@ CB_MUST_USE int people_message(struct store_peer *p, const struct ipc_in *in);
 /* DENIALS_GET and DENIAL_MUTE. The batch has been committed. */
 CB_MUST_USE int denials_message(struct store_peer *p, const struct ipc_in *in);
 
+/* ---- granting.c ---- */
+
+CB_MUST_USE int grants_init(struct store *s);
+void grants_deinit(struct store *s);
+/* Forgets those that are over, and comes again when the next one ends. */
+void grants_look(struct store *s);
+/* The grants of a tenant are others now: everybody whom that concerns hears of it. */
+void grants_tell(struct store *s, uint64_t tenant_id);
+/* GRANT_CREATE, GRANTS_GET, GRANT_DELETE. The batch has been committed. */
+CB_MUST_USE int grants_message(struct store_peer *p, const struct ipc_in *in);
+
 /* ---- admin.c ---- */
+
+/* What changed of a tenant must be seen by the vault, which remembers it. */
+void admin_tell_vault(struct store *s, uint64_t tenant_id);
 
 CB_MUST_USE int admin_message(struct store_peer *p, const struct ipc_in *in);
 /* A tenant's listener is there: the apply that made the tenant may be answered. */

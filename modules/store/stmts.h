@@ -39,7 +39,7 @@
       "UPDATE tenant SET generation = generation + 1, yaml = ?2, spec = ?3, routes = ?4," \
       " updated_ms = max(?5, created_ms) WHERE id = ?1") \
     S(TENANT_TOUCH, "UPDATE tenant SET generation = generation + 1 WHERE id = ?1") \
-    S(TENANT_BRIEF, "SELECT name, port, suspended_ms FROM tenant WHERE id = ?1") \
+    S(TENANT_BRIEF, "SELECT name, port, suspended_ms, generation FROM tenant WHERE id = ?1") \
     S(TENANT_SUSPEND, \
       "UPDATE tenant SET generation = generation + 1, suspended_ms = ?2, suspended_by = ?3 WHERE id = ?1") \
     S(TENANT_SET_TOKEN, "UPDATE tenant SET generation = generation + 1, token = ?2 WHERE id = ?1 AND token <> ?2") \
@@ -164,8 +164,23 @@
       " d.last_ms, d.muted FROM tenant t JOIN denial d ON d.tenant_id = t.id WHERE t.name = ?5 AND d.muted = ?1" \
       " AND (d.last_ms, d.id) < (?2, ?3) ORDER BY d.last_ms DESC, d.id DESC LIMIT ?4") \
     S(DENIAL_MUTE, \
-      "UPDATE denial SET muted = ?7 WHERE tenant_id = (SELECT id FROM tenant WHERE name = ?1) AND scheme = ?2 AND host = ?3" \
+      "UPDATE denial SET muted = ?7 WHERE tenant_id = ?1 AND scheme = ?2 AND host = ?3" \
       " AND port = ?4 AND method = ?5 AND path = ?6") \
+    S(GRANT_COUNT, \
+      "SELECT count(*), (SELECT routes FROM tenant WHERE id = ?1) FROM granted WHERE tenant_id = ?1 AND until_ms > ?2") \
+    S(GRANT_ADD, \
+      "INSERT INTO granted (tenant_id, scheme, host, port, method, path, until_ms, uses_left, created_ms, by)" \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)") \
+    S(GRANT_LIST, \
+      "SELECT id, scheme, host, port, method, path, until_ms, uses_left, created_ms, by FROM granted" \
+      " WHERE tenant_id = ?1 AND until_ms > ?2 ORDER BY id") \
+    S(GRANT_GET, \
+      "SELECT id, scheme, host, port, method, path, until_ms, uses_left FROM granted" \
+      " WHERE id = ?1 AND tenant_id = ?2 AND until_ms > ?3") \
+    S(GRANT_USE, "UPDATE granted SET uses_left = 0 WHERE id = ?1 AND uses_left = 1") \
+    S(GRANT_DELETE, "DELETE FROM granted WHERE id = ?1") \
+    S(GRANT_OVER, "SELECT id, tenant_id FROM granted WHERE until_ms <= ?1 ORDER BY until_ms LIMIT 1") \
+    S(GRANT_NEXT, "SELECT until_ms FROM granted ORDER BY until_ms LIMIT 1") \
     S(AUDIT_LAST, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1") \
     S(AUDIT_ADD, "INSERT INTO audit (seq, tenant, time_ms, denied, row, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)") \
     S(AUDIT_WALK, \

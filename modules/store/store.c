@@ -77,6 +77,7 @@ static void store_end(struct store *s)
     net_timer_free(s->stop_timer);
     s->stop_timer = NULL;
     batch_deinit(s);
+    grants_deinit(s);
     counts_free(&s->counts);
     store_db_free(s->db);
     s->db = NULL;
@@ -219,6 +220,9 @@ static int on_go(void *arg, uint32_t waived)
     s->loop = ipc_role()->loop;
     int r = batch_init(s);
     if (r == 0) {
+        r = grants_init(s);
+    }
+    if (r == 0) {
         r = priv_confine(&store_profile, waived, &held);
     }
     if (r != 0) {
@@ -246,6 +250,9 @@ static int on_go(void *arg, uint32_t waived)
         return CB_ENOMEM;
     }
     net_timer_start(s->prune_timer, PRUNE_MORE_MS, 0);
+    if (!ipc_role()->rekey) {
+        grants_look(s);
+    }
     LIST_FOR_EACH (node, safe, &s->peers) {
         ipc_chan_read(LIST_ENTRY(node, struct store_peer, link)->chan, true);
     }

@@ -79,6 +79,7 @@ int store_tenant_brief(struct store_db *db, uint64_t id, struct store_brief *out
         copy_text(store_column_span(stmt, 0), out->name, sizeof(out->name));
         out->port = (uint16_t)store_column_u64(stmt, 1);
         out->suspended_ms = store_column_u64(stmt, 2);
+        out->generation = store_column_u64(stmt, 3);
         r = 0;
     } else if (r == 0) {
         r = store_db_fail(db, CB_ENOTFOUND, "there is no such tenant");

@@ -56,6 +56,7 @@ void store_tenant_deinit(struct store_tenant *tenant);
 struct store_brief {
     uint16_t port;
     uint64_t suspended_ms;
+    uint64_t generation;
     char name[IPC_NAME_MAX + 1];
 };
 CB_MUST_USE int store_tenant_brief(struct store_db *db, uint64_t id, struct store_brief *out);

@@ -23,6 +23,7 @@ import attack
 import cas
 import closed_in
 import drain
+import grants
 import health
 import lifecycle
 import pod
@@ -170,7 +171,7 @@ def main():
     report.run("no credential in the log", lambda: scenarios.absent("log", REAL, log))
     for test in lifecycle.LIFECYCLE + kubernetes.KUBERNETES + presets.PRESET_TESTS + tenants.TESTS + keys.TESTS + cas.TESTS + tokens.TOKENS:
         report.run(test.__name__.replace("_", " "), test)
-    for test in base_url.LIFE + trust.LIFE + drain.TESTS + health.TESTS + closed_in.TESTS + pod.TESTS + reload.RELOADS + websockets.WEBSOCKETS + tools.TOOLS + upstream.TESTS + provision.PROVISION + verify.TESTS:
+    for test in base_url.LIFE + trust.LIFE + drain.TESTS + health.TESTS + closed_in.TESTS + pod.TESTS + reload.RELOADS + websockets.WEBSOCKETS + tools.TOOLS + upstream.TESTS + provision.PROVISION + verify.TESTS + grants.TESTS:
         report.run(test.__name__.replace("_", " "), test)
     for test in api_tcp.TESTS + console.TESTS:
         report.run(test.__name__.replace("_", " "), test)

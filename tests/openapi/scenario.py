@@ -275,6 +275,26 @@ def play(ask):
     ask(201, "POST", "/v1/sign-in-links")
     ask(400, "POST", "/v1/sign-in-links?x=1")
 
+    # ---- grants ----
+    grants, what = "/v1/tenants/{}/grants", {"host": "x.example", "method": "GET", "path": "/a/*"}
+    made = ask(201, "POST", grants.format("alice"), {**what, "seconds": 3600})
+    assert made.headers["location"] == f"/v1/tenants/alice/grants/{made.json()['id']}", made
+    ask(201, "POST", grants.format("alice"), {**what, "scheme": "http", "port": 8080, "uses": 1})
+    listed = ask(200, "GET", grants.format("alice")).json()["grants"]
+    assert [(g["scheme"], g["port"], g["uses_left"]) for g in listed] == [("https", 443, None), ("http", 8080, 1)], listed
+    ask(400, "POST", grants.format("alice"), "{")
+    ask(404, "POST", grants.format("nobody"), {**what, "uses": 1})
+    ask(413, "POST", grants.format("alice"), LARGE)
+    ask(422, "POST", grants.format("alice"), what)
+    ask(422, "POST", grants.format("alice"), {**what, "seconds": 604801})
+    ask(422, "POST", grants.format("alice"), {**what, "host": "*.example", "uses": 1})
+    ask(400, "GET", grants.format("alice") + "?x=1")
+    ask(404, "GET", grants.format("nobody"))
+    ask(204, "DELETE", made.headers["location"])
+    ask(404, "DELETE", made.headers["location"])
+    ask(404, "DELETE", grants.format("alice") + "/nothing")
+    ask(400, "DELETE", made.headers["location"] + "?x=1")
+
     # ---- the audit ----
     ask(200, "GET", "/v1/audit?tenant=alice&limit=10&newest=1")
     ask(400, "GET", "/v1/audit?limit=0")

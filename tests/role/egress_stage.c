@@ -44,6 +44,7 @@ static int send_spec(struct egress_stage *t, uint32_t call)
     struct ipc_spec m = {.generation = t->generation,
                          .spec = buf_span(&spec),
                          .credentials = buf_span(&credentials),
+                         .grants = buf_len(&t->grants) != 0 ? buf_span(&t->grants) : SPAN_LIT("\0\0\0\0"),
                          .token_hash = span_of(hash, sizeof(hash)),
                          .suspended = t->suspended};
     int r = ipc_send_spec(t->store, call, &m);
@@ -71,6 +72,7 @@ static int on_decision(struct egress_stage *t, const struct ipc_in *in)
     CHECK(m.reason < POLICY_REASON__COUNT && m.scheme < SPEC_SCHEME__COUNT && m.time_ms < INT64_MAX);
     struct egress_decision_seen *d = &t->decisions[t->decision_count++];
     d->reason = m.reason;
+    d->grant = m.grant;
     d->scheme = m.scheme;
     memcpy(d->id, m.request_id.ptr, sizeof(d->id));
     keep(d->route, sizeof(d->route), m.route);
@@ -305,6 +307,7 @@ struct egress_stage *egress_stage_new(void)
     t->answer = ANSWER_OK;
     buf_init(&t->binding, IPC_BINDING_MAX);
     buf_init(&t->ca_pem, 16384);
+    buf_init(&t->grants, IPC_GRANTS_MAX);
     t->server = tls_server_new();
     t->key = tls_key_new();
     egress_provider_leaf(t, TLS_HOST, true);
@@ -342,6 +345,7 @@ void egress_stage_free(struct egress_stage *t)
     tls_server_free(t->server);
     buf_deinit(&t->ca_pem);
     buf_deinit(&t->binding);
+    buf_deinit(&t->grants);
     spec_free(t->spec);
     free(t);
 }

@@ -34,6 +34,7 @@ struct egress_stage;
 
 struct egress_decision_seen {
     uint8_t reason;
+    uint64_t grant;
     uint8_t scheme;
     uint8_t id[IPC_REQUEST_ID_LEN];
     char route[IPC_NAME_MAX + 1];
@@ -77,6 +78,7 @@ struct egress_stage {
     struct spec *spec;
     uint64_t generation;
     uint64_t key_version;
+    struct buf grants; /* the list of SPEC; empty: none */
     bool suspended;
     size_t tripwires;
     char notes[EGRESS_NOTES_MAX];

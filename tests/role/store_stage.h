@@ -395,7 +395,7 @@ static inline struct store_found store_find(const struct store_stage *t)
             size_t who = row.tenant_id < 3 ? (size_t)row.tenant_id : 0;
             if (row.kind == STORE_AUDIT_DECISION) {
                 found.decisions[who]++;
-            } else {
+            } else if (row.kind == STORE_AUDIT_OUTCOME) {
                 found.outcomes[who]++;
                 found.last_outcome = row.response_bytes;
                 CHECK(span_eq_str(row.detail, row.response_bytes % 2 != 0 ? "pin mismatch" : ""));

@@ -63,6 +63,8 @@ static int play_tokens(struct world *w, struct ipc_chan *chan, struct ipc_in *in
         r = ipc_get_token_delete(in->payload, &gone);
         world_note(w, "delete token %.*s\n", SPAN_ARG(gone.name));
         return r == 0 ? ipc_send_done(chan, in->call, &(struct ipc_done){.code = 0}) : r;
+    case IPC_MSG_GRANTS_GET:
+        return ipc_send_grants(chan, in->call, &(struct ipc_grants){.grants = SPAN_LIT("\0\0\0\0")});
     case IPC_MSG_DENIALS_GET:
         return ipc_send_denials(chan, in->call, &(struct ipc_denials){.denials = SPAN_LIT("\0\0\0\0")});
     case IPC_MSG_CHANGES_GET:
@@ -74,6 +76,7 @@ static int play_tokens(struct world *w, struct ipc_chan *chan, struct ipc_in *in
                                        &(struct ipc_administrators){.administrators = SPAN_LIT("\0\0\0\0")});
     case IPC_MSG_ADMINISTRATOR_DELETE:
     case IPC_MSG_LINK_CREATE:
+    case IPC_MSG_GRANT_DELETE:
     case IPC_MSG_TENANT_SUSPEND:
         return ipc_send_done(chan, in->call, &(struct ipc_done){.code = 0});
     case IPC_MSG_CA_ROTATE:
@@ -165,6 +168,9 @@ static const struct {
     {"GET", "/v1/denials", NULL, A | V},
     {"GET", "/v1/denials?tenant=alice", "/v1/denials?tenant=bob", A | V | T},
     {"POST", "/v1/tenants/alice/denials:mute", "/v1/tenants/bob/denials:mute", A | T},
+    {"POST", "/v1/tenants/alice/grants", "/v1/tenants/bob/grants", A | T},
+    {"GET", "/v1/tenants/alice/grants", "/v1/tenants/bob/grants", A | V | T},
+    {"DELETE", "/v1/tenants/alice/grants/17", "/v1/tenants/bob/grants/17", A | T},
     {"GET", "/v1/audit", NULL, A | V},
     {"GET", "/v1/audit?tenant=alice", "/v1/audit?tenant=bob", A | V | T},
     {"GET", "/v1/audit:search", NULL, A | V},

@@ -98,12 +98,15 @@ static void check_list(struct store_db *db, const char *tenant, bool muted, cons
 
 static int mute(struct store_db *db, const char *tenant, const char *host, const char *path, bool muted)
 {
-    return store_denial_mute(db, &(struct ipc_denial_mute){.tenant = span_str(tenant),
-                                                           .host = span_str(host),
-                                                           .port = 443,
-                                                           .method = SPAN_LIT("POST"),
-                                                           .path = span_str(path),
-                                                           .muted = muted});
+    return store_denial_mute(db,
+                             &(struct ipc_denial_mute){.tenant = span_str(tenant),
+                                                       .host = span_str(host),
+                                                       .port = 443,
+                                                       .method = SPAN_LIT("POST"),
+                                                       .path = span_str(path),
+                                                       .muted = muted,
+                                                       .by = SPAN_LIT("socket")},
+                             TEST_NOW_MS);
 }
 
 TEST(what_is_asked_for_again_is_counted)
