@@ -188,6 +188,18 @@ static int add_change(struct audit_view *view, const struct conf_node *row)
     return 0;
 }
 
+/* " (gpt-5.5: 19 in, 10 out)": what the provider reported, if it did. */
+static void use_text(const struct conf_node *row, char *out, size_t size)
+{
+    uint64_t input = control_number(row, "input_tokens");
+    uint64_t output = control_number(row, "output_tokens");
+    const char *model = control_text(row, "model");
+    if (input != 0 || output != 0) {
+        (void)snprintf(out, size, " (%s%s%llu in, %llu out)", model, model[0] != '\0' ? ": " : "",
+                       (unsigned long long)input, (unsigned long long)output);
+    }
+}
+
 /* "200", or "502 upstream_tls (closed during the TLS handshake)" when it did not go as decided. */
 static int add_outcome(struct audit_view *view, const struct conf_node *row)
 {
@@ -208,6 +220,9 @@ static int add_outcome(struct audit_view *view, const struct conf_node *row)
         if (!allowed && told[0] != '\0') {
             (void)snprintf(detail, sizeof(detail), " (%.*s%s)", DETAIL_SHOWN, told,
                            strlen(told) > DETAIL_SHOWN ? "..." : "");
+        }
+        if (allowed) {
+            use_text(row, detail, sizeof(detail));
         }
         int len = asprintf(&e->status, "%s%s%s%s", number, allowed || status == 0 ? "" : " ",
                            allowed ? "" : control_text(row, "reason"), detail);

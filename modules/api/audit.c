@@ -57,6 +57,9 @@ static void write_outcome(struct json *j, const struct store_audit_row *row)
     json_number(j, "scrubs", row->scrubs);
     write_name(j, "peer", row->peer);
     write_name(j, "detail", row->detail);
+    write_name(j, "model", row->model);
+    json_number(j, "input_tokens", row->input_tokens);
+    json_number(j, "output_tokens", row->output_tokens);
 }
 
 const char *api_audit_kind_name(unsigned kind)

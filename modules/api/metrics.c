@@ -223,6 +223,16 @@ static void add_scrubs(struct metrics *m, struct span tenant, const struct store
     tenant_sample(m, "clawbox_scrubs_total", tenant, c->scrubs);
 }
 
+static void add_input_tokens(struct metrics *m, struct span tenant, const struct store_count *c)
+{
+    tenant_sample(m, "clawbox_input_tokens_total", tenant, c->input_tokens);
+}
+
+static void add_output_tokens(struct metrics *m, struct span tenant, const struct store_count *c)
+{
+    tenant_sample(m, "clawbox_output_tokens_total", tenant, c->output_tokens);
+}
+
 static void add_durations(struct metrics *m, struct span tenant, const struct store_count *c)
 {
     uint64_t so_far = 0;
@@ -265,6 +275,10 @@ int health_write_counters(struct buf *out, const struct ipc_counters *counters)
         {"clawbox_response_bytes_total", "counter", "Bytes of bodies from providers.", add_response_bytes},
         {"clawbox_scrubs_total", "counter", "Times that a credential was taken out of an answer.",
          add_scrubs},
+        {"clawbox_input_tokens_total", "counter", "Tokens that went in, as providers reported them.",
+         add_input_tokens},
+        {"clawbox_output_tokens_total", "counter", "Tokens that came out, as providers reported them.",
+         add_output_tokens},
         {"clawbox_request_duration_seconds", "histogram", "How long requests took that a route allowed.",
          add_durations},
     };

@@ -539,6 +539,15 @@ static int send_head(struct stream *s, const struct http_head *head, bool interi
     return r;
 }
 
+/* What is looked at for a report is what the agent gets: a credential has been taken out of it. */
+static void begin_usage(struct stream *s, const struct http_head *head)
+{
+    const struct http_field *type = http_field_find(head->fields, head->field_count, "Content-Type");
+    if (type != NULL && head->status >= 200 && head->status < 300) {
+        usage_begin(&s->record.usage, type->value, is_encoded(head));
+    }
+}
+
 static void on_head(void *arg, const struct http_head *head, bool interim)
 {
     struct stream *s = arg;
@@ -566,6 +575,7 @@ static void on_head(void *arg, const struct http_head *head, bool interim)
         exchange_wait(s, s->is_websocket ? EXCHANGE_SOCKET_MS : EXCHANGE_IDLE_MS);
         s->record.first_byte_us = clock_mono_us() - s->record.start_us;
         s->record.status = head->status;
+        begin_usage(s, head);
         s->answered = r == 0;
     }
     if (r != 0) {
@@ -579,6 +589,7 @@ int exchange_pass(void *arg, struct span body)
 {
     struct stream *s = arg;
     int r = 0;
+    usage_feed(&s->record.usage, body);
     while (body.len != 0 && r == 0) {
         struct span part = span_sub(body, 0, IPC_BODY_MAX);
         r = ipc_send_response_body(s->chan, 0, &(struct ipc_response_body){.data = part});

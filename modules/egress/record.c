@@ -10,6 +10,8 @@
 #define RECORD_IDS      64
 #define RECORD_KEPT_MAX 4096
 
+_Static_assert(USAGE_MODEL_MAX <= IPC_MODEL_MAX, "a model's name must fit into the message");
+
 /* Ids are only to be unlike each other, so they are fetched by the dozen: one call for many requests. */
 static void record_new_id(uint8_t out[IPC_REQUEST_ID_LEN])
 {
@@ -118,6 +120,7 @@ static int outcome_keep(struct egress *e, const struct ipc_audit_outcome *m)
     memcpy(k->request_id, m->request_id.ptr, sizeof(k->request_id));
     (void)snprintf(k->peer, sizeof(k->peer), "%.*s", SPAN_ARG(m->peer));
     (void)snprintf(k->detail, sizeof(k->detail), "%.*s", SPAN_ARG(m->detail));
+    (void)snprintf(k->model, sizeof(k->model), "%.*s", SPAN_ARG(m->model));
     return 0;
 }
 
@@ -150,6 +153,9 @@ void record_outcome(struct egress *e, struct record *r, enum policy_reason reaso
         .scrubs = r->scrubs,
         .peer = span_str(r->peer),
         .detail = reason != POLICY_REASON_ROUTE ? span_str(r->detail) : SPAN_EMPTY,
+        .model = span_str(r->usage.model),
+        .input_tokens = usage_input(&r->usage),
+        .output_tokens = usage_output(&r->usage),
     };
     int result = e->store != NULL ? ipc_send_audit_outcome(e->store, 0, &m) : CB_ECLOSED;
     if (result == CB_ECLOSED) {
@@ -167,6 +173,7 @@ void record_tell_kept(struct egress *e)
         k->m.request_id = span_of(k->request_id, sizeof(k->request_id));
         k->m.peer = span_str(k->peer);
         k->m.detail = span_str(k->detail);
+        k->m.model = span_str(k->model);
         int r = ipc_send_audit_outcome(e->store, 0, &k->m);
         if (r != 0) {
             log_warn_r(r, "an outcome from the time without a store is not recorded");

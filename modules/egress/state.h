@@ -13,6 +13,7 @@
  *   upstream.c    one connection to a provider: dialling, TLS, HTTP
  *   parent.c      the parent proxy of a corporate network: what it is asked and what it answers
  *   pool.c        idle connections to providers
+ *   usage.c       the model and the tokens that a provider reports (usage.h)
  *   record.c      decision and outcome records
  *   limits.c      request rate and concurrency
  */
@@ -22,6 +23,7 @@
 #include "base/list.h"
 #include "base/secret.h"
 #include "egress/token.h"
+#include "egress/usage.h"
 #include "http/parser.h"
 #include "http/websocket.h"
 #include "inject/aws.h"
@@ -149,6 +151,7 @@ struct kept_outcome {
     uint8_t request_id[IPC_REQUEST_ID_LEN];
     char peer[64];
     char detail[IPC_AUDIT_DETAIL_MAX + 1];
+    char model[IPC_MODEL_MAX + 1];
 };
 
 /* A proxy behind which the providers are. */
@@ -200,6 +203,7 @@ struct record {
     unsigned status;
     char peer[64];
     char detail[IPC_AUDIT_DETAIL_MAX + 1]; /* what stands behind a failure, for the audit alone */
+    struct usage usage;                    /* what the provider reports */
     bool decided;                          /* an allowed decision was stored, so an outcome is owed */
 };
 

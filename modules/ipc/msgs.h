@@ -93,6 +93,7 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
 #define IPC_AUDIT_PATH_MAX   2048
 #define IPC_AUDIT_QUERY_MAX  1024
 #define IPC_AUDIT_DETAIL_MAX 240
+#define IPC_MODEL_MAX        64 /* of a model's name, as a provider reports it */
 #define IPC_AUDIT_TEXT_MAX   128
 #define IPC_SERIES_POINTS    10000
 #define IPC_TOKEN_MAX        64
@@ -468,7 +469,7 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
 #define IPC_FIELDS_audit_stored(F) \
     F(U32, code, 0)                \
     F(U64, seq, 0)
-/* How an allowed request ended. `reason` is ROUTE when it ended well; `detail` says for people what stood behind another
+/* How an allowed request ended. `model` and the tokens are what the provider reported, or "" and 0. `reason` is ROUTE when it ended well; `detail` says for people what stood behind another
  * one, addresses and names in certificates included: it is for the audit, never for an answer. */
 #define IPC_FIELDS_audit_outcome(F)          \
     F(BYTES, request_id, IPC_REQUEST_ID_LEN) \
@@ -481,7 +482,10 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(U64, duration_us, 0)                   \
     F(U32, scrubs, 0)                        \
     F(TEXT, peer, 64)                        \
-    F(TEXT, detail, IPC_AUDIT_DETAIL_MAX)
+    F(TEXT, detail, IPC_AUDIT_DETAIL_MAX)    \
+    F(TEXT, model, IPC_MODEL_MAX)            \
+    F(U64, input_tokens, 0)                  \
+    F(U64, output_tokens, 0)
 
 /* All or none. `tenants` is a list of: text name, bytes yaml, bytes spec, list of (text credential, text placeholder,
  * u8 fixed). The placeholder is used when the credential has none yet, or when it is fixed. `expect` is for a list of one: ABSENT fails with EEXIST, GENERATION (of the tenant with that id) with

@@ -5,16 +5,29 @@
 #include "policy/verdict.h"
 #include "wire/writer.h"
 
-/* The second has a detail at the end of an outcome or change, and is only for those that do: so each record has one encoding. */
+/* The second has a detail at its end; the third that, which may be empty, and the use that the provider reported. Each is only for records that have
+ * such a thing: so each record has one encoding. */
 #define ROW_VERSION        1
 #define ROW_VERSION_DETAIL 2
+#define ROW_VERSION_USE    3
+
+static bool has_use(const struct store_audit_row *row)
+{
+    return row->model.len != 0 || row->input_tokens != 0 || row->output_tokens != 0;
+}
+
+static uint8_t version_of(const struct store_audit_row *row)
+{
+    return has_use(row) ? ROW_VERSION_USE : row->detail.len != 0 ? ROW_VERSION_DETAIL : ROW_VERSION;
+}
 
 static bool store_audit_row_is_valid(const struct store_audit_row *row)
 {
     return row->kind >= STORE_AUDIT_DECISION && row->kind <= STORE_AUDIT_CHANGE && row->seq > 0 &&
            row->tenant.len > 0 && row->request_id.len == IPC_REQUEST_ID_LEN &&
            row->reason < POLICY_REASON__COUNT && row->scheme < SPEC_SCHEME__COUNT &&
-           (row->detail.len == 0 || row->kind != STORE_AUDIT_DECISION);
+           (row->detail.len == 0 || row->kind != STORE_AUDIT_DECISION) &&
+           (!has_use(row) || row->kind == STORE_AUDIT_OUTCOME);
 }
 
 int store_audit_row_encode(const struct store_audit_row *row, struct buf *out)
@@ -23,7 +36,8 @@ int store_audit_row_encode(const struct store_audit_row *row, struct buf *out)
         return CB_EINVAL;
     }
     struct writer w = writer_to(out);
-    writer_u8(&w, row->detail.len != 0 ? ROW_VERSION_DETAIL : ROW_VERSION);
+    uint8_t version = version_of(row);
+    writer_u8(&w, version);
     writer_u8(&w, (uint8_t)row->kind);
     writer_u64(&w, row->seq);
     writer_bytes(&w, row->tenant, IPC_NAME_MAX);
@@ -52,8 +66,13 @@ int store_audit_row_encode(const struct store_audit_row *row, struct buf *out)
         writer_u32(&w, row->scrubs);
         writer_bytes(&w, row->peer, 64);
     }
-    if (row->detail.len != 0) {
+    if (version >= ROW_VERSION_DETAIL) {
         writer_bytes(&w, row->detail, IPC_AUDIT_DETAIL_MAX);
+    }
+    if (version == ROW_VERSION_USE) {
+        writer_bytes(&w, row->model, IPC_MODEL_MAX);
+        writer_u64(&w, row->input_tokens);
+        writer_u64(&w, row->output_tokens);
     }
     return writer_finish(&w);
 }
@@ -64,7 +83,7 @@ int store_audit_row_decode(struct span encoded, struct store_audit_row *out)
     struct store_audit_row row = {0};
     uint8_t version = reader_u8(&r);
     row.kind = (enum store_audit_kind)reader_u8(&r);
-    if (r.error == 0 && version != ROW_VERSION && version != ROW_VERSION_DETAIL) {
+    if (r.error == 0 && (version < ROW_VERSION || version > ROW_VERSION_USE)) {
         return CB_EUNSUPPORTED;
     }
     row.seq = reader_u64(&r);
@@ -94,14 +113,19 @@ int store_audit_row_decode(struct span encoded, struct store_audit_row *out)
         row.scrubs = reader_u32(&r);
         row.peer = reader_bytes(&r, 64);
     }
-    if (version == ROW_VERSION_DETAIL) {
+    if (version >= ROW_VERSION_DETAIL) {
         row.detail = reader_bytes(&r, IPC_AUDIT_DETAIL_MAX);
+    }
+    if (version == ROW_VERSION_USE) {
+        row.model = reader_bytes(&r, IPC_MODEL_MAX);
+        row.input_tokens = reader_u64(&r);
+        row.output_tokens = reader_u64(&r);
     }
     int error = reader_finish(&r);
     if (error != 0) {
         return error;
     }
-    if (!store_audit_row_is_valid(&row) || (row.detail.len != 0) != (version == ROW_VERSION_DETAIL)) {
+    if (!store_audit_row_is_valid(&row) || version != version_of(&row)) {
         return CB_EMALFORMED;
     }
     *out = row;

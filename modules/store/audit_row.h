@@ -44,6 +44,9 @@ struct store_audit_row {
     uint32_t scrubs; /* times that the credential was taken out of the answer */
     struct span peer;
     struct span detail; /* what stood behind the reason; of a change: of what it is */
+    struct span model;  /* of an outcome: as the provider reported it */
+    uint64_t input_tokens;
+    uint64_t output_tokens;
     /* a change that is not a request, of the tenant, or of nobody in particular ("-"): its reason is ROUTE, or why requests are refused from now on */
     struct span change; /* "suspended", "resumed", ... */
     struct span

@@ -93,6 +93,9 @@ static int write_outcome(struct store *s, const struct batch_outcome *o)
         .scrubs = o->m.scrubs,
         .peer = span_of(o->peer, o->peer_len),
         .detail = span_of(o->detail, o->detail_len),
+        .model = span_of(o->model, o->model_len),
+        .input_tokens = o->m.input_tokens,
+        .output_tokens = o->m.output_tokens,
     };
     uint64_t seq;
     return store_audit_append(s->db, &row, &seq);
@@ -259,7 +262,8 @@ int batch_outcome(struct store_peer *p, const struct ipc_in *in)
     }
     if (m.request_id.len != IPC_REQUEST_ID_LEN || m.reason >= POLICY_REASON__COUNT ||
         m.peer.len > sizeof(b->outcomes->peer) || m.detail.len > sizeof(b->outcomes->detail) ||
-        m.time_ms > INT64_MAX) {
+        m.model.len > sizeof(b->outcomes->model) || m.time_ms > INT64_MAX || m.input_tokens > INT64_MAX ||
+        m.output_tokens > INT64_MAX) {
         return CB_EMALFORMED;
     }
     count_outcome(p, &m);
@@ -273,7 +277,8 @@ int batch_outcome(struct store_peer *p, const struct ipc_in *in)
     *o = (struct batch_outcome){.tenant_id = p->tenant_id,
                                 .m = m,
                                 .peer_len = (uint8_t)m.peer.len,
-                                .detail_len = (uint8_t)m.detail.len};
+                                .detail_len = (uint8_t)m.detail.len,
+                                .model_len = (uint8_t)m.model.len};
     memcpy(o->tenant, p->tenant, sizeof(o->tenant));
     memcpy(o->request_id, m.request_id.ptr, sizeof(o->request_id));
     if (m.peer.len != 0) {
@@ -281,6 +286,9 @@ int batch_outcome(struct store_peer *p, const struct ipc_in *in)
     }
     if (m.detail.len != 0) {
         memcpy(o->detail, m.detail.ptr, m.detail.len);
+    }
+    if (m.model.len != 0) {
+        memcpy(o->model, m.model.ptr, m.model.len);
     }
     /* Nobody waits for it: the next decision takes it along, or else the timer. */
     if (!b->open && b->outcome_count == 1) {

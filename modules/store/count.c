@@ -51,6 +51,8 @@ void count_outcome(struct store_peer *p, const struct ipc_audit_outcome *m)
     c->request_bytes += m->request_bytes;
     c->response_bytes += m->response_bytes;
     c->scrubs += m->scrubs;
+    c->input_tokens += m->input_tokens;
+    c->output_tokens += m->output_tokens;
     c->duration_us += m->duration_us;
     c->ended++;
     for (size_t i = 0; i < STORE_COUNT_BOUNDS; i++) {
@@ -87,6 +89,8 @@ static void write_one(struct writer *w, struct span tenant, const struct store_c
     writer_u64(w, c->request_bytes);
     writer_u64(w, c->response_bytes);
     writer_u64(w, c->scrubs);
+    writer_u64(w, c->input_tokens);
+    writer_u64(w, c->output_tokens);
     for (size_t i = 0; i < STORE_COUNT_BOUNDS; i++) {
         writer_u64(w, c->durations[i]);
     }

@@ -23,6 +23,8 @@ struct store_count {
     uint64_t request_bytes;
     uint64_t response_bytes;
     uint64_t scrubs;
+    uint64_t input_tokens;
+    uint64_t output_tokens;
     uint64_t durations[STORE_COUNT_BOUNDS]; /* not cumulative */
     uint64_t duration_us;                   /* of all that ended */
     uint64_t ended;

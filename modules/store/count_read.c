@@ -19,6 +19,8 @@ int store_count_read(struct reader *r, struct span *tenant, struct store_count *
     out->request_bytes = reader_u64(r);
     out->response_bytes = reader_u64(r);
     out->scrubs = reader_u64(r);
+    out->input_tokens = reader_u64(r);
+    out->output_tokens = reader_u64(r);
     for (size_t i = 0; i < STORE_COUNT_BOUNDS; i++) {
         out->durations[i] = reader_u64(r);
     }

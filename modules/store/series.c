@@ -63,8 +63,8 @@ static int add_to(struct store_db *db, unsigned span, uint64_t tenant_id, const 
     }
     store_bind_u64(stmt, 8, amount(row->request_bytes));
     store_bind_u64(stmt, 9, amount(row->response_bytes));
-    store_bind_u64(stmt, 10, 0);
-    store_bind_u64(stmt, 11, 0);
+    store_bind_u64(stmt, 10, amount(row->input_tokens));
+    store_bind_u64(stmt, 11, amount(row->output_tokens));
     store_bind_u64(stmt, 12, row->time_ms);
     return store_stmt_run(db, stmt);
 }

@@ -58,6 +58,8 @@ struct batch_outcome {
     uint8_t peer_len;
     char detail[IPC_AUDIT_DETAIL_MAX];
     uint8_t detail_len;
+    char model[IPC_MODEL_MAX];
+    uint8_t model_len;
 };
 _Static_assert(IPC_AUDIT_DETAIL_MAX <= UINT8_MAX, "detail_len");
 

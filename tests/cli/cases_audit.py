@@ -27,10 +27,10 @@ class Audit:
                   "path": f"/v1/{number}", "query_keys": [], "hash": "00" * 32}
         self.add("decision", tenant, **(fields | more))
 
-    def outcome(self, number, tenant="alice", status=200, verdict="allowed", reason="route", detail=None):
+    def outcome(self, number, tenant="alice", status=200, verdict="allowed", reason="route", detail=None, **used):
         self.add("outcome", tenant, request_id=f"{number:032x}", verdict=verdict, reason=reason, status=status,
                  request_bytes=1, response_bytes=2, first_byte_us=3, duration_us=4, peer="192.0.2.1:443", detail=detail,
-                 hash="00" * 32)
+                 hash="00" * 32, **({"model": None, "input_tokens": 0, "output_tokens": 0} | used))
 
     def fill(self, count):
         for number in range(count):
@@ -63,7 +63,7 @@ def audit_is_a_table_of_requests(world):
     audit.decision(1)
     audit.decision(2, verdict="denied", reason="no_route", route=None, credential=None, method="GET", scheme="http",
                    host="evil.example", port=8080, path="/\x1b[2J")
-    audit.outcome(1, status=201)
+    audit.outcome(1, status=201, model="gpt-5.5", input_tokens=19, output_tokens=0)
     audit.decision(3, tenant="bob", path="/" + "x" * 300)
     audit.outcome(3, tenant="bob", status=502, verdict="failed", reason="upstream_tls")
     audit.decision(4, tenant="bob")
@@ -75,7 +75,7 @@ def audit_is_a_table_of_requests(world):
     equal("the titles", lines[0],
           ["TIME", "VERDICT", "METHOD", "REQUEST", "ROUTE", "CREDENTIAL", "STATUS", "TENANT"])
     equal("an allowed one", lines[1],
-          [time_text, "allowed", "POST", "api.openai.com/v1/1", "openai", "openai", "201", "alice"])
+          [time_text, "allowed", "POST", "api.openai.com/v1/1", "openai", "openai", "201", "(gpt-5.5:", "19", "in,", "0", "out)", "alice"])
     equal("a denied one", lines[2],
           [time_text, "denied:", "no_route", "GET", "http://evil.example:8080/\\x1b[2J", "-", "-", "-", "alice"])
     equal("the end of a failed one", lines[3][4:], ["openai", "openai", "502", "upstream_tls", "bob"])

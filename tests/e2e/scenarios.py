@@ -162,7 +162,8 @@ def play(world, case):
     if "audit" in case:
 
         def recorded():
-            rows = [r for r in world.appliance.audit("alice")[before:] if r.get("kind", "decision") == "decision"]
+            kind = case["audit"].get("kind", "decision")
+            rows = [r for r in world.appliance.audit("alice")[before:] if r["kind"] == kind]
             return [r for r in rows if all(r.get(k) == v for k, v in case["audit"].items())]
 
         wait_for(f"an audit record with {case['audit']}", recorded)

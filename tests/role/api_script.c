@@ -142,7 +142,10 @@ static int answer_audit(struct ipc_chan *chan, const struct ipc_in *in)
                                    .duration_us = 40,
                                    .scrubs = 2,
                                    .peer = SPAN_LIT("192.0.2.1:443"),
-                                   .detail = SPAN_LIT("a \"detail\"")};
+                                   .detail = SPAN_LIT("a \"detail\""),
+                                   .model = SPAN_LIT("m-1"),
+                                   .input_tokens = 7,
+                                   .output_tokens = 8};
     write_audit(&out, &row);
     ipc_list_end(&out, at, 2);
     struct ipc_audit_rows m = {.last_seq = 6, .rows = buf_span(&list)};

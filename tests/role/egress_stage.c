@@ -101,10 +101,13 @@ static int on_outcome(struct egress_stage *t, const struct ipc_in *in)
     *o = (struct egress_outcome_seen){.reason = m.reason,
                                       .status = m.status,
                                       .request_bytes = m.request_bytes,
-                                      .response_bytes = m.response_bytes};
+                                      .response_bytes = m.response_bytes,
+                                      .input_tokens = m.input_tokens,
+                                      .output_tokens = m.output_tokens};
     memcpy(o->id, m.request_id.ptr, sizeof(o->id));
     keep(o->peer, sizeof(o->peer), m.peer);
     keep(o->detail, sizeof(o->detail), m.detail);
+    keep(o->model, sizeof(o->model), m.model);
     egress_note(t, 'O');
     return 0;
 }

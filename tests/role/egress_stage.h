@@ -52,6 +52,9 @@ struct egress_outcome_seen {
     uint8_t id[IPC_REQUEST_ID_LEN];
     char peer[64];
     char detail[IPC_AUDIT_DETAIL_MAX + 1];
+    char model[IPC_MODEL_MAX + 1];
+    uint64_t input_tokens;
+    uint64_t output_tokens;
 };
 
 /* One connection that a provider accepted. */

@@ -72,7 +72,7 @@ static const struct {
      "{\"seq\":6,\"time\":\"2000-02-29T00:00:00.008Z\",\"kind\":\"outcome\",\"tenant\":\"alice\","
      "\"request_id\":\"303132333435363738396162\",\"verdict\":\"allowed\",\"reason\":\"route\",\"status\":200,"
      "\"request_bytes\":10,\"response_bytes\":20,\"first_byte_us\":30,\"duration_us\":40,\"scrubs\":2,\"peer\":\"192.0.2.1:443\","
-     "\"detail\":\"a \\\"detail\\\"\","
+     "\"detail\":\"a \\\"detail\\\"\",\"model\":\"m-1\",\"input_tokens\":7,\"output_tokens\":8,"
      "\"hash\":\"1100000000000000000000000000000000000000000000000000000000000000\"}\n"},
     {"GET", "/v1/audit?tenant=alice&after=4&since=1795489000042&denied=1&limit=10000&newest=1", NULL,
      "audit tenant=alice after=4 since=1795489000042 denied=1 newest=1 limit=10000\n", 200,

@@ -91,6 +91,8 @@ static int answer_counters(struct ipc_chan *chan, const struct ipc_in *in)
     writer_u64(&out, 100);
     writer_u64(&out, 200);
     writer_u64(&out, 6);
+    writer_u64(&out, 1900);
+    writer_u64(&out, 77);
     for (size_t i = 0; i < STORE_COUNT_BOUNDS; i++) {
         writer_u64(&out, i == 0 || i == 2 ? 1 : 0);
     }
@@ -235,6 +237,8 @@ TEST(the_metrics)
         "\nclawbox_requests_total{tenant=\"alice\",verdict=\"allowed\",reason=\"route\"} 3\n"
         "clawbox_requests_total{tenant=\"alice\",verdict=\"denied\",reason=\"no_route\"} 2\n",
         "\nclawbox_response_bytes_total{tenant=\"alice\"} 200\n",
+        "\nclawbox_input_tokens_total{tenant=\"alice\"} 1900\n",
+        "\nclawbox_output_tokens_total{tenant=\"alice\"} 77\n",
         "\nclawbox_request_duration_seconds_bucket{tenant=\"alice\",le=\"0.01\"} 1\n"
         "clawbox_request_duration_seconds_bucket{tenant=\"alice\",le=\"0.05\"} 1\n"
         "clawbox_request_duration_seconds_bucket{tenant=\"alice\",le=\"0.1\"} 2\n",

@@ -296,6 +296,9 @@ static void bad_outcome(size_t which, struct ipc_audit_outcome *m)
     case 1:
         m->time_ms = UINT64_MAX;
         break;
+    case 2:
+        m->input_tokens = UINT64_MAX;
+        break;
     default:
         m->request_id.len = 1;
         break;
@@ -304,7 +307,7 @@ static void bad_outcome(size_t which, struct ipc_audit_outcome *m)
 
 TEST(a_hostile_egress_cannot_spoil_the_records_of_others)
 {
-    enum { DECISIONS = 5, OUTCOMES = 3 };
+    enum { DECISIONS = 5, OUTCOMES = 4 };
     struct store_friend alice;
     struct store_friend bob;
     struct store_stage *t = store_stage_new();

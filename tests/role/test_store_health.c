@@ -147,6 +147,9 @@ TEST(requests_are_counted_by_tenant_and_reason)
     }
     struct ipc_audit_outcome o = store_outcome(2);
     o.request_bytes = 7;
+    o.model = SPAN_LIT("gpt-5.5");
+    o.input_tokens = 100;
+    o.output_tokens = 3;
     for (unsigned i = 0; i < 3; i++) {
         o.duration_us = i == 0 ? 10000 : i == 1 ? 10001 : UINT32_MAX;
         CHECK_EQ_INT(ipc_send_audit_outcome(alice.chan, 0, &o), 0);
@@ -169,6 +172,7 @@ TEST(requests_are_counted_by_tenant_and_reason)
     CHECK(c.reasons[POLICY_REASON_NO_ROUTE] == 5 && c.reasons[POLICY_REASON_ROUTE] == 3 &&
           c.reasons[POLICY_REASON_UPSTREAM_TIMEOUT] == 1);
     CHECK(c.request_bytes == 28 && c.response_bytes == 8 && c.scrubs == 4 && c.ended == 4);
+    CHECK(c.input_tokens == 400 && c.output_tokens == 12);
     CHECK(c.durations[0] == 1 && c.durations[1] == 1);
     CHECK_EQ_UINT(c.duration_us, 20001 + 2 * (uint64_t)UINT32_MAX);
     CHECK_EQ_INT(store_count_read(&r, &tenant, &c), 0);

@@ -79,6 +79,15 @@ static struct store_audit_row detailed(void)
     return row;
 }
 
+static struct store_audit_row used(void)
+{
+    struct store_audit_row row = outcome();
+    row.model = SPAN_LIT("gpt-5.5");
+    row.input_tokens = 19;
+    row.output_tokens = UINT64_MAX;
+    return row;
+}
+
 static void check_same(const struct store_audit_row *a, const struct store_audit_row *b)
 {
     CHECK_EQ_UINT(a->seq, b->seq);
@@ -106,6 +115,9 @@ static void check_same(const struct store_audit_row *a, const struct store_audit
     CHECK(span_eq(a->change, b->change));
     CHECK(span_eq(a->by, b->by));
     CHECK(span_eq(a->detail, b->detail));
+    CHECK(span_eq(a->model, b->model));
+    CHECK_EQ_UINT(a->input_tokens, b->input_tokens);
+    CHECK_EQ_UINT(a->output_tokens, b->output_tokens);
 }
 
 static struct buf encoded(const struct store_audit_row *row)
@@ -151,6 +163,13 @@ TEST(round_trip)
     row = detailed();
     check_round_trip(&row);
     row = failure();
+    check_round_trip(&row);
+    row = used();
+    check_round_trip(&row);
+    row.detail = SPAN_LIT("closed early");
+    check_round_trip(&row);
+    row.model = SPAN_EMPTY;
+    row.input_tokens = 0;
     check_round_trip(&row);
     row = outcome();
     check_round_trip(&row);
@@ -201,12 +220,25 @@ TEST(the_encoding_is_fixed)
     CHECK_EQ_UINT(buf_span(&got).ptr[0], 2);
     CHECK(span_ends(buf_span(&got), span_of(detail, sizeof(detail) - 1)));
     buf_deinit(&got);
+    row = used();
+    got = encoded(&row);
+    static const uint8_t use[] = "203.0.113.7:443\x00\x00\x00\x00\x00\x00\x00\x07gpt-5.5"
+                                 "\x00\x00\x00\x00\x00\x00\x00\x13"
+                                 "\xff\xff\xff\xff\xff\xff\xff\xff";
+    CHECK_EQ_UINT(buf_span(&got).ptr[0], 3);
+    CHECK(span_ends(buf_span(&got), span_of(use, sizeof(use) - 1)));
+    buf_deinit(&got);
+}
+
+static struct store_audit_row of_each_kind(int i)
+{
+    return i == 0 ? decision() : i == 1 ? outcome() : i == 2 ? change() : i == 3 ? failure() : used();
 }
 
 TEST(cut_at_every_byte_and_one_too_many)
 {
-    for (int i = 0; i < 4; i++) {
-        struct store_audit_row row = i == 0 ? decision() : i == 1 ? outcome() : i == 2 ? change() : failure();
+    for (int i = 0; i < 5; i++) {
+        struct store_audit_row row = of_each_kind(i);
         struct store_audit_row back = {.seq = 42};
         struct buf whole = encoded(&row);
         for (size_t len = 0; len < buf_len(&whole); len++) {
@@ -224,8 +256,8 @@ TEST(every_changed_byte_is_refused_or_another_record)
 {
     unsigned refused = 0;
     unsigned other = 0;
-    for (int i = 0; i < 4; i++) {
-        struct store_audit_row row = i == 0 ? decision() : i == 1 ? outcome() : i == 2 ? change() : failure();
+    for (int i = 0; i < 5; i++) {
+        struct store_audit_row row = of_each_kind(i);
         struct buf whole = encoded(&row);
         uint8_t *bytes = make_or_die(malloc(buf_len(&whole)));
         memcpy(bytes, buf_span(&whole).ptr, buf_len(&whole));
@@ -283,6 +315,8 @@ TEST(values_that_are_refused)
     row = good, row.query_keys = span_of(zeroes, IPC_AUDIT_QUERY_MAX + 1), check_refused(&row, CB_ELIMIT);
     row = good, row.detail = SPAN_LIT("x"), check_refused(&row, CB_EINVAL); /* the others have one */
     row = failure(), row.detail = span_of(zeroes, IPC_AUDIT_DETAIL_MAX + 1), check_refused(&row, CB_ELIMIT);
+    row = good, row.output_tokens = 1, check_refused(&row, CB_EINVAL);
+    row = used(), row.model = span_of(zeroes, IPC_MODEL_MAX + 1), check_refused(&row, CB_ELIMIT);
     row = good_outcome, row.peer = span_of(zeroes, 65), check_refused(&row, CB_ELIMIT);
     row = change(), row.by = span_of(zeroes, STORE_AUDIT_BY_MAX + 1), check_refused(&row, CB_ELIMIT);
     row = change(), row.change = span_of(zeroes, STORE_AUDIT_WORD_MAX + 1), check_refused(&row, CB_ELIMIT);
@@ -315,9 +349,9 @@ TEST(versions)
     for (unsigned version = 0; version < 256; version++) {
         bytes[0] = (uint8_t)version;
         CHECK_EQ_INT(store_audit_row_decode(span_of(bytes, buf_len(&whole)), &back),
-                     version == 1   ? 0
-                     : version == 2 ? CB_ETRUNCATED /* a detail is missing */
-                                    : CB_EUNSUPPORTED);
+                     version == 1                   ? 0
+                     : version == 2 || version == 3 ? CB_ETRUNCATED /* a detail is missing */
+                                                    : CB_EUNSUPPORTED);
     }
     /* A detail that is there and empty, and one behind a decision. */
     CHECK_EQ_INT(buf_append(&whole, "\0\0\0\1x", 5), 0);
@@ -330,6 +364,12 @@ TEST(versions)
     CHECK_EQ_INT(buf_append(&whole, "\0\0\0\0", 4), 0);
     memcpy(bytes, buf_span(&whole).ptr, buf_len(&whole));
     bytes[0] = 2;
+    CHECK_EQ_INT(store_audit_row_decode(span_of(bytes, buf_len(&whole)), &back), CB_EMALFORMED);
+    /* And a use that says nothing. */
+    static const uint8_t none[20] = {0};
+    CHECK_EQ_INT(buf_append(&whole, none, sizeof(none)), 0);
+    memcpy(bytes, buf_span(&whole).ptr, buf_len(&whole));
+    bytes[0] = 3;
     CHECK_EQ_INT(store_audit_row_decode(span_of(bytes, buf_len(&whole)), &back), CB_EMALFORMED);
     buf_deinit(&whole);
 }
