@@ -1,4 +1,4 @@
-/* api_option.c - where the API is over TCP: on this machine only, since there is no TLS. */
+/* api_option.c - where the API is over TCP: without TLS on this machine only. */
 #include "api_option.h"
 
 #include "policy/host.h"
@@ -29,10 +29,9 @@ int api_option_read(const char *command, const char *text, char address[64], str
     }
     bool brackets = host.kind == POLICY_HOST_IPV6;
     (void)snprintf(address, 64, "%.*s", (int)(host.len - (brackets ? 2 : 0)), host.text + (brackets ? 1 : 0));
-    if (!api_option_loopback(address)) {
+    if (!api_option_loopback(address) && out->tls_cert_path == NULL) {
         return cmd_wrong_usage(
-            command,
-            "--api %s: only on 127.0.0.1 or [::1]. Elsewhere it needs TLS, which is not there yet: it comes with the console",
+            command, "--api %s: without TLS only on 127.0.0.1 or [::1]; --tls-cert and --tls-key give it",
             text);
     }
     out->api_address = address;

@@ -5,6 +5,7 @@
 #include "health_option.h"
 #include "key_options.h"
 #include "start_options.h"
+#include "tls_option.h"
 
 #include "base/strnum.h"
 #include "policy/host.h"
@@ -28,6 +29,8 @@ struct serve_options {
     const char *health;
     const char *api;
     const char *console;
+    const char *tls_cert;
+    const char *tls_key;
     const char *uid_base;
     const char *idle;
     const char *drain;
@@ -95,6 +98,8 @@ int cmd_serve(int argc, char **argv)
         {.name = "health", .value = &given.health},
         {.name = "api", .value = &given.api},
         {.name = "console", .value = &given.console},
+        {.name = "tls-cert", .value = &given.tls_cert},
+        {.name = "tls-key", .value = &given.tls_key},
         {.name = "uid-base", .value = &given.uid_base},
         {.name = "idle", .value = &given.idle},
         {.name = "drain", .value = &given.drain},
@@ -117,6 +122,7 @@ int cmd_serve(int argc, char **argv)
     char console[START_ADDRESS_MAX];
     r = serve_read(&given, &o);
     r = r == CMD_GO ? health_option_read("serve", given.health, health, &o) : r;
+    r = r == CMD_GO ? tls_option_read(given.tls_cert, given.tls_key, &o) : r;
     r = r == CMD_GO ? api_option_read("serve", given.api, api, &o) : r;
     r = r == CMD_GO ? console_option_read(given.console, console, &o) : r;
     if (r == CMD_GO) {

@@ -32,9 +32,10 @@ int console_option_read(const char *text, char address[START_ADDRESS_MAX], struc
     if (r != CMD_GO) {
         return r;
     }
-    if (!api_option_loopback(address)) {
-        return cmd_wrong_usage("serve", "--console %s: only on 127.0.0.1 or [::1], since there is no TLS",
-                               text);
+    if (!api_option_loopback(address) && out->tls_cert_path == NULL) {
+        return cmd_wrong_usage(
+            "serve", "--console %s: without TLS only on 127.0.0.1 or [::1]; --tls-cert and --tls-key give it",
+            text);
     }
     out->console_address = address;
     out->console_optional = text == NULL;

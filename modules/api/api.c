@@ -4,6 +4,7 @@
 #include "api/state.h"
 #include "base/log.h"
 #include "ipc/role.h"
+#include "tls/seal.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -191,11 +192,32 @@ static int on_listener(void *arg, enum ipc_listener_kind kind, int fd)
     return 0;
 }
 
+/* The certificate comes first, and both before the role is confined. */
+static int on_file(void *arg, enum ipc_file_kind what, int fd)
+{
+    struct api *api = arg;
+    if (what == IPC_FILE_TLS_CERT && api->tls_cert_fd < 0) {
+        api->tls_cert_fd = fd;
+        return 0;
+    }
+    if (what != IPC_FILE_TLS_KEY || api->tls_cert_fd < 0 || api->serving != NULL) {
+        (void)close(fd);
+        return CB_EPERM;
+    }
+    int cert_fd = api->tls_cert_fd;
+    api->tls_cert_fd = -1;
+    return link_serving_read(cert_fd, fd, &api->serving);
+}
+
 static int on_go(void *arg, uint32_t waived)
 {
     struct api *api = arg;
     uint32_t held;
     api->loop = ipc_role()->loop;
+    if (api->remote != NULL && !api->remote_loopback && api->serving == NULL) {
+        log_error("the API is not served without TLS at an address that others reach");
+        return CB_EPERM;
+    }
     int r = api->listener != NULL ? priv_confine(&api_profile, waived, &held) : CB_ESTATE;
     if (r != 0) {
         return r;
@@ -253,7 +275,8 @@ static int on_life(void *arg, struct ipc_in *in)
     return in->msg == IPC_MSG_STATUS ? api_status_take(arg, in->payload) : CB_EPERM;
 }
 
-static const struct ipc_role_handler api_role = {.on_listener = on_listener,
+static const struct ipc_role_handler api_role = {.on_file = on_file,
+                                                 .on_listener = on_listener,
                                                  .on_peer = on_peer,
                                                  .on_go = on_go,
                                                  .on_stop = on_stop,
@@ -262,6 +285,12 @@ static const struct ipc_role_handler api_role = {.on_listener = on_listener,
 int api_run(struct api *api)
 {
     list_init(&api->conns);
+    api->tls_cert_fd = -1;
+    int r = tls_init();
+    if (r != 0) {
+        log_error_r(r, "cryptography");
+        return 1;
+    }
     buf_init(&api->status, IPC_STATUS_MAX);
     return ipc_role_run(IPC_ROLE_API, &api_role, api);
 }

@@ -41,14 +41,14 @@ void api_conn_close(struct api_conn *c)
     if (c->request.chan != NULL) {
         ipc_call_cancel(c->request.chan, c->request.call);
     }
-    net_conn_close(c->net);
+    link_close(c->net);
     conn_free(c);
 }
 
 /* Lets what was written reach the client, also when it still sends. */
 static void conn_finish(struct api_conn *c)
 {
-    net_conn_close_gently(c->net, CONN_LINGER_MS);
+    link_close_gently(c->net, CONN_LINGER_MS);
     conn_free(c);
 }
 
@@ -97,10 +97,10 @@ static int conn_write_answer(struct api_conn *c)
     buf_init(&head, CONN_HEAD_MAX);
     int r = conn_write_head(c, &head);
     if (r == 0) {
-        r = net_conn_write(c->net, buf_span(&head));
+        r = link_write(c->net, buf_span(&head));
     }
     if (r == 0 && (q->head == NULL || !span_eq_str(q->head->method, "HEAD"))) {
-        r = net_conn_write(c->net, buf_span(&q->out));
+        r = link_write(c->net, buf_span(&q->out));
     }
     buf_deinit(&head);
     return r;
@@ -157,7 +157,7 @@ static int conn_body(struct api_conn *c, const struct http_head *head)
         conn_refuse(c, 413, body_too_large);
         return 0;
     }
-    return head->expect_continue ? net_conn_write(c->net, SPAN_LIT("HTTP/1.1 100 Continue\r\n\r\n")) : 0;
+    return head->expect_continue ? link_write(c->net, SPAN_LIT("HTTP/1.1 100 Continue\r\n\r\n")) : 0;
 }
 
 static int conn_head(struct api_conn *c, const struct http_head *head)
@@ -218,7 +218,7 @@ static int conn_event(struct api_conn *c, const struct http_event *event)
 /* Parses what is held until a request is complete or bytes are missing. 0, or why the connection cannot go on. */
 static int conn_parse(struct api_conn *c)
 {
-    while (!c->busy && !net_conn_is_full(c->net)) {
+    while (!c->busy && !link_is_full(c->net)) {
         struct http_event event;
         struct span in = buf_span(&c->held);
         size_t before = in.len;
@@ -237,7 +237,7 @@ static int conn_parse(struct api_conn *c)
             return r;
         }
     }
-    net_conn_read(c->net, buf_len(&c->held) < CONN_HELD_STOP);
+    link_read(c->net, buf_len(&c->held) < CONN_HELD_STOP);
     return 0;
 }
 
@@ -318,7 +318,7 @@ static void on_data(void *arg, struct span data)
         }
         r = conn_parse(c);
     } else if (buf_len(&c->held) >= CONN_HELD_STOP) {
-        net_conn_read(c->net, false);
+        link_read(c->net, false);
     }
     if (r != 0) {
         api_conn_close(c);
@@ -392,7 +392,8 @@ int api_conn_open(struct api *api, int fd, enum api_conn_kind kind)
     c->timer = net_timer_new(api->loop, on_timeout, c);
     int r = c->parser != NULL && c->timer != NULL ? 0 : CB_ENOMEM;
     if (r == 0) {
-        r = net_conn_open(api->loop, fd, &conn_handler, c, &c->net);
+        r = link_open(api->loop, fd, kind == API_CONN_REMOTE ? api->serving : NULL, &conn_handler, c,
+                      &c->net);
     }
     if (r != 0) {
         conn_free(c);
@@ -403,7 +404,7 @@ int api_conn_open(struct api *api, int fd, enum api_conn_kind kind)
     } else {
         conn_expect_more(c);
     }
-    net_conn_read(c->net, true);
+    link_read(c->net, true);
     if (kind == API_CONN_REFUSED) {
         conn_refuse(c, 403, "This socket is for root and for the user who runs clawbox.");
     }

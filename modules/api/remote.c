@@ -92,10 +92,7 @@ int api_remote_listens(struct api *api, int fd)
     bool loopback = six                           ? IN6_IS_ADDR_LOOPBACK(&at.in6.sin6_addr)
                     : at.any.sa_family == AF_INET ? (ntohl(at.in.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET
                                                   : false;
-    if (!loopback) {
-        log_error("the API is not served without TLS at an address that others reach");
-        return CB_EPERM;
-    }
+    api->remote_loopback = loopback;
     const void *address = six ? (const void *)&at.in6.sin6_addr : (const void *)&at.in.sin_addr;
     if (inet_ntop(at.any.sa_family, address, text, sizeof(text)) == NULL) {
         return -errno;
@@ -123,6 +120,11 @@ static struct span only_field(const struct http_head *head, const char *name, bo
     return value;
 }
 
+static struct span without_brackets(struct span host)
+{
+    return host.len > 2 && host.ptr[0] == '[' ? span_sub(host, 1, host.len - 2) : host;
+}
+
 static bool is_own_host(const struct api *api, struct span host)
 {
     const uint8_t *colon = NULL;
@@ -136,6 +138,9 @@ static bool is_own_host(const struct api *api, struct span host)
             return false;
         }
         host = span_sub(host, 0, (size_t)(colon - host.ptr));
+    }
+    if (api->serving != NULL && link_serves(api->serving, without_brackets(host))) {
+        return true; /* at whichever port somebody has put before this one */
     }
     return port == api->remote_port &&
            (span_eq_nocase(host, SPAN_LIT("localhost")) || span_eq_nocase(host, span_str(api->remote_host)));
@@ -232,7 +237,8 @@ void api_remote_check(struct api_request *q)
     struct span token;
     bool many;
     if (!is_own_host(q->api, only_field(head, "Host", &many)) || many) {
-        api_refuse(q, 421, "This is http://%s:%u, and no other host.", q->api->remote_host,
+        api_refuse(q, 421, "This is %s://%s:%u, and no other host.",
+                   q->api->serving != NULL ? "https" : "http", q->api->remote_host,
                    (unsigned)q->api->remote_port);
     } else if (is_from_page(head)) {
         api_refuse(q, 403, "Requests that a page in a browser makes are not answered here.");

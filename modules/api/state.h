@@ -39,7 +39,7 @@
 #include "http/parser.h"
 #include "ipc/chan.h"
 #include "ipc/codec.h"
-#include "net/conn.h"
+#include "link/link.h"
 #include "net/listener.h"
 #include "policy/spec.h"
 
@@ -78,6 +78,9 @@ struct api {
     struct net_listener *remote;  /* over TCP; NULL: there is none */
     char remote_host[64];         /* its address, IPv6 in brackets */
     uint16_t remote_port;
+    bool remote_loopback;
+    struct link_serving *serving; /* its certificate; NULL: it is in clear */
+    int tls_cert_fd;              /* until the key has come */
     struct ipc_chan *store;
     struct ipc_chan *vault;
     struct ipc_chan *console; /* NULL: there is none */
@@ -128,7 +131,7 @@ void api_dispatch(struct api_request *q);
 
 /* ---- remote.c ---- */
 
-/* Takes note of where the listener is, for Host. CB_EPERM: not on loopback. */
+/* Takes note of where the listener is, for Host. */
 CB_MUST_USE int api_remote_listens(struct api *api, int fd);
 /* A connection has come or gone: when there are as many as can be, ends one that has shown a wrong token, or none for some time; else nobody is
  * accepted for a while. */
@@ -536,7 +539,7 @@ struct api_conn {
     struct api *api;
     enum api_conn_kind kind;
     uint64_t since_ms;
-    struct net_conn *net;
+    struct link *net;
     struct http_parser *parser;
     struct net_timer *timer; /* while no request is under way */
     struct net_task turn;    /* writes the answer, then goes on parsing */

@@ -17,7 +17,7 @@
 static void browser_free(struct browser *b)
 {
     struct console *console = b->console;
-    net_conn_close(b->conn);
+    link_close(b->conn);
     upstream_free(b->upstream);
     session_free(b->work);
     net_task_cancel(&b->turn);
@@ -38,7 +38,7 @@ void browser_drop(struct browser *b)
 
 void browser_write(struct browser *b, struct span bytes)
 {
-    if (!b->dropped && net_conn_write(b->conn, bytes) != 0) {
+    if (!b->dropped && link_write(b->conn, bytes) != 0) {
         browser_drop(b);
     }
 }
@@ -126,7 +126,7 @@ static void browser_event(struct browser *b, const struct http_event *event)
 /* Parses what is held until a request is complete or bytes are missing. */
 static void browser_parse(struct browser *b)
 {
-    while (!b->busy && !b->dropped && !net_conn_is_full(b->conn)) {
+    while (!b->busy && !b->dropped && !link_is_full(b->conn)) {
         struct http_event event;
         struct span in = buf_span(&b->held);
         size_t before = in.len;
@@ -143,7 +143,7 @@ static void browser_parse(struct browser *b)
         }
     }
     if (!b->dropped) {
-        net_conn_read(b->conn, buf_len(&b->held) < BROWSER_HELD_STOP);
+        link_read(b->conn, buf_len(&b->held) < BROWSER_HELD_STOP);
     }
 }
 
@@ -152,7 +152,7 @@ static void browser_next(struct browser *b)
 {
     b->closing = b->closing || b->console->stopping || b->ended || b->unread;
     if (b->closing) {
-        net_conn_close_gently(b->conn, BROWSER_LINGER_MS);
+        link_close_gently(b->conn, BROWSER_LINGER_MS);
         b->conn = NULL;
         browser_free(b);
         return;
@@ -195,7 +195,7 @@ static void on_data(void *arg, struct span data)
         }
         browser_parse(b);
     } else if (buf_len(&b->held) >= BROWSER_HELD_STOP) {
-        net_conn_read(b->conn, false);
+        link_read(b->conn, false);
     }
 }
 
@@ -250,7 +250,7 @@ int browser_open(struct console *console, int fd)
     b->parser = http_parser_new_request();
     b->timer = net_timer_new(console->loop, on_timeout, b);
     int r = b->parser != NULL && b->timer != NULL
-                ? net_conn_open(console->loop, fd, &browser_handler, b, &b->conn)
+                ? link_open(console->loop, fd, console->serving, &browser_handler, b, &b->conn)
                 : CB_ENOMEM;
     if (r != 0) {
         net_timer_free(b->timer);
@@ -261,7 +261,7 @@ int browser_open(struct console *console, int fd)
     list_push_back(&console->browsers, &b->link);
     console->count++;
     net_timer_start(b->timer, console->head_ms, 0);
-    net_conn_read(b->conn, true);
+    link_read(b->conn, true);
     return 0;
 }
 

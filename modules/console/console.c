@@ -98,6 +98,23 @@ static int on_listener(void *arg, enum ipc_listener_kind kind, int fd)
     return 0;
 }
 
+/* The certificate comes first, and both before the role is confined. */
+static int on_file(void *arg, enum ipc_file_kind what, int fd)
+{
+    struct console *console = arg;
+    if (what == IPC_FILE_TLS_CERT && console->tls_cert_fd < 0) {
+        console->tls_cert_fd = fd;
+        return 0;
+    }
+    if (what != IPC_FILE_TLS_KEY || console->tls_cert_fd < 0 || console->serving != NULL) {
+        (void)close(fd);
+        return CB_EPERM;
+    }
+    int cert_fd = console->tls_cert_fd;
+    console->tls_cert_fd = -1;
+    return link_serving_read(cert_fd, fd, &console->serving);
+}
+
 static void on_room_timer(void *arg)
 {
     room_make(arg);
@@ -109,6 +126,10 @@ static int on_go(void *arg, uint32_t waived)
     uint32_t held;
     console->loop = ipc_role()->loop;
     console->room_timer = net_timer_new(console->loop, on_room_timer, console);
+    if (console->listener != NULL && !console->loopback && console->serving == NULL) {
+        log_error("the console is not served without TLS at an address that others reach");
+        return CB_EPERM;
+    }
     int r = kdf_begin(console);
     if (r == 0) {
         r = console->room_timer == NULL ? CB_ENOMEM : console->listener == NULL ? CB_ESTATE : 0;
@@ -148,11 +169,12 @@ static void on_stop(void *arg, uint32_t grace_ms)
 }
 
 static const struct ipc_role_handler console_role = {
-    .on_listener = on_listener, .on_peer = on_peer, .on_go = on_go, .on_stop = on_stop};
+    .on_file = on_file, .on_listener = on_listener, .on_peer = on_peer, .on_go = on_go, .on_stop = on_stop};
 
 int console_run(struct console *console)
 {
     list_init(&console->browsers);
+    console->tls_cert_fd = -1;
     int r = tls_init();
     if (r != 0) {
         log_error_r(r, "cryptography");

@@ -76,7 +76,7 @@ static void on_body(struct browser *b, struct span body)
     } else {
         browser_write(b, body);
     }
-    if (!b->dropped && net_conn_is_full(b->conn)) {
+    if (!b->dropped && link_is_full(b->conn)) {
         upstream_read(b, false); /* until the browser has taken it, for which it has its time */
         net_timer_start(b->timer, CONSOLE_IDLE_MS, 0);
     }

@@ -40,9 +40,7 @@ int ask_learn_listener(struct console *console, int fd)
     bool loopback = six                           ? IN6_IS_ADDR_LOOPBACK(&at.in6.sin6_addr)
                     : at.any.sa_family == AF_INET ? (ntohl(at.in.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET
                                                   : false;
-    if (!loopback) {
-        return CB_EPERM; /* there is no TLS */
-    }
+    console->loopback = loopback;
     const void *address = six ? (const void *)&at.in6.sin6_addr : (const void *)&at.in.sin_addr;
     if (inet_ntop(at.any.sa_family, address, text, sizeof(text)) == NULL) {
         return -errno;
@@ -68,9 +66,25 @@ static bool only_field(const struct http_head *head, const char *name, struct sp
     return count <= 1;
 }
 
+/* Without its port, and its brackets. */
+static struct span host_alone(struct span host)
+{
+    if (host.len != 0 && host.ptr[0] == '[') {
+        const uint8_t *end = memchr(host.ptr, ']', host.len);
+        return end != NULL ? span_of(host.ptr + 1, (size_t)(end - host.ptr) - 1) : SPAN_EMPTY;
+    }
+    const uint8_t *colon = host.len != 0 ? memchr(host.ptr, ':', host.len) : NULL;
+    return colon != NULL ? span_sub(host, 0, (size_t)(colon - host.ptr)) : host;
+}
+
+/* In TLS a browser has looked at the certificate: what it is for, at whichever port somebody has put before this one. In clear the listener's own
+ * address. */
 static bool is_own_host(const struct console *console, struct span host)
 {
     char own[sizeof(console->host) + 8];
+    if (console->serving != NULL) {
+        return link_serves(console->serving, host_alone(host));
+    }
     (void)snprintf(own, sizeof(own), "%s:%u", console->host, (unsigned)console->port);
     if (span_eq_str(host, own)) {
         return true;
@@ -80,9 +94,9 @@ static bool is_own_host(const struct console *console, struct span host)
 }
 
 /* Whether the Origin is the one that the request is for: a page of ours made it. */
-static bool is_own_origin(struct span origin, struct span host)
+static bool is_own_origin(const struct console *console, struct span origin, struct span host)
 {
-    struct span scheme = SPAN_LIT("http://");
+    struct span scheme = console->serving != NULL ? SPAN_LIT("https://") : SPAN_LIT("http://");
     return span_starts(origin, scheme) && span_eq(span_sub(origin, scheme.len, SIZE_MAX), host);
 }
 
@@ -96,7 +110,8 @@ static bool is_visit(const struct http_head *head, const struct ask *ask)
            span_eq_str(dest, "document");
 }
 
-static bool is_from_here(const struct http_head *head, struct span host, const struct ask *ask)
+static bool is_from_here(const struct console *console, const struct http_head *head, struct span host,
+                         const struct ask *ask)
 {
     struct span origin;
     struct span site;
@@ -107,7 +122,7 @@ static bool is_from_here(const struct http_head *head, struct span host, const s
     if (!same && !is_visit(head, ask)) {
         return false;
     }
-    return origin.len != 0 ? is_own_origin(origin, host) : !ask->changes;
+    return origin.len != 0 ? is_own_origin(console, origin, host) : !ask->changes;
 }
 
 /* ---- the session ---- */
@@ -290,7 +305,7 @@ struct ask_refusal ask_read(const struct console *console, const struct http_hea
     if (!only_field(head, "Host", &host) || !is_own_host(console, host)) {
         REFUSE(421, "This is another host.");
     }
-    if (!is_from_here(head, host, out)) {
+    if (!is_from_here(console, head, host, out)) {
         REFUSE(403, "Only pages of this console may ask for that.");
     }
     if (out->what == ASK_NOTHING) {

@@ -34,6 +34,9 @@ int reply_head_end(const struct browser *b, struct buf *out, bool may_be_kept)
     for (size_t i = 0; r == 0 && i < sizeof(always) / sizeof(always[0]); i++) {
         r = http_write_field(out, span_str(always[i].name), span_str(always[i].value));
     }
+    if (r == 0 && b->console->serving != NULL) {
+        r = http_write_field(out, SPAN_LIT("Strict-Transport-Security"), SPAN_LIT("max-age=31536000"));
+    }
     if (r == 0) {
         r = http_write_field(out, SPAN_LIT("Cache-Control"),
                              may_be_kept ? SPAN_LIT("public, max-age=31536000, immutable")

@@ -84,6 +84,7 @@ static void answer_with(struct browser *b, unsigned status, struct span session)
         reply_refuse(b, 503, "The server has answered what it should not.");
         return;
     }
+    b->admitted = true; /* the api knows the session */
     ask_csrf(session, csrf);
     begin_object(&out, &j);
     json_text(&j, "name", text_of(&said.name));

@@ -22,7 +22,7 @@
 #include "http/parser.h"
 #include "http/write.h"
 #include "ipc/chan.h"
-#include "net/conn.h"
+#include "link/link.h"
 #include "net/listener.h"
 #include "tls/passphrase.h"
 
@@ -54,9 +54,12 @@ struct console {
     struct list browsers;
     size_t count;
     uint64_t next_serial;
-    char host[64];    /* the listener's address, IPv6 in brackets */
-    uint16_t port;    /* the listener's */
-    uint64_t head_ms; /* as CONSOLE_HEAD_MS */
+    char host[64];                /* the listener's address, IPv6 in brackets */
+    uint16_t port;                /* the listener's */
+    bool loopback;                /* nobody else reaches it */
+    struct link_serving *serving; /* its certificate; NULL: it is in clear */
+    int tls_cert_fd;              /* until the key has come */
+    uint64_t head_ms;             /* as CONSOLE_HEAD_MS */
     struct net_timer *room_timer;
     struct net_timer *kdf_timer; /* while there is something to make, or it rests */
     struct list kdf_jobs;        /* that wait */
@@ -109,7 +112,7 @@ struct browser {
     struct list link;
     struct console *console;
     uint64_t since_ms;
-    struct net_conn *conn;
+    struct link *conn;
     struct http_parser *parser;
     struct net_timer *timer;
     struct net_task turn;

@@ -182,6 +182,7 @@ void session_pass_on(struct browser *b)
     if (ended && cookie_set(&w->cookies[0], CONSOLE_COOKIE, SPAN_EMPTY, 0) != 0) {
         browser_drop(b);
     } else if (w->status == 204) {
+        b->admitted = true;
         reply_session(b, 204, SPAN_EMPTY);
     } else if (w->status >= 400) {
         reply_session(b, w->status, buf_span(&w->answer));

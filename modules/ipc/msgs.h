@@ -53,6 +53,8 @@ enum ipc_file_kind {
     IPC_FILE_ROOTS,
     IPC_FILE_RESOLV_CONF,
     IPC_FILE_PARENT_LOGIN, /* "user:password" for the parent proxy */
+    IPC_FILE_TLS_CERT,     /* of the listeners for people, in PEM; then its key */
+    IPC_FILE_TLS_KEY,
     IPC_FILE__COUNT
 };
 /* What is sealed. */
@@ -109,7 +111,7 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
 #define IPC_MESSAGES(M) \
     /* ---- life: the monitor sets a role up; the role says when it serves ---- */ \
     M(START,               start,             IPC_MONITOR,            IPC_ANY,                LIFE,    EVENT,   IPC_NO_FD, 1024) \
-    M(FILE,                file,              IPC_MONITOR,            IPC_VAULT | IPC_EGRESS, LIFE,    EVENT,   IPC_FD,    16) \
+    M(FILE,                file,              IPC_MONITOR,            IPC_VAULT | IPC_EGRESS | IPC_API | IPC_CONSOLE, LIFE, EVENT, IPC_FD, 16) \
     M(LISTENER,            listener,          IPC_MONITOR,            IPC_GATE | IPC_API | IPC_CONSOLE, LIFE,    EVENT,   IPC_FD,    16) \
     M(PEER,                peer,              IPC_MONITOR,            IPC_ANY,                LIFE,    EVENT,   IPC_FD,    128) \
     M(GO,                  go,                IPC_MONITOR,            IPC_ANY,                LIFE,    EVENT,   IPC_NO_FD, 16) \

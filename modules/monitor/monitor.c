@@ -221,6 +221,12 @@ static int open_health_listener(struct monitor *m)
     return 0;
 }
 
+/* Of the listeners for people. */
+static const char *scheme(const struct monitor *m)
+{
+    return m->options->tls_cert_path != NULL ? "https" : "http";
+}
+
 static int open_api_listener(struct monitor *m)
 {
     const char *address = m->options->api_address;
@@ -234,7 +240,7 @@ static int open_api_listener(struct monitor *m)
         return m->api_fd;
     }
     bool brackets = strchr(address, ':') != NULL;
-    log_info("api at http://%s%s%s:%u/v1/", brackets ? "[" : "", address, brackets ? "]" : "",
+    log_info("api at %s://%s%s%s:%u/v1/", scheme(m), brackets ? "[" : "", address, brackets ? "]" : "",
              (unsigned)port);
     return 0;
 }
@@ -257,7 +263,7 @@ static int open_console_listener(struct monitor *m)
         return m->console_fd;
     }
     bool brackets = strchr(address, ':') != NULL;
-    (void)snprintf(m->console, sizeof(m->console), "http://%s%s%s:%u", brackets ? "[" : "", address,
+    (void)snprintf(m->console, sizeof(m->console), "%s://%s%s%s:%u", scheme(m), brackets ? "[" : "", address,
                    brackets ? "]" : "", (unsigned)port);
     log_info("console at %s/", m->console);
     return 0;

@@ -54,15 +54,19 @@ struct monitor_options {
     const char *health_address; /* of the health listener, an IPv4 or IPv6 literal; NULL: there is none */
     uint16_t health_port;       /* 0: a free one, which is said */
     unsigned health_tenants; /* so many have to be there, and to lack nothing, before this server is ready */
-    const char *api_address; /* of the API over TCP, a literal on loopback; NULL: there is none */
-    uint16_t api_port;       /* 0: a free one, which is said */
-    const char *console_address; /* of the console, a literal on loopback; NULL: there is none */
+    const char
+        *api_address;  /* of the API over TCP, a literal, on loopback or with TLS; NULL: there is none */
+    uint16_t api_port; /* 0: a free one, which is said */
+    const char *console_address; /* of the console, the same; NULL: there is none */
     uint16_t console_port;       /* 0: a free one, which is said */
     bool console_optional;       /* where its port is taken, the server goes on without */
-    uint32_t drain_ms;           /* what is under way may take so long when it stops; 0: MONITOR_DRAIN_MS */
-    uint32_t waived;             /* confinement layers that are not put on */
-    uint32_t idle_ms;            /* without a connection for so long, a tenant's processes end; 0: never */
-    uint32_t uid_base;           /* first uid of roles, when started as root */
+    const char *
+        tls_cert_path; /* of the API over TCP and the console, with its issuers, in PEM; NULL: they are in clear */
+    const char *tls_key_path;
+    uint32_t drain_ms; /* what is under way may take so long when it stops; 0: MONITOR_DRAIN_MS */
+    uint32_t waived;   /* confinement layers that are not put on */
+    uint32_t idle_ms;  /* without a connection for so long, a tenant's processes end; 0: never */
+    uint32_t uid_base; /* first uid of roles, when started as root */
     enum log_level log_level;
     const char *version; /* the program's, for `clawbox status` */
     const struct monitor_role *roles;

@@ -129,6 +129,16 @@ static int send_parent_login(struct process *p, int fd)
     return ipc_send_file(p->life, 0, &(struct ipc_file){.what = IPC_FILE_PARENT_LOGIN}, fd);
 }
 
+static int send_tls_cert(struct process *p, int fd)
+{
+    return ipc_send_file(p->life, 0, &(struct ipc_file){.what = IPC_FILE_TLS_CERT}, fd);
+}
+
+static int send_tls_key(struct process *p, int fd)
+{
+    return ipc_send_file(p->life, 0, &(struct ipc_file){.what = IPC_FILE_TLS_KEY}, fd);
+}
+
 static int send_control(struct process *p, int fd)
 {
     return ipc_send_listener(p->life, 0, &(struct ipc_listener){.kind = IPC_LISTENER_CONTROL}, fd);
@@ -170,12 +180,26 @@ static int send_resolv_conf(struct process *p, int fd)
     return ipc_send_file(p->life, 0, &(struct ipc_file){.what = IPC_FILE_RESOLV_CONF}, fd);
 }
 
-static int open_roots(const char *path)
+static int open_file(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     int r = fd >= 0 ? fd : -errno;
     if (r < 0) {
         log_error_r(r, "%s", path);
+    }
+    return r;
+}
+
+/* Whoever has a listener for people gets the certificate and its key, when there are such. */
+static int send_tls_files(struct process *p)
+{
+    const struct monitor_options *o = p->monitor->options;
+    bool listens =
+        p->role->gets_console_listener || (p->role->gets_control_socket && p->monitor->api_fd >= 0);
+    int r = 0;
+    if (listens && o->tls_cert_path != NULL) {
+        r = hand_over(p, open_file(o->tls_cert_path), send_tls_cert);
+        r = r == 0 ? hand_over(p, open_file(o->tls_key_path), send_tls_key) : r;
     }
     return r;
 }
@@ -188,16 +212,17 @@ static int send_descriptors(struct process *p)
         r = keys_hand_over(p);
     }
     if (r == 0 && p->role->gets_roots && m->options->roots_path != NULL) {
-        r = hand_over(p, open_roots(m->options->roots_path), send_roots);
+        r = hand_over(p, open_file(m->options->roots_path), send_roots);
     }
     if (r == 0 && p->role->gets_roots && m->options->parent_login_path != NULL) {
-        r = hand_over(p, open_roots(m->options->parent_login_path), send_parent_login);
+        r = hand_over(p, open_file(m->options->parent_login_path), send_parent_login);
     }
     if (r == 0 && p->role->gets_resolv_conf && m->options->dns_servers[0] == '\0') {
         int fd = open(PROCESS_RESOLV_CONF, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         r = fd >= 0 ? send_resolv_conf(p, fd)
                     : 0; /* without it the resolver asks this machine, as every program does */
     }
+    r = r == 0 ? send_tls_files(p) : r;
     if (r == 0 && p->role->gets_control_socket) {
         r = hand_over(p, duplicate(m->control_fd), send_control);
     }

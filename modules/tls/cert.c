@@ -321,6 +321,7 @@ void tls_leaf_unref(struct tls_leaf *leaf)
 {
     if (leaf != NULL && --leaf->refs == 0) {
         mbedtls_x509_crt_free(&leaf->chain);
+        tls_identity_free(leaf->identity);
         free(leaf);
     }
 }

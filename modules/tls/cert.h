@@ -67,6 +67,10 @@ struct tls_leaf;
 /* Certificate chain (leaf DER, CA DER) with its key (borrowed, must outlive the leaf). Reference counted: starts at 1. */
 CB_MUST_USE int tls_leaf_new(struct span leaf_der, struct span ca_der, struct tls_key *key,
                              struct tls_leaf **out);
+/* Somebody's own: a certificate, those of its issuers behind it, and its private key, as tls_identity_new() takes them. */
+CB_MUST_USE int tls_leaf_serving(struct span pem, struct tls_leaf **out, const char **why);
+/* Whether it is for that host: a name, or an address without brackets. */
+bool tls_leaf_is_for(struct tls_leaf *leaf, const char *host);
 struct tls_leaf *tls_leaf_ref(struct tls_leaf *leaf);
 void tls_leaf_unref(struct tls_leaf *leaf);
 

@@ -18,8 +18,13 @@ struct tls_key {
 struct tls_leaf {
     unsigned refs;
     mbedtls_x509_crt chain;
-    struct tls_key *key; /* borrowed */
+    struct tls_key *key;           /* borrowed */
+    struct tls_identity *identity; /* instead of both, of somebody's own certificate; owned */
 };
+
+/* What a leaf presents, and with which key. */
+mbedtls_x509_crt *tls_leaf_chain(struct tls_leaf *leaf);
+mbedtls_pk_context *tls_leaf_key(struct tls_leaf *leaf);
 
 #define TLS_HOST_MAX 256 /* with its NUL */
 #define TLS_WHY_MAX  192
@@ -84,6 +89,9 @@ int tls_alt_crt_parse_der(mbedtls_x509_crt *chain, const unsigned char *der, siz
 CB_MUST_USE int tls_chain_parse(struct span pem, mbedtls_x509_crt *chain, int *result);
 
 /* ---- verify.c ---- */
+
+/* Whether a certificate is for a host: a name, or an address without brackets. */
+bool tls_name_matches(const mbedtls_x509_crt *crt, const char *host);
 
 #define TLS_CHAIN_MAX (MBEDTLS_X509_MAX_INTERMEDIATE_CA + 2)
 

@@ -100,7 +100,7 @@ static int on_client_hello(mbedtls_ssl_context *ssl)
         memcpy(s->name, name, len);
         s->name[len] = '\0';
     }
-    return mbedtls_ssl_set_hs_own_cert(ssl, &s->leaf->chain, &s->leaf->key->pk);
+    return mbedtls_ssl_set_hs_own_cert(ssl, tls_leaf_chain(s->leaf), tls_leaf_key(s->leaf));
 }
 
 /* Tickets of TLS 1.2 would give up forward secrecy for as long as their key lives. An empty ticket is none. */

@@ -49,7 +49,7 @@ static bool dns_matches(struct span pattern, struct span host)
     return span_eq_nocase(pattern, host);
 }
 
-static bool name_matches(const mbedtls_x509_crt *crt, const char *host)
+bool tls_name_matches(const mbedtls_x509_crt *crt, const char *host)
 {
     uint8_t address[16];
     size_t address_len = inet_pton(AF_INET, host, address) == 1    ? 4
@@ -176,7 +176,7 @@ static void verify_leaf(struct tls_verify *v, const mbedtls_x509_crt *crt,
     }
     /* RFC 5280, 4.2.1.6: where there is no subject, the alternative names are one and have to be understood. */
     bool no_subject = crt->subject_raw.len <= 2;
-    if (!name_matches(crt, v->host) || (no_subject && !extensions->critical_alt_name)) {
+    if (!tls_name_matches(crt, v->host) || (no_subject && !extensions->critical_alt_name)) {
         *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
         say(v, "name %s not in certificate", v->host);
     }

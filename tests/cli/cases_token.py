@@ -51,6 +51,6 @@ def token_ls_and_rm(world):
 @case
 def serve_takes_no_address_that_others_reach(world):
     for address in ("0.0.0.0:8090", "[::]:8090", "192.0.2.1:8090"):
-        contains(address, world.fails(2, "serve", "--api", address).err, "TLS", "not there yet")
+        contains(address, world.fails(2, "serve", "--api", address).err, "TLS", "--tls-cert")
     for address in ("localhost:8090", "127.0.0.1", "127.0.0.1:99999", "::1:8090"):
         contains(address, world.fails(2, "serve", "--api", address).err, "ADDRESS:PORT")
