@@ -5,7 +5,7 @@ const columns = [
   { label: 'When', cell: (one) => html`<${Time} at=${one.time} />` },
   { label: 'Who', cell: (one) => one.by || html`<span class="quiet">the server</span>` },
   { label: 'What', cell: (one) => one.change },
-  { label: 'Of', cell: (one) => (one.tenant ? html`<a href=${`/tenants/${one.tenant}`}>${one.tenant}</a>` : '–') },
+  { label: 'Of', cell: (one) => (one.tenant && one.tenant !== '-' ? html`<a href=${`/tenants/${one.tenant}`}>${one.tenant}</a>` : '–') },
   { label: 'Detail', wide: true, cell: (one) => one.detail || '–' },
 ];
 

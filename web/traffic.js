@@ -1,7 +1,7 @@
 // traffic.js: what /v1/series says over a span of time, for the overview and for one tenant: read, filled up, summed and drawn.
 import { get } from './api.js';
 import { setQuery } from './router.js';
-import { Chart, Loading, Problem, bytes, count, html, useData, useMemo } from './ui.js';
+import { Chart, Problem, bytes, count, html, useData, useMemo } from './ui.js';
 
 const MINUTE = 60_000;
 /** The spans that can be looked at: [word, label, milliseconds, step]. Each is some 60 to 170 points. */
@@ -50,30 +50,32 @@ export function Spans({ chosen }) {
   return html`<div class="group" role="group" aria-label="Span of time">${spans.map(([word, label]) => html`<button type="button" aria-pressed=${word === name ? 'true' : 'false'} title=${label} onClick=${() => setQuery({ span: word === '24h' ? null : word })}>${word}</button>`)}</div>`;
 }
 
+const NOTHING = { time: null };
+
 /** The charts: requests, and what went through. `traffic` is of useTraffic(). */
 export function Traffic({ traffic }) {
   const { data, error, loading, reload } = traffic;
-  const lines = useMemo(() => data && {
+  const table = data?.table ?? NOTHING;
+  const lines = useMemo(() => ({
     requests: [
-      { label: 'allowed', tone: 'one', values: data.table.allowed },
-      { label: 'denied', tone: 'two', values: data.table.denied },
-      { label: 'failed', tone: 'four', values: data.table.failed },
+      { label: 'allowed', tone: 'one', values: table.allowed },
+      { label: 'denied', tone: 'two', values: table.denied },
+      { label: 'failed', tone: 'four', values: table.failed },
     ],
     volume: [
-      { label: 'to providers', tone: 'three', values: data.table.request_bytes },
-      { label: 'to agents', tone: 'one', values: data.table.response_bytes },
+      { label: 'to providers', tone: 'three', values: table.request_bytes },
+      { label: 'to agents', tone: 'one', values: table.response_bytes },
     ],
     tokens: [
-      { label: 'input', tone: 'three', values: data.table.input_tokens },
-      { label: 'output', tone: 'one', values: data.table.output_tokens },
+      { label: 'input', tone: 'three', values: table.input_tokens },
+      { label: 'output', tone: 'one', values: table.output_tokens },
     ],
-  }, [data]);
-  if (loading) return html`<div class="charts"><${Loading} lines=${9} /></div>`;
-  if (!data) return html`<${Problem} error=${error} retry=${reload} />`;
+  }), [table]);
+  if (!data && !loading) return html`<${Problem} error=${error} retry=${reload} />`;
   return html`<div class="charts">
-    <${Chart} title="Requests" times=${data.table.time} series=${lines.requests} format=${count} />
-    <${Chart} title="Tokens" times=${data.table.time} series=${lines.tokens} format=${count} />
-    <${Chart} title="Bytes" times=${data.table.time} series=${lines.volume} format=${bytes} />
+    <${Chart} title="Requests" times=${table.time} series=${lines.requests} format=${count} />
+    <${Chart} title="Tokens" times=${table.time} series=${lines.tokens} format=${count} />
+    <${Chart} title="Bytes" times=${table.time} series=${lines.volume} format=${bytes} />
   </div>`;
 }
 

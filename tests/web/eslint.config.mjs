@@ -8,7 +8,8 @@ const js = require('@eslint/js');
 const names = (text, value = 'readonly') => Object.fromEntries(text.split(/\s+/).filter(Boolean).map((name) => [name, value]));
 const browser = names(`AbortController Blob CustomEvent Event EventSource EventTarget Intl ResizeObserver TextDecoder TextEncoder URL
   URLSearchParams addEventListener atob btoa clearInterval clearTimeout console crypto dispatchEvent document fetch getComputedStyle getSelection
-  history localStorage location matchMedia navigator queueMicrotask removeEventListener scrollTo setInterval setTimeout`);
+  history localStorage location matchMedia navigator performance PerformanceObserver queueMicrotask removeEventListener scrollTo sessionStorage
+  setInterval setTimeout`);
 const node = names('Buffer URL clearTimeout console fetch process setTimeout AbortController TextEncoder TextDecoder');
 
 const sink = (property) => ({ property, message: 'text goes into the page as text' });

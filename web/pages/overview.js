@@ -20,11 +20,17 @@ export default function Overview({ query, session }) {
       <${Tile} name="Tokens" figure=${count(tokens)} about=${sums ? `${count(sums.output_tokens)} answered` : ''} />
       <${Tile} name="Bytes" figure=${sums ? bytes(sums.request_bytes + sums.response_bytes) : '–'} about=${sums ? `${bytes(sums.request_bytes)} sent` : ''} />
     </div>
+    ${status.loading || traffic.loading ? html`<${Loading} lines=${12} />` : html`<${Parts} ...${{ own, status, traffic }} />`}
+  <//>`;
+}
+
+// Shown when all of it is known, so that nothing is moved by what comes after it.
+function Parts({ own, status, traffic }) {
+  return html`
     ${status.data?.tenants === 0 && html`<${Section} title="Begin here"><${Empty} title="There is no tenant yet."><a href="/tenants">Make the first tenant</a>, set its credentials, and give its agent the environment that its page shows.<//><//>`}
     <${Section} title="Traffic"><${Traffic} traffic=${traffic} /><//>
     ${!own && html`<${Health} status=${status} />
-    <${Section} title="Last changes"><${Changes} target="/v1/changes" limit=${8} /><//>`}
-  <//>`;
+    <${Section} title="Last changes"><${Changes} target="/v1/changes" limit=${8} /><//>`}`;
 }
 
 function Tile({ name, figure, about, href, bad }) {
@@ -42,8 +48,7 @@ function roleState(role) {
 }
 
 function Health({ status }) {
-  const { data, error, loading, reload } = status;
-  if (loading) return html`<${Section} title="Roles and their confinement"><${Loading} lines=${6} /><//>`;
+  const { data, error, reload } = status;
   if (!data) return html`<${Section} title="Roles and their confinement"><${Problem} error=${error} retry=${reload} /><//>`;
   const columns = [
     { label: 'Role', cell: (role) => role.role },

@@ -14,9 +14,17 @@ export default function Settings({ session }) {
       <${Own} session=${session} />
       <${Look} />
     </div>
-    ${admin && html`<${Administrators} session=${session} /><${Tokens} />`}
+    ${admin && html`<${Access} session=${session} />`}
     ${!admin && html`<${Notice}>Administrators and tokens are shown to administrators.<//>`}
   <//>`;
+}
+
+// Both lists are shown when both are known, so that the second is not moved by the first.
+function Access({ session }) {
+  const administrators = useData('/v1/administrators');
+  const tokens = useData('/v1/tokens');
+  if (administrators.loading || tokens.loading) return html`<${Loading} lines=${8} />`;
+  return html`<${Administrators} session=${session} list=${administrators} /><${Tokens} list=${tokens} />`;
 }
 
 function Look() {
@@ -72,8 +80,7 @@ function NewPassword({ next, setNext, again, setAgain, wrong }) {
 
 const scopeBadge = (scope) => html`<${Badge} tone=${scope === 'admin' ? 'info' : 'quiet'}>${scope}<//>`;
 
-function Administrators({ session }) {
-  const list = useData('/v1/administrators');
+function Administrators({ session, list }) {
   const [asked, ask] = useState(null);
   const close = () => ask(null);
   const columns = [
@@ -90,7 +97,6 @@ function Administrators({ session }) {
   };
   return html`<${Section} title="Administrators" about="People. An admin may change everything, a viewer nothing." actions=${html`<${Button} onClick=${() => ask({ link: true })}>Sign-in link<//><${Button} tone="main" onClick=${() => ask({ set: null })}>New administrator<//>`}>
     <${Problem} error=${list.error} retry=${list.reload} />
-    ${list.loading && html`<${Loading} />`}
     ${list.data && (list.data.administrators.length === 0 ? html`<${Empty} title="There is no administrator." /> ` : html`<${Table} caption="Administrators" columns=${columns} rows=${list.data.administrators} />`)}
     ${asked && 'set' in asked && html`<${Administrator} one=${asked.set} onClose=${close} onDone=${list.reload} />`}
     ${asked?.remove && html`<${ConfirmTyped} title=${`Remove ${asked.remove.name}?`} word=${asked.remove.name} verb="Remove" onClose=${close} act=${remove}><p>${asked.remove.name === session.name ? 'This is you: you are signed out at once.' : 'Every session of this administrator ends at once.'}</p><//>`}
@@ -139,8 +145,7 @@ function Secret({ label, value }) {
   return html`<div class="secret"><${TextField} label=${label} readonly value=${value} onValue=${() => {}} onFocus=${(event) => event.currentTarget.select()} /><${Copy} text=${value} what=${label.toLowerCase()} /></div>`;
 }
 
-function Tokens() {
-  const list = useData('/v1/tokens');
+function Tokens({ list }) {
   const [making, setMaking] = useState(false);
   const [gone, setGone] = useState(null);
   const columns = [
@@ -158,7 +163,6 @@ function Tokens() {
   };
   return html`<${Section} title="Tokens" about="For programs that use the API over TCP, and for signing in without a password." actions=${html`<${Button} tone="main" onClick=${() => setMaking(true)}>New token<//>`}>
     <${Problem} error=${list.error} retry=${list.reload} />
-    ${list.loading && html`<${Loading} />`}
     ${list.data && (list.data.tokens.length === 0 ? html`<${Empty} title="There is no token.">A program that applies tenants, or one that watches them, gets one of its own.<//>` : html`<${Table} caption="Tokens" columns=${columns} rows=${list.data.tokens} />`)}
     ${making && html`<${NewToken} onClose=${() => setMaking(false)} onDone=${list.reload} />`}
     ${gone && html`<${Confirm} title=${`Remove the token ${gone.name}?`} verb="Remove" tone="danger" onClose=${() => setGone(null)} act=${remove}><p>It is useless at once, and so is every session that began with it.</p><//>`}

@@ -1,16 +1,15 @@
 // sign_in.js: who are you? A name and a password, a token, or the link that the server printed; and, with such a link, making an
 // administrator.
 import { session as sessions } from '../api.js';
-import { Button, Form, Page, Problem, TextField, html, useEffect, useRef, useState } from '../ui.js';
+import { Button, Form, Page, Problem, TextField, html, useEffect, useState } from '../ui.js';
 
-const LINK = /^#(cbxl_[A-Za-z0-9_-]+)$/;
+const linkHere = () => /^#(cbxl_[A-Za-z0-9_-]+)$/.exec(location.hash)?.[1] ?? null;
 
 /** onSignedIn gets the session. `first`: there is one already, of a link, and an administrator has to be made. */
 export default function SignIn({ first, onSignedIn }) {
-  const [link] = useState(() => LINK.exec(location.hash)?.[1] ?? null);
+  const [link, setLink] = useState(linkHere);
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(Boolean(link));
-  const tried = useRef(false);
 
   const prove = async (proof) => {
     setBusy(true);
@@ -23,12 +22,17 @@ export default function SignIn({ first, onSignedIn }) {
     }
   };
   useEffect(() => {
-    if (!link || tried.current) return;
-    tried.current = true;
-    // The link works once: it does not stay in the address, nor in the history.
+    // A link that is put into the address of this page loads nothing: it only tells.
+    const look = () => setLink((before) => linkHere() ?? before);
+    addEventListener('hashchange', look);
+    return () => removeEventListener('hashchange', look);
+  }, []);
+  useEffect(() => {
+    if (!link) return;
+    // It works once: it does not stay in the address, nor in the history.
     history.replaceState(null, '', '/sign-in');
     prove({ link });
-  }, []);
+  }, [link]);
 
   if (first) return html`<${First} onSignedIn=${onSignedIn} />`;
   if (link && busy) return html`<${Page} title="clawbox"><p class="quiet" role="status">Signing in with the link</p><//>`;

@@ -1,5 +1,5 @@
 // tenant.js: one tenant. What it may reach and with what, where it listens, what its agent needs, and how it is stopped.
-import { get, send } from '../api.js';
+import { get, getAll, send } from '../api.js';
 import { Changes } from '../changes.js';
 import { go } from '../router.js';
 import { Spans, Traffic, useTraffic } from '../traffic.js';
@@ -37,7 +37,7 @@ export default function Tenant({ params, query, session }) {
       ${data.suspended && html`<${Notice} tone="warn"><strong>Suspended</strong> <${Ago} at=${data.suspended} />${data.suspended_by && ` by ${data.suspended_by}`}. Every request of its agent is answered with 403.<//>`}
       <div class="columns">
         <${Routes} ...${{ data, name }} />
-        <${Credentials} ...${{ data, name }} />
+        <${Credentials} ...${{ data, name, base }} />
       </div>
       <${Section} title="Traffic" actions=${html`<a class="button small" href=${`/audit?tenant=${name}`}>Audit</a><a class="button small" href=${`/denials?tenant=${name}`}>Denials</a><${Spans} chosen=${query.span} />`}><${Traffic} traffic=${traffic} /><//>
       <div class="columns">
@@ -82,17 +82,19 @@ function Routes({ data, name }) {
   <//>`;
 }
 
-function Credentials({ data, name }) {
-  const used = data.credentials.some((one) => one.last_used !== undefined);
+function Credentials({ data, name, base }) {
+  // The list says when each was last used; the tenant itself does not.
+  const list = useData(`${base}/credentials`, { every: 15_000, load: () => getAll(`${base}/credentials`, 'credentials') });
+  const credentials = list.data ?? data.credentials;
   const columns = [
     { label: 'Name', cell: (one) => html`<a href=${`/tenants/${name}/credentials`}>${one.name}</a>` },
     { label: 'State', cell: (one) => (one.version > 0 ? html`<${Badge} tone="good">set<//>` : html`<${Badge} tone="warn">not set<//>`) },
     { label: 'Age', cell: (one) => html`<${Ago} at=${one.set} never="–" />` },
-    used && { label: 'Last used', cell: (one) => html`<${Ago} at=${one.last_used} />` },
+    { label: 'Last used', cell: (one) => (one.last_used === undefined ? '–' : html`<${Ago} at=${one.last_used} />`) },
     { label: 'May go to', wide: true, code: true, cell: (one) => one.bound_to.join(', ') || data.routes.filter((route) => route.credential === one.name).map((route) => route.host).filter((host, i, all) => all.indexOf(host) === i).join(', ') || '–' },
-  ].filter(Boolean);
+  ];
   return html`<${Section} title=${`Credentials (${data.credentials.length})`} actions=${html`<a class="button small" href=${`/tenants/${name}/credentials`}>Set and remove</a>`}>
-    ${data.credentials.length === 0 ? html`<${Empty} title="Its routes use no credential." />` : html`<${Table} caption="Credentials" columns=${columns} rows=${data.credentials.slice(0, SHOWN)} />`}
+    ${data.credentials.length === 0 ? html`<${Empty} title="Its routes use no credential." />` : html`<${Table} caption="Credentials" columns=${columns} rows=${credentials.slice(0, SHOWN)} />`}
     ${data.credentials.length > SHOWN && html`<p class="quiet">And ${data.credentials.length - SHOWN} more.</p>`}
   <//>`;
 }
@@ -102,17 +104,16 @@ const LIMITS = [['requestsPerMinute', 'Requests a minute', 'no limit'], ['concur
 function Listener({ data, base }) {
   const shown = useData(`${base}/document`);
   const spec = (shown.data?.document ?? shown.data)?.spec;
-  const limits = LIMITS.map(([key, label, none]) => [label, typeof spec?.limits?.[key] === 'number' ? count(spec.limits[key]) : spec?.limits?.[key] ?? html`<span class="quiet">${none}</span>`]);
+  const limits = LIMITS.map(([key, label, none]) => [label, shown.loading ? '–' : typeof spec?.limits?.[key] === 'number' ? count(spec.limits[key]) : spec?.limits?.[key] ?? html`<span class="quiet">${none}</span>`]);
   return html`<${Section} title="Listener and limits">
     <${Facts} rows=${[
     ['Listens on', data.port ? html`<code>127.0.0.1:${data.port}</code>` : html`<span class="quiet">no port yet</span>`],
     ['Number', data.id],
     ['Generation', data.generation],
-    ...(spec ? limits : []),
-    spec && ['A placeholder out of place', spec.tripwire === 'suspend' ? 'suspends the tenant' : 'is refused'],
-    spec && ['CA constrained to its hosts', spec.ca?.nameConstraints ? 'yes' : 'no'],
+    ...(spec || shown.loading ? limits : []),
+    (spec || shown.loading) && ['Misplaced secret', shown.loading ? '–' : spec.tripwire === 'suspend' ? 'suspends it' : 'is refused'],
+    (spec || shown.loading) && ['CA for its hosts only', shown.loading ? '–' : spec.ca?.nameConstraints ? 'yes' : 'no'],
   ]} />
-    ${shown.loading && html`<${Loading} lines=${2} />`}
     ${shown.error && html`<${Notice}>Its limits are not shown: ${shown.error.detail}<//>`}
   <//>`;
 }
@@ -179,10 +180,10 @@ function Manifests({ name, base, onClose }) {
     ${loading && html`<${Loading} lines=${8} />`}
     <${Problem} error=${error} />
     ${data && html`
-      ${data.notes.length > 0 && html`<${Notice}><ul>${data.notes.map((note) => html`<li>${note}</li>`)}</ul><//>`}
       ${data.secrets.length > 0 && html`<p>Before the pods start, these Secrets have to exist: ${data.secrets.map((one, i) => html`${i > 0 && ', '}<code>${one.namespace}/${one.name}</code>`)}.</p>`}
       <${Select} label=${`File, of ${data.files.length}`} value=${path} onValue=${setPath} options=${data.files.map((one) => [one.path, one.path])} />
-      ${file && html`<pre class="block" tabindex="0" aria-label=${file.path}>${file.content}</pre>`}
+      ${file && html`<pre class="block" tabindex="0" aria-label=${file.path}>${file.content}</pre><br />`}
+      ${data.notes.length > 0 && html`<details class="notice info"><summary>What to know before they are applied (${data.notes.length})</summary><ul>${data.notes.map((note) => html`<li>${note}</li>`)}</ul></details>`}
       <div class="dialog-actions"><${Button} disabled=${!file} onClick=${() => download(path.split('/').pop(), 'application/yaml', file.content)}>Save this file<//><${Button} tone="main" onClick=${() => download(`${name}.yaml`, 'application/yaml', joined())}>Save all as ${name}.yaml<//></div>`}
   <//>`;
 }

@@ -5,21 +5,24 @@ import { html } from './html.js';
 const HEIGHT = 170;
 
 /**
- * times: milliseconds, rising. series: [{label, values, tone: 'one'..'four', format}]. `title` says what it is; `format` is for the axis.
+ * times: milliseconds, rising; null keeps the place while they are read. series: [{label, values, tone: 'one'..'four'}]. `title` says what it
+ * is, `format` writes a number.
  */
 export function Chart({ title, times, series, format = String }) {
+  const known = times !== null;
   const box = useRef(null);
   const plot = useRef(null);
   const [failed, setFailed] = useState(null);
   const dark = useDark();
-  const shape = `${series.map((one) => one.label).join()} ${dark}`;
-  const data = [times.map((ms) => ms / 1000), ...series.map((one) => one.values)];
+  const shape = `${known} ${dark}`;
+  const data = known ? [times.map((ms) => ms / 1000), ...series.map((one) => one.values)] : null;
   const latest = useRef(data);
   latest.current = data;
 
   useEffect(() => {
     let gone = false;
     let resized = null;
+    if (!known) return undefined;
     import('uplot').then(({ default: UPlot }) => {
       if (gone) return;
       const style = getComputedStyle(box.current);
@@ -46,11 +49,11 @@ export function Chart({ title, times, series, format = String }) {
     };
   }, [shape]);
   useEffect(() => {
-    plot.current?.setData(data);
+    if (data) plot.current?.setData(data);
   }, [times, series]);
 
   return html`<figure class="chart">
-    <figcaption><span class="chart-title">${title}</span> <span class="keys">${series.map((one) => html`<span class="key"><span class=${`dot ${one.tone}`} aria-hidden="true"></span>${one.label} <b>${(one.format ?? format)(one.total ?? one.values.reduce((sum, value) => sum + (value ?? 0), 0))}</b></span>`)}</span></figcaption>
+    <figcaption><span class="chart-title">${title}</span> <span class="keys">${series.map((one) => html`<span class="key"><span class=${`dot ${one.tone}`} aria-hidden="true"></span>${one.label} <b>${known ? format(one.values.reduce((sum, value) => sum + value, 0)) : '–'}</b></span>`)}</span></figcaption>
     ${failed ? html`<p class="quiet">The chart could not be loaded.</p>` : html`<div class="plot" ref=${box} aria-hidden="true"></div>`}
     <p class="plot-point quiet" aria-hidden="true">${' '}</p>
   </figure>`;
@@ -61,7 +64,7 @@ function point(u, box, series, format) {
   const line = box.parentElement?.querySelector('.plot-point');
   if (!line) return;
   const at = u.cursor.idx;
-  line.textContent = at === null || at === undefined ? ' ' : `${new Date(u.data[0][at] * 1000).toLocaleString()}: ${series.map((one, i) => `${one.label} ${(one.format ?? format)(u.data[i + 1][at] ?? 0)}`).join(', ')}`;
+  line.textContent = at === null || at === undefined ? ' ' : `${new Date(u.data[0][at] * 1000).toLocaleString()}: ${series.map((one, i) => `${one.label} ${format(u.data[i + 1][at] ?? 0)}`).join(', ')}`;
 }
 
 // A plot is painted, not styled: it is made again when the colours of the page change.

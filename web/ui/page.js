@@ -9,8 +9,9 @@ export function Page({ title, trail = [], actions, children }) {
     document.title = `${title} · clawbox`;
   }, [title]);
   useEffect(() => {
-    // After a link, the keyboard and a screen reader go on at the new page; at the first load the browser decides.
-    if (document.activeElement === document.body || document.activeElement?.closest?.('nav, main')) heading.current.focus({ preventScroll: true });
+    // The keyboard and a screen reader go on at the new page: at its heading, or at the field that it begins with.
+    const begin = heading.current.closest('main')?.querySelector('[autofocus]') ?? heading.current;
+    begin.focus({ preventScroll: true });
     scrollTo(0, 0);
   }, []);
   return html`

@@ -1,0 +1,46 @@
+// Every page, light and dark, wide and narrow: screenshots to look at, nothing for axe to find, nothing that jumps or is too wide. And the
+// first view: how heavy, how soon.
+import assert from 'node:assert/strict';
+
+const PAGES = { overview: '/', tenants: '/tenants', tenant: '/tenants/alice', routes: '/tenants/alice/routes', credentials: '/tenants/alice/credentials', audit: '/audit', denials: '/denials', settings: '/settings', nothing: '/no/such/page' };
+
+export default [
+  ...Object.entries(PAGES).map(([name, path]) => [`looks: ${name}`, (world) => world.look(name, path)]),
+  ['everything can be reached by the keyboard', async (world) => {
+    const { page } = world;
+    await world.visit('/tenants');
+    const reached = new Set();
+    for (let i = 0; i < 60; i += 1) {
+      await page.keyboard.press('Tab');
+      const what = await page.evaluate(() => (document.activeElement === document.body ? '' : document.activeElement.getAttribute('aria-label') ?? document.activeElement.labels?.[0]?.textContent ?? document.activeElement.textContent));
+      if (what) reached.add(what);
+    }
+    for (const wanted of ['To the content', 'Overview', 'Settings', 'Sign out', 'New tenant', 'Search by name', 'alice']) assert.ok(reached.has(wanted), `${wanted} is not among ${[...reached].join(', ')}`);
+    await world.button('New tenant').focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'New tenant', 'the focus is back');
+  }],
+  ['the first view is under 100 KiB, and quick', async (world) => {
+    const times = [];
+    let weight = 0;
+    for (let i = 0; i < 5; i += 1) {
+      const page = await world.newPage();
+      await page.goto('/');
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      const view = await page.evaluate(() => ({
+        painted: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Infinity,
+        bytes: [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].reduce((sum, one) => sum + one.transferSize, 0),
+      }));
+      times.push(view.painted);
+      weight = Math.max(weight, view.bytes);
+      await page.context().close();
+    }
+    assert.ok(weight > 0 && weight < 100 * 1024, `${weight} bytes`);
+    // Below 300 ms where nothing else runs. Here the rest of the tests may, so the limit says only that nothing is very wrong.
+    assert.ok(Math.min(...times) < 1500, `painted after ${times.map(Math.round).join(', ')} ms`);
+    process.stdout.write(`first view: ${weight} bytes, painted after ${Math.round(Math.min(...times))} ms\n`);
+  }],
+];
