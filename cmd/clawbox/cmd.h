@@ -30,6 +30,7 @@ int cmd_demo(int argc, char **argv);
 int cmd_tenant(int argc, char **argv);
 int cmd_credential(int argc, char **argv);
 int cmd_token(int argc, char **argv);
+int cmd_admin(int argc, char **argv);
 int cmd_console(int argc, char **argv);
 int cmd_env(int argc, char **argv);
 int cmd_image(int argc, char **argv);

@@ -309,6 +309,26 @@ static const char help_audit[] =
     "example:\n"
     "  clawbox audit alice --since 1h --denied\n";
 
+static const char help_admin[] =
+    "usage: clawbox admin add NAME [--scope admin|viewer]\n"
+    "       clawbox admin ls [--json]\n"
+    "       clawbox admin rm NAME\n"
+    "       clawbox admin password NAME\n"
+    "\n"
+    "Administrators, who sign in at the console with a password. It is asked for on a terminal, or read from standard input,\n"
+    "and has 12 to 1024 bytes; the server gets what argon2id makes of it, and keeps the hash of that.\n"
+    "\n"
+    "  add       makes one\n"
+    "  ls        lists them, with their last sign-in\n"
+    "  rm        removes one, and signs out whoever is signed in as that\n"
+    "  password  gives one another password, and signs out in the same way\n"
+    "\n"
+    "options:\n"
+    "  --scope SCOPE   admin: everything (the default). viewer: looks, and changes nothing\n"
+    "  --json          JSON\n" STATE_HELP "\n"
+    "example:\n"
+    "  clawbox admin add ada\n";
+
 static const char help_token[] =
     "usage: clawbox token create NAME --scope admin|viewer|tenant:TENANT [--expires DAYS] [--json]\n"
     "       clawbox token ls [--json]\n"
@@ -412,6 +432,7 @@ const struct command cmd_table[] = {
      cmd_deprovision},
     {"credential", "credentials of a tenant: set, ls, rm", help_credential, cmd_credential},
     {"console", "a link that signs in at the console once", help_console, cmd_console},
+    {"admin", "administrators of the console: add, ls, rm, password", help_admin, cmd_admin},
     {"token", "tokens for the API over TCP: create, ls, rm", help_token, cmd_token},
     {"env", "what a tenant's agent needs in its environment", help_env, cmd_env},
     {"image", "writes an OCI image with this program in it", help_image, cmd_image},

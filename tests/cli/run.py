@@ -13,6 +13,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import cases_admin  # noqa: E402,F401
 import cases_audit  # noqa: E402,F401
 import cases_credential  # noqa: E402,F401
 import cases_env  # noqa: E402,F401
