@@ -108,7 +108,19 @@ static int on_message(void *arg, struct ipc_in *in)
 {
     (void)arg;
     (void)in;
-    return CB_EPERM; /* store and vault only answer */
+    return CB_EPERM; /* the vault only answers */
+}
+
+static int on_store_message(void *arg, struct ipc_in *in)
+{
+    struct api *api = arg;
+    struct ipc_audit_grew m;
+    int r = in->msg == IPC_MSG_AUDIT_GREW ? ipc_get_audit_grew(in->payload, &m) : CB_EPERM;
+    if (r == 0) {
+        api->audit_seq = m.seq;
+        api_follow_grown(api);
+    }
+    return r;
 }
 
 static void peer_closed(struct ipc_chan **chan, int code)
@@ -132,7 +144,8 @@ static void on_vault_closed(void *arg, int code)
     peer_closed(&api->vault, code);
 }
 
-static const struct ipc_chan_handler store_handler = {.on_message = on_message, .on_closed = on_store_closed};
+static const struct ipc_chan_handler store_handler = {.on_message = on_store_message,
+                                                      .on_closed = on_store_closed};
 static const struct ipc_chan_handler vault_handler = {.on_message = on_message, .on_closed = on_vault_closed};
 
 static int on_peer(void *arg, enum ipc_role role, uint64_t tenant_id, struct span tenant, int fd)
@@ -300,6 +313,8 @@ int api_main(void)
     static struct api api = {.idle_ms = API_IDLE_MS,
                              .deadline_ms = HEALTH_DEADLINE_MS,
                              .head_ms = API_REMOTE_HEAD_MS,
-                             .wrong_ms = API_REMOTE_WRONG_MS};
+                             .wrong_ms = API_REMOTE_WRONG_MS,
+                             .tick_ms = API_STREAM_TICK_MS,
+                             .follow_ms = API_FOLLOW_MS};
     return api_run(&api);
 }

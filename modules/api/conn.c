@@ -1,5 +1,5 @@
 /*
- * conn.c - one connection: bytes to requests, answers to bytes.
+ * conn.c - one connection: bytes to requests, answers to bytes, at once or in pieces.
  *
  * One request at a time: while it is under way, what the client sends is held, and above a mark no longer read. A client that
  * closes its side before the answer is taken for gone: its call is cancelled. (What store or vault were asked to do
@@ -72,7 +72,11 @@ static int conn_write_head(const struct api_conn *c, struct buf *out)
         r = http_write_field(out, SPAN_LIT("Content-Type"), span_str(q->content_type));
     }
     if (r == 0) {
-        r = http_write_framing(out, has_body ? HTTP_FRAMING_LENGTH : HTTP_FRAMING_NONE, buf_len(&q->out));
+        enum http_framing framing = !has_body             ? HTTP_FRAMING_NONE
+                                    : !c->streaming       ? HTTP_FRAMING_LENGTH
+                                    : q->head->minor != 0 ? HTTP_FRAMING_CHUNKED
+                                                          : HTTP_FRAMING_CLOSE;
+        r = http_write_framing(out, framing, buf_len(&q->out));
     }
     const struct http_field more[] = {
         {SPAN_LIT("Allow"), span_str(q->allow)},
@@ -104,6 +108,96 @@ static int conn_write_answer(struct api_conn *c)
     }
     buf_deinit(&head);
     return r;
+}
+
+/* ---- answers in pieces ---- */
+
+static void conn_broken(struct api_conn *c, int r)
+{
+    log_debug_r(r, "a stream cannot be written");
+    c->broken = true;
+    net_task_post(c->api->loop, &c->turn); /* not from under whoever wrote */
+}
+
+void api_stream_begin(struct api_request *q, const char *content_type)
+{
+    struct api_conn *c = q->conn;
+    struct buf head;
+    q->status = 200;
+    q->content_type = content_type;
+    c->streaming = true;
+    c->stuck = 0;
+    net_timer_start(c->timer, c->api->tick_ms, c->api->tick_ms);
+    buf_init(&head, CONN_HEAD_MAX);
+    int r = conn_write_head(c, &head);
+    r = r == 0 ? net_conn_write(c->net, buf_span(&head)) : r;
+    buf_deinit(&head);
+    if (r != 0) {
+        conn_broken(c, r);
+    }
+}
+
+/* Without chunks, which HTTP/1.0 has not, the end of the connection is the end. */
+static bool conn_has_chunks(const struct api_conn *c)
+{
+    return c->request.head->minor != 0;
+}
+
+void api_stream_write(struct api_request *q, struct span data)
+{
+    struct api_conn *c = q->conn;
+    struct buf chunk;
+    int r = 0;
+    if (c->broken || data.len == 0) {
+        return;
+    }
+    buf_init(&chunk, API_ANSWER_MAX + CONN_HEAD_MAX);
+    r = conn_has_chunks(c) ? http_write_chunk(&chunk, data) : buf_append_span(&chunk, data);
+    r = r == 0 ? net_conn_write(c->net, buf_span(&chunk)) : r;
+    buf_deinit(&chunk);
+    if (r != 0) {
+        conn_broken(c, r);
+    }
+}
+
+void api_stream_end(struct api_request *q)
+{
+    if (q->chan != NULL) {
+        ipc_call_cancel(q->chan, q->call);
+        q->chan = NULL;
+    }
+    if (!q->answered) {
+        q->answered = true;
+        api_conn_answered(q->conn);
+    }
+}
+
+bool api_stream_has_room(const struct api_request *q)
+{
+    return !q->conn->broken && !net_conn_is_full(q->conn->net);
+}
+
+/* Whatever it ended for: that its head said 200 cannot be taken back. */
+static int conn_write_end(struct api_conn *c)
+{
+    struct buf last;
+    c->streaming = false;
+    net_timer_stop(c->timer);
+    buf_init(&last, CONN_HEAD_MAX);
+    int r = conn_has_chunks(c) ? http_write_last_chunk(&last) : 0;
+    r = r == 0 ? net_conn_write(c->net, buf_span(&last)) : r;
+    buf_deinit(&last);
+    return r;
+}
+
+static void conn_tick(struct api_conn *c)
+{
+    c->stuck = net_conn_is_full(c->net) ? c->stuck + 1 : 0;
+    if (c->stuck >= API_STREAM_STUCK) {
+        api_conn_close(c);
+    } else if (c->stuck == 0 && !c->request.answered) {
+        api_follow_tick(&c->request);
+    }
 }
 
 static void conn_request_init(struct api_conn *c)
@@ -275,6 +369,10 @@ void api_conn_delay(struct api_conn *c, uint64_t ms, api_handler_fn *late)
 static void conn_turn(void *arg)
 {
     struct api_conn *c = arg;
+    if (c->broken) {
+        api_conn_close(c);
+        return;
+    }
     if (!c->request.answered) {
         if (c->admit) {
             conn_go_on(c);
@@ -283,7 +381,7 @@ static void conn_turn(void *arg)
     }
     /* What has not been read of a request is not looked for the next one in. */
     c->closing = c->closing || c->api->stopping || c->ended || c->unread;
-    int r = conn_write_answer(c);
+    int r = c->streaming ? conn_write_end(c) : conn_write_answer(c);
     if (r != 0) {
         log_debug_r(r, "an answer cannot be written");
         api_conn_close(c);
@@ -342,7 +440,9 @@ static void on_end(void *arg)
 static void on_drained(void *arg)
 {
     struct api_conn *c = arg;
-    if (!c->busy && conn_parse(c) != 0) {
+    if (c->streaming) {
+        api_follow_pump(&c->request);
+    } else if (!c->busy && conn_parse(c) != 0) {
         api_conn_close(c);
     }
 }
@@ -356,7 +456,9 @@ static void on_error(void *arg, int code)
 static void on_timeout(void *arg)
 {
     struct api_conn *c = arg;
-    if (c->delayed) {
+    if (c->streaming) {
+        conn_tick(c);
+    } else if (c->delayed) {
         c->delayed = false;
         c->late(&c->request);
     } else {
@@ -417,6 +519,8 @@ void api_conns_stop(struct api *api)
         struct api_conn *c = LIST_ENTRY(node, struct api_conn, link);
         if (!c->busy) {
             conn_finish(c);
+        } else if (c->streaming) {
+            api_stream_end(&c->request);
         }
     }
 }

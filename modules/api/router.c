@@ -45,6 +45,7 @@ static const struct api_route routes[] = {
     {"GET", "/v1/tenants/{tenant}/grants", api_grants_list, 0, ALL},
     {"DELETE", "/v1/tenants/{tenant}/grants/{grant}", api_grant_delete, 0, ADMIN | TENANT},
     {"GET", "/v1/audit", api_audit_page, 0, ALL},
+    {"GET", "/v1/audit:follow", api_audit_follow, 0, ALL},
     {"GET", "/v1/audit:search", api_audit_search, 0, ALL},
     {"GET", "/v1/audit:verify", api_audit_verify, 0, ADMIN | VIEWER},
     {"GET", "/v1/series", api_series, 0, ALL},

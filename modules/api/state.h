@@ -13,6 +13,7 @@
  *   audit.c        pages of the audit, and its verification
  *   denials.c      what was refused, and what would allow it
  *   search.c       the audit searched
+ *   follow.c       the audit as it grows, as a stream
  *   series.c       its sums
  *   grants.c       what somebody allows for a time, or once
  *   status.c       what runs, and what it is confined by
@@ -58,6 +59,9 @@
 #define HEALTH_DEADLINE_MS  10000
 #define API_VERIFY_SLICE    2000
 #define API_PAGE_MAX        1000
+#define API_STREAM_TICK_MS  15000
+#define API_FOLLOW_MS       60000 /* of a stream, but on the control socket */
+#define API_STREAM_STUCK    4
 #define API_TAG_SIZE        40 /* an entity tag of ours, with its quotes and a NUL */
 #define API_SECRET_SIZE     50 /* what secrets.c makes, with a NUL */
 #define API_SECRET_PREFIX   5  /* bytes of what is before its digits: */
@@ -88,6 +92,7 @@ struct api {
     uint64_t idle_ms;
     uint64_t deadline_ms; /* of a connection to the health listener */
     struct buf status;    /* the monitor's last STATUS; empty before */
+    uint64_t audit_seq;   /* the last record, as the store said last; 0 before */
     struct list conns;
     size_t conn_count;     /* all */
     size_t health_count;   /* of the health listener */
@@ -95,6 +100,8 @@ struct api {
     size_t console_count;  /* from the console */
     uint64_t head_ms;      /* as API_REMOTE_HEAD_MS */
     uint64_t wrong_ms;     /* as API_REMOTE_WRONG_MS */
+    uint64_t tick_ms;      /* as API_STREAM_TICK_MS */
+    uint64_t follow_ms;    /* as API_FOLLOW_MS */
     uint64_t wrong_tokens; /* since that was logged */
     uint64_t wrong_said_ms;
     uint64_t attempts[API_ATTEMPTS]; /* attempts.c: of strangers, and */
@@ -257,6 +264,17 @@ struct api_request {
 
     uint64_t step_s; /* of series */
 
+    /* of audit:follow */
+    struct api_follow {
+        struct span tenant;
+        bool denied;
+        bool begun; /* it is known after which record it goes on */
+        uint64_t after;
+        uint64_t upto; /* what the store had told when it was asked */
+        uint64_t since_ms;
+        uint64_t began_ms;
+    } follow;
+
     /* of audit:verify */
     uint64_t verified; /* rows so far */
     uint64_t verified_seq;
@@ -378,6 +396,7 @@ api_handler_fn api_credential_put;
 api_handler_fn api_credential_delete;
 api_handler_fn api_audit_page;
 api_handler_fn api_audit_search;
+api_handler_fn api_audit_follow;
 api_handler_fn api_audit_verify;
 api_handler_fn api_series;
 api_handler_fn api_denials_list;
@@ -546,11 +565,14 @@ struct api_conn {
     struct buf held;         /* bytes that were not parsed yet */
     struct buf body;
     struct api_request request;
-    bool busy;     /* a request is complete or looked at, and its answer is not written */
-    bool unread;   /* the end of the request has not come */
-    bool admit;    /* its token is right: its body may come */
-    bool admitted; /* some request on it had a right token */
-    bool delayed;  /* its token is wrong, and that is told later, by: */
+    bool streaming; /* the head of its answer and some of its body are written, and more comes */
+    bool broken;    /* it cannot be written to */
+    unsigned stuck; /* ticks in a row at which the client had not read what is there for it */
+    bool busy;      /* a request is complete or looked at, and its answer is not written */
+    bool unread;    /* the end of the request has not come */
+    bool admit;     /* its token is right: its body may come */
+    bool admitted;  /* some request on it had a right token */
+    bool delayed;   /* its token is wrong, and that is told later, by: */
     api_handler_fn *late;
     bool closing; /* the answer that is due is the last */
     bool ended;   /* the client sends no more */
@@ -566,8 +588,27 @@ void api_conn_answered(struct api_conn *c);
 void api_conn_admit(struct api_conn *c);
 /* Something that it shows is wrong: `late` refuses it after that time. */
 void api_conn_delay(struct api_conn *c, uint64_t ms, api_handler_fn *late);
+/*
+ * An answer that comes in pieces, as long as it lasts: begin writes its head, then any number of writes, then end, after which other requests come. A
+ * refusal ends it too. The request stays; its pieces are made when there is room (api_follow_pump() hears of that, and api_follow_tick() of
+ * each API_STREAM_TICK_MS). A client that reads nothing for API_STREAM_STUCK ticks is cut off.
+ */
+void api_stream_begin(struct api_request *q, const char *content_type);
+void api_stream_write(struct api_request *q, struct span data);
+void api_stream_end(struct api_request *q);
+bool api_stream_has_room(const struct api_request *q);
+
 /* The role stops: idle connections end now, others after their answer. */
 void api_conns_stop(struct api *api);
+
+/* ---- follow.c ---- */
+
+/* There may be more to write, or room for it. */
+void api_follow_pump(struct api_request *q);
+/* Some time has passed. */
+void api_follow_tick(struct api_request *q);
+/* The store has said that there are more records. */
+void api_follow_grown(struct api *api);
 
 /* ---- api.c ---- */
 

@@ -186,6 +186,7 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     M(AUDIT_ROWS,          audit_rows,        IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
     M(AUDIT_SEARCH,        audit_search,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 768) \
     M(AUDIT_FOUND,         audit_found,       IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
+    M(AUDIT_GREW,          audit_grew,        IPC_STORE,              IPC_API,                PEER,    EVENT,   IPC_NO_FD, 16) \
     M(SERIES_GET,          series_get,        IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(SERIES,              series,            IPC_STORE,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX + 64) \
     M(AUDIT_VERIFY,        audit_verify,      IPC_API,                IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
@@ -593,6 +594,8 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(U32, code, 0)               \
     F(U64, next, 0)               \
     F(BYTES, rows, IPC_PAGE_MAX)
+/* Records up to this one are durable; said once for many. */
+#define IPC_FIELDS_audit_grew(F) F(U64, seq, 0)
 /* Sums of a tenant's requests, or of everybody's, from the step that `from_s` is in to the one that `to_s` ends in, in steps of so many seconds: a multiple of
  * a minute, and of an hour for what is older than some days. */
 #define IPC_FIELDS_series_get(F)  \

@@ -42,6 +42,7 @@ static void batch_end(struct store *s, int code)
     b->open = false;
     if (code == 0) {
         health_written(s);
+        grew_maybe(s);
         b->outcome_count -= b->outcome_written;
         if (b->outcome_count != 0) {
             memmove(b->outcomes, b->outcomes + b->outcome_written, b->outcome_count * sizeof(*b->outcomes));

@@ -6,6 +6,7 @@
  *   rows.c     what egress and vault ask: routes, sealed rows, hosts
  *   rekey.c    `clawbox rekey`: every box, sealed anew by the vault
  *   admin.c    what the api asks: tenants, credentials, pages of the audit
+ *   grew.c     telling the api that there are new records
  *   count.c    what is counted of the requests
  *   health.c   whether records can be written, what tenants lack
  *   tokens.c   tokens for the API over TCP
@@ -119,6 +120,11 @@ struct store {
     struct net_timer *grant_timer;
     struct net_timer *stop_timer;
     struct net_timer *prune_timer; /* of the sums */
+    struct store_grew {
+        struct net_timer *timer;
+        bool pending;
+        uint64_t told; /* to the api; 0: nothing */
+    } grew;
     bool stopping;
 };
 
@@ -128,6 +134,15 @@ struct store {
 struct store_peer *peer_find(struct store *s, enum ipc_role role, uint64_t tenant_id);
 /* Tells a tenant's egress that its routes or credentials changed, if it runs. */
 void peer_tell_spec_changed(struct store *s, uint64_t tenant_id, uint64_t generation);
+
+/* ---- grew.c ---- */
+
+CB_MUST_USE int grew_init(struct store *s);
+void grew_deinit(struct store *s);
+/* Something may have been recorded: the api hears of it in a moment. */
+void grew_maybe(struct store *s);
+/* There is another api, which knows nothing. */
+void grew_forget_api(struct store *s);
 
 /* ---- batch.c ---- */
 

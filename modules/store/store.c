@@ -78,6 +78,7 @@ static void store_end(struct store *s)
     s->stop_timer = NULL;
     batch_deinit(s);
     grants_deinit(s);
+    grew_deinit(s);
     counts_free(&s->counts);
     store_db_free(s->db);
     s->db = NULL;
@@ -122,9 +123,11 @@ static int on_message(void *arg, struct ipc_in *in)
         break;
     case IPC_ROLE_VAULT:
         r = rows_vault(p, in);
+        grew_maybe(p->store);
         break;
     case IPC_ROLE_API:
         r = admin_message(p, in);
+        grew_maybe(p->store); /* most of what an administrator does is recorded */
         break;
     default:
         r = CB_EPERM;
@@ -174,6 +177,9 @@ static int on_peer(void *arg, enum ipc_role role, uint64_t tenant_id, struct spa
         peer_free(older);
     }
     list_push_back(&s->peers, &p->link);
+    if (role == IPC_ROLE_API) {
+        grew_forget_api(s);
+    }
     if (s->db == NULL) {
         ipc_chan_read(p->chan, false); /* until the database is open */
     }
@@ -246,7 +252,7 @@ static int on_go(void *arg, uint32_t waived)
         return r;
     }
     s->prune_timer = net_timer_new(s->loop, on_prune_timer, s);
-    if (s->prune_timer == NULL) {
+    if (s->prune_timer == NULL || grew_init(s) != 0) {
         return CB_ENOMEM;
     }
     net_timer_start(s->prune_timer, PRUNE_MORE_MS, 0);

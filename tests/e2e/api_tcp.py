@@ -45,6 +45,7 @@ ALLOWED = {
     ("GET", "/v1/tenants/{tenant}/grants"): "avt",
     ("DELETE", "/v1/tenants/{tenant}/grants/{grant}"): "at",
     ("GET", "/v1/audit"): "av",
+    ("GET", "/v1/audit:follow"): "av",
     ("GET", "/v1/audit:search"): "av",
     ("GET", "/v1/audit:verify"): "av",
     ("GET", "/v1/series"): "av",
@@ -140,10 +141,58 @@ def a_scope_may_do_what_the_table_says(only=None):
                     .replace("{token}", "nobody").replace("{administrator}", "nobody").replace("{generation}", "7")
                 if scope == "t" and method in ("POST", "DELETE"):
                     target += "?x=1"
+                    .replace("{token}", "nobody")
+                if (scope == "t" and method in ("POST", "DELETE")) or (scope != "t" and path == "/v1/audit:follow"):
+                    target += "?x=1"  # or it would be done, or never end
                 status, text, _ = a.ask(token, method, target, "{" if method in ("PUT", "POST") else None)
                 assert (status != 403) == (scope in allowed), f"{method} {path} by {scope}: {status} {text[:200]}"
                 if method == "GET":
                     equal(f"HEAD {path} by {scope}", a.ask(token, "HEAD", target)[0], status)
+
+
+def events(response):
+    """The (id, record) of a stream, as they come; the record is None in those that have none."""
+    seq, record = None, None
+    while line := response.readline().decode():
+        name, _, value = line.rstrip("\n").partition(": ")
+        if name == "id":
+            seq = int(value)
+        elif name == "data":
+            record = json.loads(value)
+        elif not line.strip() and seq is not None:
+            yield seq, record
+            record = None
+
+
+def a_stream_shows_what_is_recorded_as_it_happens():
+    with api("alice", "bob") as a:
+        token = a.token("hers", "tenant:alice")
+        connections = []
+
+        def follow(whose, query, **fields):
+            connection = a.connect()
+            connections.append(connection)
+            connection.request("GET", "/v1/audit:follow" + query, headers={"Authorization": "Bearer " + whose} | fields)
+            response = connection.getresponse()
+            equal("the answer", (response.status, response.headers["Content-Type"]), (200, "text/event-stream"))
+            return events(response)
+
+        everything, hers = follow(a.admin, ""), follow(token, "?tenant=alice")
+        begin = next(everything)
+        equal("the first event", (begin[1], next(hers)[1]), (None, None))
+        for name in ("bob", "alice"):
+            a.expect(204, a.admin, "POST", f"/v1/tenants/{name}:suspend")
+        seen = [next(event for event in everything if event[1] is not None) for _ in range(2)]
+        equal("what was recorded", [(r["tenant"], r["change"]) for _, r in seen], [("bob", "suspended"), ("alice", "suspended")])
+        equal("their numbers", [seq for seq, _ in seen], [r["seq"] for _, r in seen])
+        own = next(event for event in hers if event[1] is not None)
+        equal("what the tenant sees", own, seen[1])
+        again = follow(a.admin, "?after=0", **{"Last-Event-ID": str(seen[0][0])})
+        equal("after it was away", next(event for event in again if event[1] is not None), seen[1])
+        found = json.loads(a.expect(200, token, "GET", "/v1/audit:search?tenant=alice&kind=change&text=SUSPENDED"))
+        equal("the search", (found["records"], found["next"]), ([own[1]], None))
+        for connection in connections:
+            connection.close()
 
 
 def a_tenants_token_sees_its_tenant_alone():
@@ -163,6 +212,8 @@ def a_tenants_token_sees_its_tenant_alone():
         a.expect(403, token, "GET", "/v1/audit?tenant=bob")
         a.expect(403, token, "GET", "/v1/audit?tenant=")
         a.expect(403, token, "GET", "/v1/audit:search?tenant=bob")
+        a.expect(403, token, "GET", "/v1/audit:follow?tenant=bob")
+        a.expect(403, token, "GET", "/v1/series?tenant=bob")
         # Another tenant's document under this one's name, and its box in this one's place.
         a.expect(422, token, "PUT", "/v1/tenants/alice", TENANT.format("bob"))
         bob = json.loads(a.expect(200, a.admin, "GET", "/v1/tenants/bob/credentials/openai:prepare"))
@@ -359,6 +410,7 @@ def an_address_that_others_reach_is_refused():
             assert b"--api" in done.stderr, done.stderr
 
 
-TESTS = [a_scope_may_do_what_the_table_says, a_tenants_token_sees_its_tenant_alone, a_viewer_sees_no_secret_and_changes_nothing,
+TESTS = [a_scope_may_do_what_the_table_says, a_tenants_token_sees_its_tenant_alone, a_stream_shows_what_is_recorded_as_it_happens,
+         a_viewer_sees_no_secret_and_changes_nothing,
          a_token_is_of_use_while_it_is_there, a_page_in_a_browser_gets_nothing, a_body_is_read_once_the_token_is_known,
          ten_thousand_wrong_tokens_change_nothing, curl_and_a_tenant_from_nothing, an_address_that_others_reach_is_refused]

@@ -16,6 +16,8 @@ class Description:
             self.document = yaml.safe_load(file)
         # What is there for the console alone is not on the control socket.
         self.paths = {path: item for path, item in self.document["paths"].items() if not item.get("x-console")}
+        # What does not end is asked for by the scenario alone.
+        self.ending = {path for path, item in self.paths.items() if not item.get("x-stream")}
         self.operations = {(path, method.upper()): item[method] for path, item in self.paths.items()
                            for method in METHODS if method in item}
         self.validators = {}

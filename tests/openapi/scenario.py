@@ -298,6 +298,8 @@ def play(ask):
     # ---- the audit ----
     ask(200, "GET", "/v1/audit?tenant=alice&limit=10&newest=1")
     ask(400, "GET", "/v1/audit?limit=0")
+    ask(200, "HEAD", "/v1/audit:follow")
+    ask(400, "GET", "/v1/audit:follow?after=x")
     ask(200, "GET", "/v1/audit:search?tenant=alice&kind=decision&text=%2F&limit=1")
     ask(400, "GET", "/v1/audit:search?kind=none")
     ask(200, "GET", "/v1/series?tenant=alice&step=60")

@@ -37,6 +37,8 @@ struct store_friend {
         uint64_t value; /* generation, or the tenant's id */
     } events[STORE_EVENTS_MAX];
     size_t event_count;
+    uint64_t grew; /* of AUDIT_GREW: the last record, and how often it was said */
+    size_t grew_count;
 };
 
 /* One answer, with its payload. */
@@ -121,12 +123,19 @@ static inline int store_on_event(void *arg, struct ipc_in *in)
     struct store_friend *f = arg;
     struct ipc_spec_changed changed;
     struct ipc_forget forget;
+    struct ipc_audit_grew grew;
     int r = CB_EPERM;
     uint64_t value = 0;
     if (in->msg == IPC_MSG_SPEC_CHANGED && (r = ipc_get_spec_changed(in->payload, &changed)) == 0) {
         value = changed.generation;
     } else if (in->msg == IPC_MSG_FORGET && (r = ipc_get_forget(in->payload, &forget)) == 0) {
         value = forget.tenant_id;
+    } else if (in->msg == IPC_MSG_AUDIT_GREW && (r = ipc_get_audit_grew(in->payload, &grew)) == 0) {
+        CHECK(grew.seq > f->grew);
+        f->grew = grew.seq;
+        f->grew_count++;
+        net_loop_stop(f->stage->s.loop);
+        return 0;
     }
     CHECK_EQ_INT(r, 0);
     if (r == 0 && CHECK(f->event_count < STORE_EVENTS_MAX)) {

@@ -89,7 +89,12 @@ static int play_tokens(struct world *w, struct ipc_chan *chan, struct ipc_in *in
 /* As the real one, with times that a test can wait for. */
 static int quick_main(void)
 {
-    static struct api api = {.idle_ms = 20000, .deadline_ms = 20000, .head_ms = 20000, .wrong_ms = 20};
+    static struct api api = {.idle_ms = 20000,
+                             .deadline_ms = 20000,
+                             .head_ms = 20000,
+                             .wrong_ms = 20,
+                             .tick_ms = 1,
+                             .follow_ms = 1};
     return api_run(&api);
 }
 
@@ -173,6 +178,8 @@ static const struct {
     {"DELETE", "/v1/tenants/alice/grants/17", "/v1/tenants/bob/grants/17", A | T},
     {"GET", "/v1/audit", NULL, A | V},
     {"GET", "/v1/audit?tenant=alice", "/v1/audit?tenant=bob", A | V | T},
+    {"GET", "/v1/audit:follow", NULL, A | V},
+    {"GET", "/v1/audit:follow?tenant=alice", "/v1/audit:follow?tenant=bob", A | V | T},
     {"GET", "/v1/audit:search", NULL, A | V},
     {"GET", "/v1/audit:search?tenant=alice", "/v1/audit:search?tenant=bob", A | V | T},
     {"GET", "/v1/audit:verify", NULL, A | V},

@@ -102,6 +102,51 @@ TEST(the_api_sees_outcomes_that_wait)
     free(t);
 }
 
+/* The api hears that there are records, once for many, and asks which. */
+TEST(the_api_hears_that_the_audit_grew)
+{
+    enum { MANY = 500 };
+    struct store_friend alice;
+    struct store_friend bob;
+    struct store_friend api;
+    struct store_friend next;
+    struct store_stage *t = serve_two(&alice, &bob);
+    struct store_tally y = {0};
+    struct store_answer a;
+    store_join(t, &api, IPC_ROLE_API, 0, NULL);
+    for (uint64_t n = 0; n < MANY; n++) {
+        store_decide(&alice, n, &y);
+    }
+    STAGE_UNTIL(&t->s, api.grew == MANY);
+    CHECK(api.grew_count < MANY / 10);
+    /* An outcome alone, which waits for company. */
+    store_send_outcome(&bob, 1);
+    STAGE_UNTIL(&t->s, api.grew == MANY + 1);
+    /* Reading records nothing, and a change does. */
+    size_t count = api.grew_count;
+    store_settle(&api);
+    store_apply(&api, "carol", "https://c.example:443", &a);
+    STAGE_UNTIL(&t->s, a.done);
+    buf_deinit(&a.payload);
+    CHECK_EQ_INT(ipc_call_tenant_suspend(
+                     api.chan, &(struct ipc_tenant_suspend){.tenant = SPAN_LIT("carol"), .suspend = true},
+                     store_on_answer, store_answer_init(&api, &a), NULL),
+                 0);
+    STAGE_UNTIL(&t->s, a.done);
+    buf_deinit(&a.payload);
+    STAGE_UNTIL(&t->s, api.grew_count > count);
+    CHECK(api.grew > MANY + 1);
+    /* Another api knows nothing, and is told. */
+    store_join(t, &next, IPC_ROLE_API, 0, NULL);
+    STAGE_UNTIL(&t->s, next.grew == api.grew);
+    store_leave(&alice);
+    store_leave(&bob);
+    store_leave(&api);
+    store_leave(&next);
+    CHECK_EQ_INT(stage_stop(&t->s, 1000), 0);
+    free(t);
+}
+
 TEST(an_outcome_becomes_durable_without_a_decision)
 {
     struct store_friend alice;
