@@ -40,9 +40,13 @@ else()
 endif()
 
 if(CLAWBOX_SANITIZER STREQUAL "")
-    add_compile_options(-O2 -fstack-clash-protection)
+    # Nothing unwinds the stack while the program runs; for debuggers the tables are in clawbox.debug, as .debug_frame.
+    add_compile_options(-O2 -fstack-clash-protection -fno-asynchronous-unwind-tables -fno-unwind-tables)
     add_compile_definitions(_FORTIFY_SOURCE=3)
     add_link_options(-static-pie)
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|amd64")
+        add_link_options(-Wl,-z,pack-relative-relocs) # a bit for each pointer to relocate, in place of 24 bytes
+    endif()
 else()
     # The archives need the sysroot's newer C library, and the sanitizers need a dynamic one: so such a program is
     # linked against the sysroot's libc.so and started by the sysroot's loader. The sanitizers' own libraries are the
