@@ -121,6 +121,8 @@ function Filter({ filter, names, all, live, onLive, liveState }) {
 
 // ---- the list ----
 
+// A change of no tenant, of an administrator say, is the server's.
+const tenantOf = (row) => (lastWord(row).tenant === '-' ? 'the server' : lastWord(row).tenant);
 const verdictOf = (row) => lastWord(row).verdict;
 
 function What({ row, onOpen }) {
@@ -143,7 +145,7 @@ function why(row) {
 
 const COLUMNS = (onOpen) => [
   { label: 'Time', cell: (row) => html`<span class="whole"><${Time} at=${row.time} /></span>` },
-  { label: 'Tenant', cell: (row) => lastWord(row).tenant },
+  { label: 'Tenant', cell: (row) => tenantOf(row) },
   { label: 'Verdict', cell: (row) => html`<${Verdict} row=${row} />` },
   { label: 'Request', wide: true, cell: (row) => html`<${What} row=${row} onOpen=${onOpen} />` },
   { label: 'Route or reason', cell: why },
@@ -201,7 +203,7 @@ function Opened({ row: first, onClose }) {
     };
     ask().catch(setError).finally(() => setBusy(false));
   }, []);
-  return html`<${Dialog} title=${first.change ? `Change of ${last.tenant}` : `Request of ${last.tenant}`} wide onClose=${onClose}>
+  return html`<${Dialog} title=${first.change ? `Change of ${tenantOf(row)}` : `Request of ${last.tenant}`} wide onClose=${onClose}>
     <p><${Verdict} row=${row} /> ${!row.change && html`<span class="quiet">request <code>${row.key}</code></span>${' '}<${Copy} text=${row.key} what="The request’s id" />`}</p>
     <${Problem} error=${error} />
     ${PARTS.map(([kind, title, facts]) => row[kind] && html`<${Part} ...${{ title, facts, record: row[kind] }} />`)}

@@ -17,7 +17,7 @@ const askToSave = async (world) => {
 };
 
 export default [
-  ['routes: a change is said in words, and saved', async (world) => {
+  ['routes: a change is said in words, saved, and stands in the history', async (world) => {
     await apply(world);
     const { page } = world;
     assert.equal(await ask(world, '/v1/echo', { method: 'DELETE' }), 403);
@@ -34,6 +34,16 @@ export default [
     assert.match(text, /methods: \[GET, POST, DELETE\]/);
     assert.match(text, /# kept by the form/);
     assert.equal(await ask(world, '/v1/echo', { method: 'DELETE' }), 200);
+
+    await page.getByRole('tab', { name: 'History' }).click();
+    const row = page.getByRole('table', { name: 'Changes of dora' }).getByRole('row').filter({ hasText: 'updated' }).first();
+    await row.filter({ hasText: 'admin:ada' }).waitFor();
+    await world.look('routes-history');
+    await row.getByRole('button').click();
+    await dialog(world).getByText('newly allowed').waitFor();
+    await dialog(world).getByRole('button', { name: 'Take it up in the editor' }).waitFor();
+    await page.keyboard.press('Escape');
+    await closed(world);
   }],
   ['routes: what is wrong stands at its field, and cannot be saved', async (world) => {
     await apply(world);

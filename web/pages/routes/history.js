@@ -44,7 +44,7 @@ export function History({ tenant, generation, onTake }) {
     { label: 'What', cell: (one) => one.change },
     { label: 'About', wide: true, cell: (one) => html`<span class="any">${one.detail ?? ''}</span>` },
     { label: 'Document', cell: (one) => (one.generation === null ? html`<span class="quiet">–</span>`
-      : html`<${Button} class="button small" aria-label=${`Generation ${one.generation}`} onClick=${() => setOpen(one.generation)}>${one.generation}${one.generation === generation ? ', now' : ''}<//>`) },
+      : html`<${Button} class="button small" onClick=${() => setOpen(one.generation)}><span class="hidden">Generation </span>${one.generation}${one.generation === generation ? ', now' : ''}<//>`) },
   ];
   return html`
     <${Problem} error=${error ?? later.error} retry=${reload} />
