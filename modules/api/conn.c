@@ -130,7 +130,7 @@ void api_stream_begin(struct api_request *q, const char *content_type)
     net_timer_start(c->timer, c->api->tick_ms, c->api->tick_ms);
     buf_init(&head, CONN_HEAD_MAX);
     int r = conn_write_head(c, &head);
-    r = r == 0 ? net_conn_write(c->net, buf_span(&head)) : r;
+    r = r == 0 ? link_write(c->net, buf_span(&head)) : r;
     buf_deinit(&head);
     if (r != 0) {
         conn_broken(c, r);
@@ -153,7 +153,7 @@ void api_stream_write(struct api_request *q, struct span data)
     }
     buf_init(&chunk, API_ANSWER_MAX + CONN_HEAD_MAX);
     r = conn_has_chunks(c) ? http_write_chunk(&chunk, data) : buf_append_span(&chunk, data);
-    r = r == 0 ? net_conn_write(c->net, buf_span(&chunk)) : r;
+    r = r == 0 ? link_write(c->net, buf_span(&chunk)) : r;
     buf_deinit(&chunk);
     if (r != 0) {
         conn_broken(c, r);
@@ -174,7 +174,7 @@ void api_stream_end(struct api_request *q)
 
 bool api_stream_has_room(const struct api_request *q)
 {
-    return !q->conn->broken && !net_conn_is_full(q->conn->net);
+    return !q->conn->broken && !link_is_full(q->conn->net);
 }
 
 /* Whatever it ended for: that its head said 200 cannot be taken back. */
@@ -185,14 +185,14 @@ static int conn_write_end(struct api_conn *c)
     net_timer_stop(c->timer);
     buf_init(&last, CONN_HEAD_MAX);
     int r = conn_has_chunks(c) ? http_write_last_chunk(&last) : 0;
-    r = r == 0 ? net_conn_write(c->net, buf_span(&last)) : r;
+    r = r == 0 ? link_write(c->net, buf_span(&last)) : r;
     buf_deinit(&last);
     return r;
 }
 
 static void conn_tick(struct api_conn *c)
 {
-    c->stuck = net_conn_is_full(c->net) ? c->stuck + 1 : 0;
+    c->stuck = link_is_full(c->net) ? c->stuck + 1 : 0;
     if (c->stuck >= API_STREAM_STUCK) {
         api_conn_close(c);
     } else if (c->stuck == 0 && !c->request.answered) {
