@@ -110,7 +110,9 @@ static const struct net_conn_handler link_handler = {
 static void client_flush(struct pair *p)
 {
     struct buf *out = tls_session_output(p->tls);
-    CHECK_EQ_INT(net_conn_write(p->conn, buf_span(out)), 0);
+    if (buf_len(out) != 0) {
+        CHECK_EQ_INT(net_conn_write(p->conn, buf_span(out)), 0);
+    }
     buf_consume(out, buf_len(out));
 }
 
