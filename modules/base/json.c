@@ -4,8 +4,7 @@
 
 #include "base/json.h"
 
-#define DAY_MS      86400000U
-#define TIME_MAX_MS 253402300799999U /* 9999-12-31T23:59:59.999Z, the last that RFC 3339 can write */
+#define DAY_MS 86400000U
 
 /* Length of the UTF-8 character at the front (RFC 3629: no overlong form, no surrogate), or 0 when there is none;
  * *bad is then how many bytes one replacement character stands for: the longest start of a character, at least one. */
@@ -198,7 +197,7 @@ void json_time(struct json *j, const char *key, uint64_t unix_ms)
     unsigned year;
     unsigned month;
     unsigned day;
-    if (unix_ms > TIME_MAX_MS) {
+    if (unix_ms > JSON_TIME_MAX_MS) {
         j->error = j->error == 0 ? CB_EINVAL : j->error;
         return;
     }

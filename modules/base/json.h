@@ -30,6 +30,7 @@ void json_text(struct json *j, const char *key, struct span value);
 void json_number(struct json *j, const char *key, uint64_t value);
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
+#define JSON_TIME_MAX_MS 253402300799999U /* 9999-12-31T23:59:59.999Z, the last that RFC 3339 can write */
 /* Milliseconds since 1970 as a string like "2026-11-24T03:15:00.042Z" (RFC 3339). CB_EINVAL for years past 9999. */
 void json_time(struct json *j, const char *key, uint64_t unix_ms);
 /* The first error that latched, or 0. */

@@ -6,6 +6,7 @@
  * Outcomes of requests that were sent before are kept and written when it takes records again.
  */
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "policy/spec.h"
 #include "policy/verdict.h"
@@ -188,9 +189,9 @@ int batch_decision(struct store_peer *p, const struct ipc_in *in)
         return r;
     }
     if (m.request_id.len != IPC_REQUEST_ID_LEN || m.reason >= POLICY_REASON__COUNT ||
-        m.scheme >= SPEC_SCHEME__COUNT || m.time_ms > INT64_MAX ||
+        m.scheme >= SPEC_SCHEME__COUNT || m.time_ms > JSON_TIME_MAX_MS ||
         (m.grant != 0 && (m.reason != POLICY_REASON_ROUTE || m.grant > INT64_MAX))) {
-        return CB_EMALFORMED; /* a row that the database refuses would cost everybody in the batch theirs */
+        return CB_EMALFORMED; /* what cannot be stored would cost everybody in the batch theirs; what cannot be shown, a page */
     }
     if (batch_is_failing(s)) {
         batch_answer(p, in->call, b->failed_code, 0);
@@ -263,8 +264,8 @@ int batch_outcome(struct store_peer *p, const struct ipc_in *in)
     }
     if (m.request_id.len != IPC_REQUEST_ID_LEN || m.reason >= POLICY_REASON__COUNT ||
         m.peer.len > sizeof(b->outcomes->peer) || m.detail.len > sizeof(b->outcomes->detail) ||
-        m.model.len > sizeof(b->outcomes->model) || m.time_ms > INT64_MAX || m.input_tokens > INT64_MAX ||
-        m.output_tokens > INT64_MAX) {
+        m.model.len > sizeof(b->outcomes->model) || m.time_ms > JSON_TIME_MAX_MS ||
+        m.input_tokens > INT64_MAX || m.output_tokens > INT64_MAX) {
         return CB_EMALFORMED;
     }
     count_outcome(p, &m);

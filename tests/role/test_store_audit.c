@@ -1,6 +1,8 @@
 /* test_store_audit.c - the rest of test_store: records that share commits, a full disk, ends, and those who disturb. */
 #include "store_stage.h"
 
+#include "base/json.h"
+
 #include <sys/resource.h>
 
 enum { ALICE = 1, BOB = 2 };
@@ -318,7 +320,7 @@ static void bad_decision(size_t which, struct ipc_audit_decision *m)
         m->reason = POLICY_REASON__COUNT;
         break;
     case 1:
-        m->time_ms = (uint64_t)INT64_MAX + 1;
+        m->time_ms = JSON_TIME_MAX_MS + 1;
         break;
     case 2:
         m->request_id.len--;
@@ -339,7 +341,7 @@ static void bad_outcome(size_t which, struct ipc_audit_outcome *m)
         m->reason = 255;
         break;
     case 1:
-        m->time_ms = UINT64_MAX;
+        m->time_ms = JSON_TIME_MAX_MS + 1;
         break;
     case 2:
         m->input_tokens = UINT64_MAX;

@@ -428,6 +428,45 @@ def api_moves_a_row(stage):
     repair(stage)
 
 
+# ---- console ----
+
+
+def as_the_console(me, request):
+    """What api answers on a stream of its own."""
+    pair = bytes(8)
+    me.must("socketpair", AF_UNIX, SOCK_STREAM, 0, pair)
+    fd, other = struct.unpack("=ii", me.memory.get(me.scratch, 8))
+    me.send(me.channel("api"), "CONSOLE_STREAM", pass_fd=other, serial=1)
+    me.must("close", other)
+    me.write(fd, request)
+    got = me.until_it_can(lambda: me.call("read", fd, bytes(65536), 65536))
+    answer = me.memory.get(me.scratch, got) if got > 0 else b""
+    me.must("close", fd)
+    return answer
+
+
+@ask("console", "asks api on a stream, as nobody, with a session that it makes up, and with a token, to show and to change what there is",
+     "api answers 401: whose a session is, the store knows")
+def console_asks_without_a_session(stage):
+    token = stage.appliance.run("token", "create", "stolen", "--scope", "admin").stdout.strip()
+    me = fresh(stage, "console")
+    for name, shown in [("nothing", b""), ("a session", b"cbxs_" + b"A" * 43), ("a token", token), ("no secret", b"x"), ("two words", b"a b")]:
+        field = b"Authorization: Bearer " + shown + b"\r\n" if shown else b""
+        for method, target in [(b"GET", b"/v1/tenants"), (b"GET", b"/v1/tenants/alice/env"), (b"GET", b"/v1/audit"), (b"DELETE", b"/v1/tenants/alice"),
+                               (b"POST", b"/v1/tenants/alice:suspend"), (b"POST", b"/v1/sign-in-links"), (b"PUT", b"/v1/administrators/eve")]:
+            answer = as_the_console(me, method + b" " + target + b" HTTP/1.1\r\nHost: api\r\n" + field + b"\r\n")
+            assert answer.startswith(b"HTTP/1.1 401 "), f"{method} {target} with {name} was answered {answer[:200]}"
+            nothing_in(f"the answer to {target}", answer)
+    me.release()
+    stage.works("alice")
+
+
+@ask("console", "sends api what only others may: TENANT_LIST, SEALED_GET, UNSEAL, as if api were the store or the vault", "api ends the channel")
+def console_sends_what_others_may(stage):
+    refuses_all(stage, "console", "api", [("TENANT_LIST", {"limit": 10}), ("SEALED_GET", {"tenant_id": 1, "credential": "openai"}),
+                                          ("UNSEAL", {"credential": "openai"})])
+
+
 def does_not_open(stage, tenant="alice", host="api.openai.com"):
     stage.provider.take()
     answer = stage.ask(tenant, host=host)

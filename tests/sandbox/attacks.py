@@ -360,7 +360,7 @@ def set_a_limit(me, at):
     me.must("prlimit64", 0, 7, struct.pack("=QQ", 64, 64), 0)
 
 
-@attack(gate="denied", egress="denied", store="denied", vault="denied", api="denied")
+@attack(gate="denied", egress="denied", store="denied", vault="denied", api="denied", console="denied")
 def take_a_terabyte_of_memory(me, at):
     PRIVATE, ANONYMOUS, NORESERVE = 2, 0x20, 0x4000
     me.must("mmap", 0, 1 << 40, 3, PRIVATE | ANONYMOUS | NORESERVE, -1, 0)

@@ -130,6 +130,11 @@ class Role:
             listener.listen(16)
             self.tell("LISTENER", listener.fileno(), kind=2 if self.name == "api" else 0)
             listener.close()
+        if self.name == "console":
+            listener = socket.create_server(("127.0.0.1", 0))
+            self.address = listener.getsockname()
+            self.tell("LISTENER", listener.fileno(), kind=5)
+            listener.close()
 
     def wire(self, peer, tenant):
         """A new channel in the place of an older one."""
@@ -292,7 +297,7 @@ def probe_egress(role):
 
 def probe_socket(role):
     """An agent of the gate, a command of the api: each is answered in HTTP."""
-    with socket.socket(socket.AF_UNIX) as client:
+    with socket.socket(socket.AF_INET if role.name == "console" else socket.AF_UNIX) as client:
         client.connect(role.address)
         client.sendall(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
         client.setblocking(False)
@@ -315,4 +320,4 @@ def probe_gate(role):
     probe_socket(role)
 
 
-PROBES = {"vault": probe_vault, "store": probe_store, "egress": probe_egress, "gate": probe_gate, "api": probe_socket}
+PROBES = {"vault": probe_vault, "store": probe_store, "egress": probe_egress, "gate": probe_gate, "api": probe_socket, "console": probe_socket}

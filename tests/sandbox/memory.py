@@ -160,7 +160,7 @@ def check(stage):
     held = {"openai_of_alice": ["egress alice"], "openai_of_bob": ["egress bob"], "keys_of_bob": ["egress bob"],
             "git_of_alice": ["egress alice"]}
     processes = expect("while requests are in flight", **held)
-    equal("processes", sorted(processes), sorted(["monitor", "store", "vault", "api", "gate alice", "egress alice", "gate bob",
+    equal("processes", sorted(processes), sorted(["monitor", "store", "vault", "api", "console", "gate alice", "egress alice", "gate bob",
                                                   "egress bob"]))
 
     held_open = [stage.tunnel("alice"), stage.tunnel("bob")]  # nobody goes to rest before all has been looked at
@@ -179,5 +179,5 @@ def check(stage):
 
     for agent in held_open:
         agent.close()
-    wait_for("the tenants to rest", lambda: {role for role, _ in stage.appliance.roles()} == {"store", "vault", "api"})
+    wait_for("the tenants to rest", lambda: {role for role, _ in stage.appliance.roles()} == {"store", "vault", "api", "console"})
     expect("after the tenants went to rest")

@@ -17,7 +17,7 @@ from scenarios import Skip, get, wait_for  # noqa: E402
 
 ATTACKED = os.path.join(ROOT, "build", "release", "bin", "clawbox-attacked")
 PLAIN = os.path.join(ROOT, "build", "release", "bin", "clawbox-plain")
-ROLES = ["gate", "egress", "store", "vault", "api"]
+ROLES = ["gate", "egress", "store", "vault", "api", "console"]
 NOBODY = 65534
 SECRETS = {("alice", "openai"): "sk-real-alice-4f1c9a07e2b85d36", ("bob", "openai"): "sk-real-bob-93e0d7145a6fb28c",
            ("bob", "keys"): "key-real-bob-c5a81e60f2d7"}
@@ -70,7 +70,7 @@ class Stage:
     def __init__(self, listener, user=None, program=ATTACKED, options=()):
         self.asked = 0
         self.listener = listener
-        self.appliance = Appliance(*options, user=user)
+        self.appliance = Appliance("--console", "127.0.0.1:0", *options, user=user)
         self.appliance.program = program
         self.mount_point = os.path.join(self.appliance.home, "mount")
         os.mkdir(self.mount_point)
