@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OPTIONS_MAX 16
+#define OPTIONS_MAX 32
 /* getopt_long()'s values: an option's place in the table stands above all letters. */
 #define VALUE_BASE  1000
 #define VALUE_HELP  500
@@ -35,7 +35,7 @@ static void tables_make(const struct cmd_usage *usage, struct tables *t)
     char *letter = t->letters;
     *letter++ = ':'; /* a missing value is told apart from an unknown option */
     *letter++ = 'h';
-    for (size_t i = 0; i < usage->option_count && i < OPTIONS_MAX; i++) {
+    for (size_t i = 0; i < usage->option_count; i++) {
         const struct cmd_option *option = &usage->options[i];
         tables_add(t, option->name, option->value != NULL, VALUE_BASE + (int)i);
         if (option->letter != '\0') {
@@ -114,6 +114,9 @@ static int find_state(const char *option, struct cmd_line *out)
 int cmd_line_parse(const struct cmd_usage *usage, int argc, char **argv, struct cmd_line *out)
 {
     struct tables tables;
+    if (usage->option_count > OPTIONS_MAX) {
+        return cmd_fail_r(CB_ELIMIT, "%s has more options than OPTIONS_MAX", usage->command);
+    }
     tables_make(usage, &tables);
     const char *state = NULL;
     opterr = 0;

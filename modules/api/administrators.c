@@ -169,12 +169,12 @@ static int on_first(void *arg, int code, const struct ipc_in *in)
     return code == 0 ? r : 0;
 }
 
-void api_link_first(struct api *api, const char *origin)
+static void make_first(struct api *api)
 {
     char link[API_SECRET_SIZE];
     uint8_t hash[IPC_HASH_LEN];
     api_secret_make(API_LINK_PREFIX, link, hash);
-    (void)snprintf(api->first_link, sizeof(api->first_link), "%s/sign-in#%s", origin, link);
+    (void)snprintf(api->first_link, sizeof(api->first_link), "%s/sign-in#%s", ipc_role()->console, link);
     secret_wipe(link, sizeof(link));
     struct ipc_link_create m = {.hash = span_of(hash, sizeof(hash)),
                                 .first = true,
@@ -184,5 +184,28 @@ void api_link_first(struct api *api, const char *origin)
     if (r != 0) {
         log_error_r(r, "no link for the first sign-in can be made; `clawbox console` makes one");
         secret_wipe(api->first_link, sizeof(api->first_link));
+    }
+}
+
+static int on_vault_serves(void *arg, int code, const struct ipc_in *in)
+{
+    struct ipc_seal_key m;
+    int r = code != 0                     ? 0 /* it has said why, and the server ends */
+            : in->msg != IPC_MSG_SEAL_KEY ? CB_EMALFORMED
+                                          : ipc_get_seal_key(in->payload, &m);
+    if (code == 0 && r == 0) {
+        make_first(arg);
+    }
+    return r;
+}
+
+/* The vault answers once its key has been found to fit: a start that fails writes nothing into a database that may be another's. */
+void api_link_first(struct api *api)
+{
+    struct ipc_seal_key_get m = {.version = 0};
+    int r =
+        api->vault != NULL ? ipc_call_seal_key_get(api->vault, &m, on_vault_serves, api, NULL) : CB_ECLOSED;
+    if (r != 0) {
+        log_error_r(r, "no link for the first sign-in can be made; `clawbox console` makes one");
     }
 }

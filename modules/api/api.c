@@ -243,7 +243,7 @@ static int on_go(void *arg, uint32_t waived)
         net_listener_pause(api->remote, false);
     }
     if (ipc_role()->console[0] != '\0') {
-        api_link_first(api, ipc_role()->console);
+        api_link_first(api);
     }
     ipc_role_ready(held);
     return 0;

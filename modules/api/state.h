@@ -477,8 +477,8 @@ void api_session_check(struct api_request *q);
 
 /* ---- administrators.c ---- */
 
-/* Prints a sign-in link for the console at that origin, if there is no administrator yet. */
-void api_link_first(struct api *api, const char *origin);
+/* Prints a sign-in link for the console at its origin, if there is no administrator yet. */
+void api_link_first(struct api *api);
 
 /* Keeps the payload of STATUS. */
 CB_MUST_USE int api_status_take(struct api *api, struct span payload);

@@ -38,8 +38,8 @@ def asked(p, target):
         return None
 
 
-def changes(p, tenant="alice"):
-    return [(r["change"], r["by"]) for r in p.appliance.audit(tenant) if r.get("change") in ("suspended", "resumed")]
+def changes(p, tenant="alice", among=("suspended", "resumed")):
+    return [(r["change"], r["by"]) for r in p.appliance.audit(tenant) if r.get("change") in among]
 
 
 def a_suspended_tenant_is_told_so_and_loses_what_it_had():
