@@ -20,16 +20,20 @@ export function TenantPicker({ names, value, all, onValue = (name) => setQuery({
   return html`<${Select} label="Tenant" value=${value ?? ''} options=${options} onValue=${onValue} />`;
 }
 
+// The tenant that such a page was about last: the next one begins with it.
+let last = '';
+
 /**
- * For a page that is about one tenant (`page` is its address): draws `children(name, picker)`, for the one in the address or else the
- * first, and says what to do when there is none.
+ * For a page that is about one tenant (`page` is its address): draws `children(name, picker)`, for the one in the address, else the last
+ * one, else the first, and says what to do when there is none.
  */
 export function OneTenant({ page, params, query, children }) {
   const { names, error, reload } = useTenants();
   const asked = params.tenant || query.tenant;
-  const chosen = asked || names?.[0];
+  const chosen = asked || (names?.includes(last) ? last : names?.[0]);
   const to = (name) => go(`${page}?tenant=${encodeURIComponent(name)}`, { replace: true });
   useEffect(() => {
+    last = chosen ?? last;
     if (!asked && chosen) to(chosen);
   }, [chosen]);
   if (error && !names) return html`<${Problem} error=${error} retry=${reload} />`;
