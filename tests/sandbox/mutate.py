@@ -26,8 +26,10 @@ class Mutator:
     def __init__(self, sender, receiver, by_stream, seed, world):
         self.random = random.Random(f"{seed} {sender} {receiver} {by_stream}")
         kind = "STREAM" if by_stream else "PEER"
-        self.names = [n for n, row in zip(messages.NAMES, messages.ROWS)
-                      if row[4] == kind and sender in messages.senders(n) and receiver in messages.receivers(n) and "IPC_FD" != row[6]]
+        may = [(n, row[6] == "IPC_FD") for n, row in zip(messages.NAMES, messages.ROWS)
+               if row[4] == kind and sender in messages.senders(n) and receiver in messages.receivers(n)]
+        # The descriptor does not come along here; where nothing goes without one (console), that is what is sent.
+        self.names = [n for n, has_fd in may if not has_fd] or [n for n, _ in may]
         self.world = world
 
     def value(self, kind):
