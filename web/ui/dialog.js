@@ -11,8 +11,12 @@ export function Dialog({ title, onClose, wide, children }) {
   const id = useRef(newId('dialog')).current;
   useEffect(() => {
     const before = document.activeElement;
-    dialog.current.showModal();
-    return () => before?.isConnected && before.focus();
+    const shown = dialog.current;
+    shown.showModal();
+    return () => {
+      shown.close(); // what is behind it cannot have the focus while it is open
+      if (before?.isConnected) before.focus();
+    };
   }, []);
   const cancel = (event) => {
     event.preventDefault();
