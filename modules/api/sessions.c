@@ -424,7 +424,9 @@ void api_session_key(struct api_request *q)
 {
     static const char *const known[] = {"current", "kdf", "key", NULL};
     struct ipc_chan *store = q->api->store;
-    struct span whose = span_of(q->who.session, sizeof(q->who.session));
+    struct span session = span_of(q->who.session, sizeof(q->who.session));
+    struct span whose =
+        span_str(q->who.by); /* not the session, which gets another value as often as it wants */
     uint8_t current[IPC_HASH_LEN];
     uint8_t key[IPC_HASH_LEN];
     uint8_t kdf[IPC_KDF_LEN];
@@ -436,7 +438,7 @@ void api_session_key(struct api_request *q)
         api_member_hex(q, &body, "kdf", kdf, sizeof(kdf)) &&
         api_member_hex(q, &body, "key", key, sizeof(key)) && may_try(q, true, whose)) {
         api_attempt_take(q->api, true, whose);
-        struct ipc_session_key m = {.hash = whose,
+        struct ipc_session_key m = {.hash = session,
                                     .current = span_of(current, sizeof(current)),
                                     .kdf = span_of(kdf, sizeof(kdf)),
                                     .key = span_of(key, sizeof(key)),

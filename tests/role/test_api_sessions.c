@@ -392,4 +392,25 @@ TEST(strangers_run_out_of_tries_and_the_administrators_device_does_not)
     people_end(&w);
 }
 
+/* Who has a session gets another one for the asking: it is the administrator whose password is guessed. */
+TEST(another_session_has_no_tries_of_its_own)
+{
+    static const char change[] = "{\"current\":\"" KEY "\",\"kdf\":\"" KDF "\",\"key\":\"" KEY "\"}";
+    struct world w;
+    struct client c;
+    unsigned tries = 0;
+    if (!people_start(&w) || !stream_open(&c, &w)) {
+        return;
+    }
+    w.code = ipc_code(CB_EAUTHENTIC);
+    while (tries < 100 && ask(&c, ADMIN, "PUT", "/v1/session/key", change) == 403) {
+        tries++;
+    }
+    CHECK_EQ_UINT(c.status, 429);
+    CHECK(tries >= 10 && tries <= 12);
+    CHECK_EQ_UINT(ask(&c, VIEWER, "PUT", "/v1/session/key", change), 429); /* hers as well */
+    client_close(&c);
+    people_end(&w);
+}
+
 TEST_MAIN()
