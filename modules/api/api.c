@@ -227,7 +227,7 @@ static int on_go(void *arg, uint32_t waived)
     struct api *api = arg;
     uint32_t held;
     api->loop = ipc_role()->loop;
-    if (api->remote != NULL && !api->remote_loopback && api->serving == NULL) {
+    if (api->remote != NULL && !api->remote_place.loopback && api->serving == NULL) {
         log_error("the API is not served without TLS at an address that others reach");
         return CB_EPERM;
     }

@@ -2,7 +2,7 @@
 #include "api/state.h"
 
 #include "base/strnum.h"
-#include "review/diff.h"
+#include "review/json.h"
 
 #include <stdio.h>
 
@@ -133,17 +133,7 @@ static int write_diff(struct json *j, const struct ipc_revision *m, bool first)
                  (first || spec_decode(m->before, &before) == 0);
     int r = known ? review_diff(before, after, &diff) : 0;
     if (known && r == 0) {
-        json_array(j, "changes");
-        for (size_t i = 0; i < diff.count; i++) {
-            const struct review_change *c = &diff.changes[i];
-            json_object(j, NULL);
-            json_text(j, "effect", span_str(review_effect_name(c->effect)));
-            json_text(j, "heading", span_str(review_effect_heading(c->effect)));
-            api_json_text_or_null(j, "route", c->route);
-            json_text(j, "text", span_str(c->text));
-            json_object_end(j);
-        }
-        json_array_end(j);
+        review_diff_write(j, &diff);
         review_diff_deinit(&diff);
     } else {
         json_null(j, "changes");

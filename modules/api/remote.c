@@ -18,11 +18,7 @@
 #include "ipc/role.h"
 #include "tls/seal.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 #define BEARER       "Bearer "
 #define WRONG_SAY_MS 60000
@@ -78,47 +74,15 @@ void api_remote_make_room(struct api *api)
 
 int api_remote_listens(struct api *api, int fd)
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in in;
-        struct sockaddr_in6 in6;
-    } at = {.any.sa_family = AF_UNSPEC};
-    char text[INET6_ADDRSTRLEN] = "";
-    socklen_t size = sizeof(at);
-    if (getsockname(fd, &at.any, &size) != 0) {
-        return -errno;
+    int r = net_listener_place(fd, &api->remote_place);
+    if (r != 0) {
+        return r;
     }
-    bool six = at.any.sa_family == AF_INET6;
-    bool loopback = six                           ? IN6_IS_ADDR_LOOPBACK(&at.in6.sin6_addr)
-                    : at.any.sa_family == AF_INET ? (ntohl(at.in.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET
-                                                  : false;
-    api->remote_loopback = loopback;
-    const void *address = six ? (const void *)&at.in6.sin6_addr : (const void *)&at.in.sin_addr;
-    if (inet_ntop(at.any.sa_family, address, text, sizeof(text)) == NULL) {
-        return -errno;
-    }
-    (void)snprintf(api->remote_host, sizeof(api->remote_host), six ? "[%s]" : "%s", text);
-    api->remote_port = ntohs(six ? at.in6.sin6_port : at.in.sin_port);
     api->room_timer = net_timer_new(ipc_role()->loop, on_room_timer, api);
     return api->room_timer != NULL ? 0 : CB_ENOMEM;
 }
 
 /* ---- the head ---- */
-
-/* The value of the only field of that name; empty when there is none, and *many when there are more. */
-static struct span only_field(const struct http_head *head, const char *name, bool *many)
-{
-    struct span value = SPAN_EMPTY;
-    size_t count = 0;
-    for (size_t i = 0; i < head->field_count; i++) {
-        if (span_eq_nocase(head->fields[i].name, span_str(name))) {
-            value = head->fields[i].value;
-            count++;
-        }
-    }
-    *many = count > 1;
-    return value;
-}
 
 static struct span without_brackets(struct span host)
 {
@@ -142,26 +106,25 @@ static bool is_own_host(const struct api *api, struct span host)
     if (api->serving != NULL && link_serves(api->serving, without_brackets(host))) {
         return true; /* at whichever port somebody has put before this one */
     }
-    return port == api->remote_port &&
-           (span_eq_nocase(host, SPAN_LIT("localhost")) || span_eq_nocase(host, span_str(api->remote_host)));
+    return port == api->remote_place.port && (span_eq_nocase(host, SPAN_LIT("localhost")) ||
+                                              span_eq_nocase(host, span_str(api->remote_place.host)));
 }
 
 /* A browser says of a request where the page is from that makes it. No page of ours exists, so none may. */
 static bool is_from_page(const struct http_head *head)
 {
-    bool many;
-    struct span site = only_field(head, "Sec-Fetch-Site", &many);
-    bool elsewhere =
-        many || (site.len != 0 && !span_eq_str(site, "none") && !span_eq_str(site, "same-origin"));
+    struct span site;
+    bool elsewhere = !http_field_only(head, "Sec-Fetch-Site", &site) ||
+                     (site.len != 0 && !span_eq_str(site, "none") && !span_eq_str(site, "same-origin"));
     return elsewhere || http_field_find(head->fields, head->field_count, "Origin") != NULL;
 }
 
 bool api_bearer_read(const struct http_head *head, struct span *out)
 {
-    bool many;
-    struct span value = only_field(head, "Authorization", &many);
+    struct span value;
     size_t scheme = strlen(BEARER);
-    if (many || value.len <= scheme || !span_eq_nocase(span_sub(value, 0, scheme), SPAN_LIT(BEARER))) {
+    if (!http_field_only(head, "Authorization", &value) || value.len <= scheme ||
+        !span_eq_nocase(span_sub(value, 0, scheme), SPAN_LIT(BEARER))) {
         return false;
     }
     *out = span_sub(value, scheme, SIZE_MAX);
@@ -235,11 +198,11 @@ void api_remote_check(struct api_request *q)
     const struct http_head *head = q->head;
     struct ipc_chan *store = q->api->store;
     struct span token;
-    bool many;
-    if (!is_own_host(q->api, only_field(head, "Host", &many)) || many) {
+    struct span host;
+    if (!http_field_only(head, "Host", &host) || !is_own_host(q->api, host)) {
         api_refuse(q, 421, "This is %s://%s:%u, and no other host.",
-                   q->api->serving != NULL ? "https" : "http", q->api->remote_host,
-                   (unsigned)q->api->remote_port);
+                   q->api->serving != NULL ? "https" : "http", q->api->remote_place.host,
+                   (unsigned)q->api->remote_place.port);
     } else if (is_from_page(head)) {
         api_refuse(q, 403, "Requests that a page in a browser makes are not answered here.");
     } else if (!api_bearer_read(head, &token)) {

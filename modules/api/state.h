@@ -80,9 +80,7 @@ struct api {
     struct net_listener *health;  /* NULL: there is none */
     struct net_timer *room_timer; /* when places over TCP are short */
     struct net_listener *remote;  /* over TCP; NULL: there is none */
-    char remote_host[64];         /* its address, IPv6 in brackets */
-    uint16_t remote_port;
-    bool remote_loopback;
+    struct net_place remote_place;
     struct link_serving *serving; /* its certificate; NULL: it is in clear */
     int tls_cert_fd;              /* until the key has come */
     struct ipc_chan *store;

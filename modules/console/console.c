@@ -85,7 +85,7 @@ static int on_listener(void *arg, enum ipc_listener_kind kind, int fd)
     struct console *console = arg;
     int r = kind != IPC_LISTENER_CONSOLE ? CB_EPERM : console->listener != NULL ? CB_EEXIST : 0;
     if (r == 0) {
-        r = ask_learn_listener(console, fd);
+        r = net_listener_place(fd, &console->place);
     }
     if (r == 0) {
         r = net_listener_open(ipc_role()->loop, fd, on_accept, console, &console->listener);
@@ -126,7 +126,7 @@ static int on_go(void *arg, uint32_t waived)
     uint32_t held;
     console->loop = ipc_role()->loop;
     console->room_timer = net_timer_new(console->loop, on_room_timer, console);
-    if (console->listener != NULL && !console->loopback && console->serving == NULL) {
+    if (console->listener != NULL && !console->place.loopback && console->serving == NULL) {
         log_error("the console is not served without TLS at an address that others reach");
         return CB_EPERM;
     }

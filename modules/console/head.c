@@ -12,59 +12,13 @@
 #include "http/fields.h"
 #include "tls/seal.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 #define API_PREFIX     "/api"
 #define SESSION_PREFIX "/session"
 #define CSRF_FIELD     "X-Clawbox-Csrf"
 
-/* ---- the listener ---- */
-
-int ask_learn_listener(struct console *console, int fd)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in in;
-        struct sockaddr_in6 in6;
-    } at = {.any.sa_family = AF_UNSPEC};
-    char text[INET6_ADDRSTRLEN] = "";
-    socklen_t size = sizeof(at);
-    if (getsockname(fd, &at.any, &size) != 0) {
-        return -errno;
-    }
-    bool six = at.any.sa_family == AF_INET6;
-    bool loopback = six                           ? IN6_IS_ADDR_LOOPBACK(&at.in6.sin6_addr)
-                    : at.any.sa_family == AF_INET ? (ntohl(at.in.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET
-                                                  : false;
-    console->loopback = loopback;
-    const void *address = six ? (const void *)&at.in6.sin6_addr : (const void *)&at.in.sin_addr;
-    if (inet_ntop(at.any.sa_family, address, text, sizeof(text)) == NULL) {
-        return -errno;
-    }
-    (void)snprintf(console->host, sizeof(console->host), six ? "[%s]" : "%s", text);
-    console->port = ntohs(six ? at.in6.sin6_port : at.in.sin_port);
-    return 0;
-}
-
 /* ---- fields ---- */
-
-/* The value of the only field of that name; empty when there is none. False when there are more. */
-static bool only_field(const struct http_head *head, const char *name, struct span *value)
-{
-    size_t count = 0;
-    *value = SPAN_EMPTY;
-    for (size_t i = 0; i < head->field_count; i++) {
-        if (span_eq_nocase(head->fields[i].name, span_str(name))) {
-            *value = head->fields[i].value;
-            count++;
-        }
-    }
-    return count <= 1;
-}
 
 /* Without its port, and its brackets. */
 static struct span host_alone(struct span host)
@@ -81,15 +35,15 @@ static struct span host_alone(struct span host)
  * address. */
 static bool is_own_host(const struct console *console, struct span host)
 {
-    char own[sizeof(console->host) + 8];
+    char own[sizeof(console->place.host) + 8];
     if (console->serving != NULL) {
         return link_serves(console->serving, host_alone(host));
     }
-    (void)snprintf(own, sizeof(own), "%s:%u", console->host, (unsigned)console->port);
+    (void)snprintf(own, sizeof(own), "%s:%u", console->place.host, (unsigned)console->place.port);
     if (span_eq_str(host, own)) {
         return true;
     }
-    (void)snprintf(own, sizeof(own), "localhost:%u", (unsigned)console->port);
+    (void)snprintf(own, sizeof(own), "localhost:%u", (unsigned)console->place.port);
     return span_eq_str(host, own);
 }
 
@@ -105,8 +59,8 @@ static bool is_visit(const struct http_head *head, const struct ask *ask)
 {
     struct span mode;
     struct span dest;
-    return ask->what == ASK_PAGE && !ask->changes && only_field(head, "Sec-Fetch-Mode", &mode) &&
-           only_field(head, "Sec-Fetch-Dest", &dest) && span_eq_str(mode, "navigate") &&
+    return ask->what == ASK_PAGE && !ask->changes && http_field_only(head, "Sec-Fetch-Mode", &mode) &&
+           http_field_only(head, "Sec-Fetch-Dest", &dest) && span_eq_str(mode, "navigate") &&
            span_eq_str(dest, "document");
 }
 
@@ -115,7 +69,7 @@ static bool is_from_here(const struct console *console, const struct http_head *
 {
     struct span origin;
     struct span site;
-    if (!only_field(head, "Origin", &origin) || !only_field(head, "Sec-Fetch-Site", &site)) {
+    if (!http_field_only(head, "Origin", &origin) || !http_field_only(head, "Sec-Fetch-Site", &site)) {
         return false;
     }
     bool same = site.len == 0 || span_eq_str(site, "same-origin") || span_eq_str(site, "none");
@@ -203,14 +157,14 @@ static bool shows_csrf(const struct http_head *head, struct span session)
     struct span shown;
     char right[CONSOLE_CSRF_LEN + 1];
     ask_csrf(session, right);
-    return only_field(head, CSRF_FIELD, &shown) && secret_eq(shown, span_str(right));
+    return http_field_only(head, CSRF_FIELD, &shown) && secret_eq(shown, span_str(right));
 }
 
 /* No form of another page can send this media type. */
 static bool is_json(const struct http_head *head)
 {
     struct span type;
-    return only_field(head, "Content-Type", &type) && span_eq_nocase(type, SPAN_LIT("application/json"));
+    return http_field_only(head, "Content-Type", &type) && span_eq_nocase(type, SPAN_LIT("application/json"));
 }
 
 /* ---- the whole of it ---- */
@@ -302,7 +256,7 @@ struct ask_refusal ask_read(const struct console *console, const struct http_hea
     if (head->minor == 0) {
         REFUSE(505, "HTTP/1.1 is spoken here.");
     }
-    if (!only_field(head, "Host", &host) || !is_own_host(console, host)) {
+    if (!http_field_only(head, "Host", &host) || !is_own_host(console, host)) {
         REFUSE(421, "This is another host.");
     }
     if (!is_from_here(console, head, host, out)) {

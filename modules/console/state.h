@@ -54,9 +54,7 @@ struct console {
     struct list browsers;
     size_t count;
     uint64_t next_serial;
-    char host[64];                /* the listener's address, IPv6 in brackets */
-    uint16_t port;                /* the listener's */
-    bool loopback;                /* nobody else reaches it */
+    struct net_place place;       /* of the listener */
     struct link_serving *serving; /* its certificate; NULL: it is in clear */
     int tls_cert_fd;              /* until the key has come */
     uint64_t head_ms;             /* as CONSOLE_HEAD_MS */
@@ -99,8 +97,6 @@ struct ask_refusal {
 
 /* Looks at a head. What is refused here has reached nothing. */
 struct ask_refusal ask_read(const struct console *console, const struct http_head *head, struct ask *out);
-/* Notes where the listener is, before the role is confined. */
-CB_MUST_USE int ask_learn_listener(struct console *console, int fd);
 /* Whether it could be a session. */
 bool ask_session_formed(struct span text);
 /* The value that a change has to show, beside the cookie, of a session. */

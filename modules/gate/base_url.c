@@ -12,38 +12,18 @@
 #include "gate/state.h"
 #include "http/fields.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 #define BASE_TOKEN_MAX 128
 
 void base_url_learn_listener(struct gate *g, int fd)
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } at;
-    socklen_t len = sizeof(at);
-    char address[INET6_ADDRSTRLEN];
-    unsigned port;
+    struct net_place at;
     g->base_literal[0] = g->base_name[0] = '\0';
-    if (getsockname(fd, &at.any, &len) != 0) {
-        return; /* then there is no base URL */
+    if (net_listener_place(fd, &at) == 0 && at.loopback) { /* else there is no base URL */
+        (void)snprintf(g->base_literal, sizeof(g->base_literal), "%s:%u", at.host, (unsigned)at.port);
+        (void)snprintf(g->base_name, sizeof(g->base_name), "localhost:%u", (unsigned)at.port);
     }
-    if (at.any.sa_family == AF_INET && (ntohl(at.v4.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET) {
-        port = ntohs(at.v4.sin_port);
-        (void)inet_ntop(AF_INET, &at.v4.sin_addr, address, sizeof(address));
-        (void)snprintf(g->base_literal, sizeof(g->base_literal), "%s:%u", address, port);
-    } else if (at.any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&at.v6.sin6_addr)) {
-        port = ntohs(at.v6.sin6_port);
-        (void)snprintf(g->base_literal, sizeof(g->base_literal), "[::1]:%u", port);
-    } else {
-        return;
-    }
-    (void)snprintf(g->base_name, sizeof(g->base_name), "localhost:%u", port);
 }
 
 /* A page whose name was made to resolve to this machine (DNS rebinding) still says its own name as Host. On the Unix socket,

@@ -15,6 +15,14 @@ const struct http_field *http_field_find(const struct http_field *fields, size_t
     return NULL;
 }
 
+bool http_field_only(const struct http_head *head, const char *name, struct span *value)
+{
+    const struct http_field *first = http_field_find(head->fields, head->field_count, name);
+    *value = first != NULL ? first->value : SPAN_EMPTY;
+    const struct http_field *end = head->fields + head->field_count;
+    return first == NULL || http_field_find(first + 1, (size_t)(end - first - 1), name) == NULL;
+}
+
 static struct span trim(struct span s)
 {
     while (s.len != 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t')) {

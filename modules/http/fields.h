@@ -9,6 +9,8 @@
 
 /* The first field of that name (any case), or NULL; `name` is a NUL-terminated literal. */
 const struct http_field *http_field_find(const struct http_field *fields, size_t count, const char *name);
+/* The value of the only field of that name; empty when there is none. False when there are more, which means nothing. */
+bool http_field_only(const struct http_head *head, const char *name, struct span *value);
 /* True for a field that is about one connection and is never forwarded: Connection, Keep-Alive, Proxy-*, TE, Trailer,
  * Transfer-Encoding, Upgrade (RFC 9110, 7.6.1), HTTP2-Settings, and every name that a Connection field of the same message lists. */
 bool http_field_is_hop_by_hop(const struct http_field *fields, size_t count, struct span name);

@@ -11,7 +11,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -176,6 +178,33 @@ static int listener_clear_path(const char *path)
         return CB_EEXIST;
     }
     return unlink(path) == 0 ? 0 : -errno;
+}
+
+int net_listener_place(int fd, struct net_place *out)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } at = {.any.sa_family = AF_UNSPEC};
+    char text[INET6_ADDRSTRLEN];
+    socklen_t size = sizeof(at);
+    if (getsockname(fd, &at.any, &size) != 0) {
+        return -errno;
+    }
+    bool six = at.any.sa_family == AF_INET6;
+    if (!six && at.any.sa_family != AF_INET) {
+        return CB_EINVAL;
+    }
+    const void *address = six ? (const void *)&at.in6.sin6_addr : (const void *)&at.in.sin_addr;
+    if (inet_ntop(at.any.sa_family, address, text, sizeof(text)) == NULL) {
+        return -errno;
+    }
+    (void)snprintf(out->host, sizeof(out->host), six ? "[%s]" : "%s", text);
+    out->port = ntohs(six ? at.in6.sin6_port : at.in.sin_port);
+    out->loopback = six ? IN6_IS_ADDR_LOOPBACK(&at.in6.sin6_addr)
+                        : (ntohl(at.in.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+    return 0;
 }
 
 int net_listen_unix(const char *path, unsigned mode)

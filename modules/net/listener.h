@@ -21,6 +21,16 @@ CB_MUST_USE int net_listener_open(struct net_loop *loop, int fd, net_accept_fn *
 void net_listener_pause(struct net_listener *l, bool paused);
 void net_listener_close(struct net_listener *l);
 
+/* Where a listening TCP socket is. */
+struct net_place {
+    char host[48]; /* the address, IPv6 in brackets */
+    uint16_t port;
+    bool loopback; /* nobody on another machine reaches it */
+};
+
+/* Asks the kernel. CB_EINVAL: not a TCP socket; or its error. */
+CB_MUST_USE int net_listener_place(int fd, struct net_place *out);
+
 /* Opens a listening Unix socket at `path` (an old socket there is removed first) with the given mode, or a TCP socket on an IPv4 or
  * IPv6 literal; port 0 takes a free one. Returns the descriptor or a negative error; *bound_port tells the port. */
 CB_MUST_USE int net_listen_unix(const char *path, unsigned mode);

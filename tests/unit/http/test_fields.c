@@ -20,6 +20,20 @@ TEST(find)
     CHECK(http_field_find(NULL, 0, "a") == NULL);
 }
 
+TEST(only)
+{
+    const struct http_field fields[] = {FIELD("A", "1"), FIELD("b-C", "2"), FIELD("c", ""),
+                                        FIELD("B-c", "2")};
+    const struct http_head head = {.fields = fields, .field_count = 4};
+    const struct http_head none = {.field_count = 0};
+    struct span value;
+    CHECK(http_field_only(&head, "a", &value) && span_eq_str(value, "1"));
+    CHECK(http_field_only(&head, "C", &value) && value.len == 0);
+    CHECK(http_field_only(&head, "d", &value) && value.len == 0);
+    CHECK(!http_field_only(&head, "b-c", &value)); /* also of the same value */
+    CHECK(http_field_only(&none, "a", &value) && value.len == 0);
+}
+
 TEST(token)
 {
     CHECK(http_field_has_token(SPAN_LIT("close"), "close"));

@@ -375,4 +375,35 @@ TEST(listen_tcp_takes_literals_only)
     (void)close(fd);
 }
 
+TEST(a_listener_knows_its_place)
+{
+    static const struct {
+        const char *address;
+        const char *host;
+        bool loopback;
+    } cases[] = {{"127.0.0.1", "127.0.0.1", true},
+                 {"127.9.8.7", "127.9.8.7", true},
+                 {"0.0.0.0", "0.0.0.0", false},
+                 {"::1", "[::1]", true},
+                 {"::", "[::]", false}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint16_t port = 0;
+        struct net_place place;
+        int fd = net_listen_tcp(cases[i].address, 0, &port);
+        if (CHECK(fd >= 0) && CHECK_EQ_INT(net_listener_place(fd, &place), 0)) {
+            CHECK_EQ_STR(place.host, cases[i].host);
+            CHECK_EQ_UINT(place.port, port);
+            CHECK(place.loopback == cases[i].loopback);
+        }
+        (void)close(fd);
+    }
+    struct net_place place;
+    int fds[2];
+    if (CHECK_EQ_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0)) {
+        CHECK_EQ_INT(net_listener_place(fds[0], &place), CB_EINVAL);
+        (void)close(fds[0]);
+        (void)close(fds[1]);
+    }
+}
+
 TEST_MAIN()
