@@ -19,6 +19,8 @@ struct upstream {
     struct net_conn *conn;
     struct http_parser *parser;
     const struct upstream_handler *handler; /* NULL: nothing is asked */
+    bool last;                              /* the api closes it after this answer, as its head has said */
+    bool ended;                             /* and the answer has come to its end */
     struct net_task lost;
 };
 
@@ -38,9 +40,12 @@ static void on_lost(void *arg)
     struct upstream *u = arg;
     struct browser *b = u->browser;
     const struct upstream_handler *handler = u->handler;
+    bool ended = u->ended;
     b->upstream = NULL;
     upstream_free(u);
-    if (handler != NULL) {
+    if (handler != NULL && ended) {
+        handler->on_end(b);
+    } else if (handler != NULL) {
         handler->on_lost(b);
     }
 }
@@ -57,14 +62,21 @@ static void on_event(struct upstream *u, const struct http_event *event)
     const struct upstream_handler *handler = u->handler;
     switch (event->type) {
     case HTTP_EVENT_HEAD:
+        u->last = !event->head->keep_alive;
         handler->on_head(b, event->head);
         break;
     case HTTP_EVENT_BODY:
         handler->on_body(b, event->body);
         break;
     case HTTP_EVENT_END:
-        u->handler = NULL;
-        handler->on_end(b);
+        if (u->last) {
+            /* The answer has ended when the connection is given up: what is asked next would be written to one that closes. */
+            u->ended = true;
+            lose(u);
+        } else {
+            u->handler = NULL;
+            handler->on_end(b);
+        }
         break;
     case HTTP_EVENT_INTERIM:
         break;
@@ -74,7 +86,7 @@ static void on_event(struct upstream *u, const struct http_event *event)
 static void on_data(void *arg, struct span data)
 {
     struct upstream *u = arg;
-    while (!u->browser->dropped) {
+    while (!u->browser->dropped && !u->ended) {
         struct http_event event;
         int r = u->handler != NULL ? http_parser_next(u->parser, &data, &event)
                 : data.len != 0    ? CB_EMALFORMED /* nobody asked */

@@ -12,6 +12,7 @@ import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CLAWBOX = os.environ.get("CLAWBOX_BIN", os.path.join(ROOT, "build", "clawbox"))
+EVERYWHERE = os.environ.get("CLAWBOX_SERVE_OPTIONS", "").split()  # what every server of these tests is started with
 WAIT = 30  # seconds after which something that must happen is said not to have happened
 
 
@@ -47,13 +48,13 @@ class Appliance:
         self.state = os.path.join(self.home, "state")
         # Many servers run at once, and the console's usual port is one.
         console = [] if "--console" in options else ["--console", "off"]
-        self.options = [*options, *console] + os.environ.get("CLAWBOX_SERVE_OPTIONS", "").split()
+        self.options = [*options, *console]
         self.process = None
         self.log_path = os.path.join(self.home, "serve.log")
 
     def start(self):
         log = open(self.log_path, "ab")
-        self.process = subprocess.Popen([*self.prefix, self.program, "serve", "--state", self.state, *self.options],
+        self.process = subprocess.Popen([*self.prefix, self.program, "serve", "--state", self.state, *self.options, *EVERYWHERE],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, **self.user)
         log.close()
         timer = threading.Timer(WAIT, self.process.kill)

@@ -10,8 +10,7 @@ import shutil
 import ssl
 import subprocess
 
-from appliance import WAIT, Agent
-from keys import EVERYWHERE
+from appliance import EVERYWHERE, WAIT, Agent
 from lifecycle import EXTRA, EXTRA_HOST, HOST, OPENAI, OTHER, place
 from scenarios import equal, get, wait_for
 from tenants import changes

@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 
-from appliance import CLAWBOX, WAIT, openssl
+from appliance import CLAWBOX, EVERYWHERE, WAIT, openssl
 from health import free_port
 from lifecycle import place
 from scenarios import absent, equal, wait_for
@@ -437,7 +437,7 @@ def the_usual_port_may_be_taken_and_a_given_one_not():
             equal("status", [r["role"] for r in json.loads(p.appliance.run("status", "--json").stdout)["roles"] if r["role"] == "console"], [])
             p.appliance.stop()
             p.appliance.options = ["--console", "127.0.0.1:9180"]
-            done = subprocess.run([CLAWBOX, "serve", "--state", p.appliance.state, "--console", "127.0.0.1:9180"], capture_output=True, timeout=WAIT)
+            done = subprocess.run([CLAWBOX, "serve", "--state", p.appliance.state, "--console", "127.0.0.1:9180", *EVERYWHERE], capture_output=True, timeout=WAIT)
             equal("status", done.returncode, 1)
             assert b"9180" in done.stderr, done.stderr
     for wrong in ("127.0.0.1", "localhost:80", "x", ":80", "127.0.0.1:99999"):
@@ -523,7 +523,7 @@ def a_certificate_that_is_none_is_an_error_and_without_one_nobody_else_is_served
                                       (["--tls-key", key], 2, "go together"), (["--tls-cert", home + "/none", "--tls-key", key], 1, "No such file"),
                                       (["--tls-cert", cert, "--tls-key", other_key, "--console", "127.0.0.1:0"], 1, "not that of the first certificate"),
                                       (["--tls-cert", key, "--tls-key", key, "--console", "127.0.0.1:0"], 1, "no certificate")):
-            done = subprocess.run([CLAWBOX, "serve", "--state", p.appliance.state, *options], capture_output=True, timeout=WAIT, text=True)
+            done = subprocess.run([CLAWBOX, "serve", "--state", p.appliance.state, *options, *EVERYWHERE], capture_output=True, timeout=WAIT, text=True)
             equal(f"status of {options}", done.returncode, status)
             assert said in done.stderr, (options, done.stderr)
 

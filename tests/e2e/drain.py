@@ -20,6 +20,8 @@ def is_refused(port):
         return False
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:
+        return False  # It was in the listener's queue when that was closed: the next attempt is refused.
 
 
 def begin(p):

@@ -12,12 +12,12 @@ import stat
 import subprocess
 import threading
 
+from appliance import EVERYWHERE
 from lifecycle import all_gone, need_root, place
 from scenarios import equal, wait_for
 
 KEY = "00112233445566778899aabbccddeeff" * 2
 PASSPHRASE = "correct horse battery staple"
-EVERYWHERE = os.environ.get("CLAWBOX_SERVE_OPTIONS", "").split()  # what every server of these tests is started with
 
 
 def write(path, text, mode):
@@ -47,7 +47,7 @@ def public_key(p):
 
 def serves(p, value, *options):
     """A start, and a request that is given the credential."""
-    p.appliance.options = [*options, *EVERYWHERE]
+    p.appliance.options = list(options)
     p.appliance.start()
     try:
         p.provider().take()
@@ -72,7 +72,7 @@ def a_mounted_key_file():
         write(os.path.join(home, "mount", "..data", "key"), KEY + "\n", 0o440)
         mounted = os.path.join(home, "mount", "key")
         os.symlink("..data/key", mounted)
-        p.appliance.options = ["--master-key-file", mounted, *EVERYWHERE]
+        p.appliance.options = ["--master-key-file", mounted]
         p.appliance.start()
         p.make()
         p.appliance.stop()
@@ -117,7 +117,7 @@ def a_credential_of_systemd():
 def a_passphrase():
     with place(start=False) as p:
         file = write(os.path.join(p.appliance.home, "passphrase"), PASSPHRASE + "\n", 0o600)
-        p.appliance.options = ["--passphrase-file", file, *EVERYWHERE]
+        p.appliance.options = ["--passphrase-file", file]
         p.appliance.start()
         p.make()
         vault = p.pid("vault")
@@ -193,7 +193,7 @@ def everything_is_sealed_for_another_key():
         serves(p, "sk-real-alice")
         done = rekey(p, "--master-key-file", mounted, check=False)
         equal("the wrong key", done.returncode, 1)
-        p.appliance.options = EVERYWHERE
+        p.appliance.options = []
         p.appliance.start()
         p.appliance.run("audit", "verify")
 

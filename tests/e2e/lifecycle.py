@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 
-from appliance import CLAWBOX, WAIT, Agent, Appliance, make_certificates
+from appliance import CLAWBOX, EVERYWHERE, WAIT, Agent, Appliance, make_certificates
 from provider import Provider
 from scenarios import Skip, absent, equal, get, wait_for
 
@@ -163,7 +163,7 @@ def contents(directory):
 
 
 def start_refused(state, *options):
-    arguments = [CLAWBOX, "serve", "--state", state, *options, *os.environ.get("CLAWBOX_SERVE_OPTIONS", "").split()]
+    arguments = [CLAWBOX, "serve", "--state", state, *options, *EVERYWHERE]
     return subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True, timeout=WAIT, text=True)
 
 

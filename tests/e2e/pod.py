@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 
-from appliance import CLAWBOX, WAIT, Agent, make_certificates
+from appliance import CLAWBOX, EVERYWHERE, WAIT, Agent, make_certificates
 from lifecycle import HOST, OTHER
 from provider import Provider
 from scenarios import absent, equal, get, wait_for
@@ -97,7 +97,7 @@ class Pod:
             [*self.prefix, self.program, "proxy", "-f", self.tenant.path + "/tenant.yaml", "--credentials", self.home + "/credentials",
              "--token-file", self.token.path + "/proxy_token", "--master-key-file", self.key.path + "/master_key", "--state", self.state,
              "--listen", f"127.0.0.1:{self.port}", "--health", f"127.0.0.1:{self.health_port}",
-             *options, *os.environ.get("CLAWBOX_SERVE_OPTIONS", "").split()],
+             *options, *EVERYWHERE],
             stdin=subprocess.DEVNULL, stdout=audit, stderr=log, start_new_session=True, env={"PATH": "/usr/bin:/bin", **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}})
         log.close()
         audit.close()
