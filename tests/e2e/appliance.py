@@ -38,6 +38,19 @@ def make_certificates(directory, names):
     return ca, cert, key
 
 
+def roles_of(monitor):
+    """(role, tenant) to pid, of the children of the serve with this pid."""
+    found = {}
+    for pid in open(f"/proc/{monitor}/task/{monitor}/children").read().split():
+        try:
+            arguments = open(f"/proc/{pid}/cmdline", "rb").read().split(b"\0")
+        except OSError:
+            continue
+        if len(arguments) > 1:
+            found[(arguments[1].decode().lstrip("@"), arguments[2].decode() if len(arguments) > 2 else "")] = int(pid)
+    return found
+
+
 class Appliance:
     def __init__(self, *options, user=None):
         """user: the uid that serve and the commands run with, when the tests run as root."""
@@ -111,16 +124,7 @@ class Appliance:
 
     def roles(self):
         """(role, tenant) to pid, of the children of serve."""
-        found = {}
-        task = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
-        for pid in open(task).read().split():
-            try:
-                arguments = open(f"/proc/{pid}/cmdline", "rb").read().split(b"\0")
-            except OSError:
-                continue
-            if len(arguments) > 1:
-                found[(arguments[1].decode().lstrip("@"), arguments[2].decode() if len(arguments) > 2 else "")] = int(pid)
-        return found
+        return roles_of(self.process.pid)
 
 
 class Response:

@@ -14,6 +14,7 @@ import threading
 
 from appliance import EVERYWHERE
 from lifecycle import all_gone, need_root, place
+from process_memory import memory_has
 from scenarios import equal, wait_for
 
 KEY = "00112233445566778899aabbccddeeff" * 2
@@ -134,7 +135,6 @@ def a_passphrase():
         process.stdin.close()
         equal("the start", process.stdout.readline(), b"clawbox: ready\n")
         if os.geteuid() == 0 and not os.environ.get("CLAWBOX_SANITIZED"):
-            from tenants import memory_has
             assert not memory_has(process.pid, PASSPHRASE.encode()), "the monitor has the passphrase"
         process.send_signal(signal.SIGTERM)
         equal("the end", process.wait(30), 0)

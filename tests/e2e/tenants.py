@@ -11,6 +11,7 @@ import threading
 import time
 
 from lifecycle import HOST, OPENAI, all_gone, hold_a_stream, need_root, place, read_event, read_to_end
+from process_memory import memory_has
 from scenarios import absent, equal, get, need_real_memory, wait_for
 
 TRIPWIRE = OPENAI + """    - name: other
@@ -104,23 +105,6 @@ def a_tripwire_suspends_the_tenant_that_wants_it():
         equal("bob", p.ask("/v1/bob", "bob").status, 200)
         p.appliance.run("tenant", "resume", "alice")
         wait_for("the way out", lambda: p.ask("/v1/again").status == 200)
-
-
-def memory_has(pid, needle):
-    """Whether the bytes are anywhere in a process's memory."""
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
-        for line in maps:
-            span, rights = line.split()[:2]
-            if not rights.startswith("r") or line.rstrip().endswith(("[vvar]", "[vsyscall]")):
-                continue
-            start, end = (int(n, 16) for n in span.split("-"))
-            try:
-                memory.seek(start)
-                if needle in memory.read(end - start):
-                    return True
-            except OSError:
-                continue  # guard pages
-    return False
 
 
 def a_credential_that_was_replaced_is_nowhere_in_memory():

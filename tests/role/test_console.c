@@ -186,12 +186,14 @@ TEST(what_is_asked_after_an_answer_that_was_the_last_goes_over_another_connectio
     int fd = browse(&s);
     int api[2];
     for (size_t i = 0; i < 2; i++) {
-        say(fd, "GET /api/v1/audit HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nCookie: __Host-clawbox=" SESSION "\r\n\r\n",
+        say(fd,
+            "GET /api/v1/audit HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nCookie: __Host-clawbox=" SESSION "\r\n\r\n",
             s.port);
         api[i] = take_stream(&s);
         (void)hear(api[i], "\r\n\r\n");
         say(api[i], "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
-        read_answer(&s, fd, &a); /* the api's end is still open: nothing but the head says that it will be closed */
+        read_answer(&s, fd,
+                    &a); /* the api's end is still open: nothing but the head says that it will be closed */
         CHECK_EQ_INT(a.status, 401);
     }
     CHECK_EQ_INT(s.streams, 2);

@@ -1,30 +1,19 @@
 """Looking: for credentials in what an attacker got, for rows in the database, and whether a thing is what it should be."""
 
-import base64
 import contextlib
 import os
 import shutil
 import sqlite3
 import tempfile
-import urllib.parse
 
 from stage import SECRETS
+from process_memory import forms  # stage says where that is
 
 ALICE = SECRETS[("alice", "openai")]
 
 
 def equal(what, got, expected):
     assert got == expected, f"{what} is {got!r}, expected {expected!r}"
-
-
-def forms(secret):
-    """How a credential looks in what an attacker might be given."""
-    raw = secret.encode()
-    for prefix in range(3):  # its place in the base64 of something longer
-        whole = base64.b64encode(bytes(prefix) + raw)
-        yield whole[4 if prefix else 0 : -4]
-    yield from (raw, raw.hex().encode(), raw.hex().upper().encode(), raw[::-1], raw.decode().encode("utf-16-le"),
-                urllib.parse.quote(secret, safe="").encode(), b"".join(b"\\u%04x" % c for c in raw))
 
 
 def has_secret(data):

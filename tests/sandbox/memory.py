@@ -5,11 +5,11 @@ This runs the real program. What is looked for is found where it must be, so the
 
 import hashlib
 import os
-import re
 import threading
 
-from look import equal, forms, query
+from look import equal, query
 from stage import OPENAI, SECRETS, WAIT, Stage, wait_for
+from process_memory import forms, holders, processes_of  # stage says where that is
 
 CLAWBOX = os.environ.get("CLAWBOX_BIN", os.path.join(os.path.dirname(__file__), "..", "..", "build", "clawbox"))
 GIT_ROUTE = """    - provider: github-git
@@ -20,41 +20,6 @@ GIT = "ghp_realAliceGit0a1b2c3d4e5f60718293a4"
 GIT_BASIC = f"x-access-token:{GIT}"
 EVENTS = 50
 NEW = "sk-real-alice-rotated-5d2e8c1b7f40"
-MAPS = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (r\S+) \S+ \S+ \S+ *(.*)")
-
-
-def memory(pid):
-    """Every byte that the process could read, in parts that overlap: (address, name of the mapping, bytes)."""
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as file:
-        for line in maps:
-            match = MAPS.match(line)
-            if not match or match[4] in ("[vvar]", "[vsyscall]", "[vvar_vclock]"):
-                continue
-            at, end = int(match[1], 16), int(match[2], 16)
-            file.seek(at)
-            left = end - at
-            tail = b""
-            while left:
-                part = file.read(min(left, 1 << 22))
-                assert part, f"memory of {pid} at {at:x} cannot be read"
-                yield end - left - len(tail), match[4], tail + part
-                left -= len(part)
-                tail = part[-256:]
-
-
-def holders(stage, wanted):
-    """{name of a secret: {process whose memory has it, in any of its forms: where}}, and the processes."""
-    processes = {"monitor": stage.appliance.process.pid, **{" ".join(w).strip(): pid for w, pid in stage.appliance.roles().items()}}
-    found = {name: {} for name in wanted}
-    for who, pid in processes.items():
-        for at, mapping, part in memory(pid):
-            for name, needles in wanted.items():
-                for needle in needles:
-                    place = part.find(needle)
-                    if place >= 0:
-                        around = part[max(place - 24, 0) : place + len(needle) + 24]
-                        found[name].setdefault(who, []).append(f"{at + place:x} {mapping or 'mapped'} {around}")
-    return found, set(processes)
 
 
 def master_forms(stage):
@@ -134,7 +99,8 @@ def check(stage):
     wanted = secrets(stage)
 
     def expect(when, **where):
-        found, processes = holders(stage, wanted)
+        processes = processes_of(stage.appliance.process.pid)
+        found = holders(processes, wanted)
         expected = {name: set() for name in wanted}
         expected["vault key"] = {"vault"}
         expected.update({name.replace("_", " "): set(who) for name, who in where.items()})

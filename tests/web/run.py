@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 from appliance import Appliance, make_certificates  # noqa: E402
 from provider import Provider  # noqa: E402
 
-HOSTS = ["api.openai.com", "docs.example.com", "other.example.com"]
+HOSTS = ["api.openai.com", "api.anthropic.com", "docs.example.com", "other.example.com"]
 CHROMIUM = shutil.which("chromium")
 LIMIT = 900  # seconds for all of it
 
@@ -46,14 +46,15 @@ def main():
         appliance.start()
         provider.next_event()  # Of the stream that is cut: the first event comes, the second never.
         with open(ca) as file:
-            world = {"part": part, "program": appliance.program, "state": appliance.state, "home": appliance.home,
+            world = {"part": part, "pid": appliance.process.pid, "program": appliance.program, "state": appliance.state, "home": appliance.home,
                      "log": appliance.log_path, "chromium": CHROMIUM, "provider": provider.port, "ca": file.read(),
                      "shots": os.path.join(ROOT, "build", "web-screenshots")}
         done = subprocess.run(["node", os.path.join(HERE, "drive.mjs")], input=json.dumps(world), stdout=subprocess.PIPE, text=True,
                               timeout=LIMIT)
     finally:
         status = appliance.stop()
-        provider.next_event()
+        for _ in range(2):  # The cut ones, whose threads shall not wait for ever.
+            provider.next_event()
         provider.close()
         log = appliance.log()
         shutil.rmtree(appliance.home, ignore_errors=True)

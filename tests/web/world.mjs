@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const require = createRequire(new URL('../../build/web-tests/x', import.meta.url));
 const { chromium } = require('playwright-core');
@@ -78,6 +79,13 @@ export class World {
     const done = await run(this.program, [...args, '--state', this.state], { input });
     if (done.status !== 0) throw new Error(`clawbox ${args.join(' ')}: ${done.status}: ${done.err}`);
     return done;
+  }
+
+  /** Which processes of the server have one of the values in their memory, in any form of it: {processes, found: {name: [process]}}. As root. */
+  async holders(values) {
+    const { status, out, err } = await run('python3', [fileURLToPath(new URL('../e2e/process_memory.py', import.meta.url)), String(this.pid)], { input: JSON.stringify(values) });
+    if (status !== 0) throw new Error(`the memory cannot be read: ${err}`);
+    return JSON.parse(out);
   }
 
   /** curl as the tenant's agent: {status, out, err}, where status is curl's own. */

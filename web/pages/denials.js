@@ -138,7 +138,7 @@ function Grants({ tenants, turn, change, onChanged }) {
     { label: 'Ends', cell: (one) => html`<${Time} at=${one.until} />` },
     { label: 'Uses left', cell: (one) => (one.uses_left === null ? html`<span class="quiet">any number</span>` : count(one.uses_left)) },
     { label: 'By', cell: (one) => html`${one.by} <span class="quiet"><${Ago} at=${one.created} /></span>` },
-    change && { label: '', hidden: 'Actions', cell: (one) => html`<${Button} class="button small danger" aria-label=${`End ${one.method} ${where(one)}`} onClick=${() => setEnding(one)}>End now<//>` },
+    change && { label: '', hidden: 'Actions', cell: (one) => html`<${Button} class="button small danger" onClick=${() => setEnding(one)}>End now<span class="hidden"> ${one.method} ${where(one)}</span><//>` },
   ].filter(Boolean);
   return html`<${Section} title="Allowed for a time" about="These end by themselves.">
     <${Problem} error=${error} retry=${reload} />

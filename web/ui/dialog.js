@@ -1,5 +1,5 @@
 // dialog.js: questions in front of the page. The browser's own <dialog> keeps the focus in and gives it back.
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Button } from './button.js';
 import { Form, TextField } from './form.js';
 import { html, newId } from './html.js';
@@ -9,7 +9,7 @@ import { Problem } from './page.js';
 export function Dialog({ title, onClose, wide, children }) {
   const dialog = useRef(null);
   const id = useRef(newId('dialog')).current;
-  useEffect(() => {
+  useLayoutEffect(() => { // before anything is painted, so that no key gets between
     const before = document.activeElement;
     const shown = dialog.current;
     shown.showModal();

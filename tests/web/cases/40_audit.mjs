@@ -25,6 +25,20 @@ export default [
     await world.page.keyboard.press('Escape');
     await closed(world);
   }],
+  ['audit: records arrive while the page is open', async (world) => {
+    await apply(world);
+    await world.visit(PAGE);
+    await world.page.getByText('live', { exact: true }).waitFor();
+    let searches = 0;
+    const listen = (request) => { searches += request.url().includes('audit:search') ? 1 : 0; };
+    world.page.on('request', listen);
+    await ask(world, '/v1/arrives');
+    await rows(world).filter({ hasText: '/v1/arrives' }).getByText('200', { exact: true }).waitFor();
+    await ask(world, '/private/arrives');
+    await rows(world).filter({ hasText: '/private/arrives' }).getByText('no_route_path').waitFor();
+    world.page.off('request', listen);
+    assert.equal(searches, 0, 'it came by the stream');
+  }],
   ['audit: the search finds what was asked for and nothing else', async (world) => {
     await apply(world);
     await ask(world, '/v1/find-me');

@@ -1,4 +1,4 @@
-// Denials: what was refused is allowed for ever, or muted.
+// Denials: what was refused is allowed once, for an hour, or for ever, or it is muted.
 import assert from 'node:assert/strict';
 import { apply, ask, closed, dialog } from '../dora.mjs';
 
@@ -11,6 +11,10 @@ async function refused(world, path) {
   await world.visit(PAGE);
   await row(world, path).waitFor();
 }
+async function allow(world) {
+  await dialog(world).getByRole('button', { name: 'Allow', exact: true }).click();
+  await closed(world);
+}
 
 export default [
   ['denials: the same request is one line, with the route that would allow it', async (world) => {
@@ -20,6 +24,27 @@ export default [
     await row(world, '/private/thrice').getByRole('cell', { name: '3', exact: true }).waitFor();
     assert.match(await row(world, '/private/thrice').innerText(), /GET https:\/\/docs\.example\.com \/private\/thrice/);
     await world.look('denials-dora', PAGE);
+  }],
+  ['denials: allowed once is one request', async (world) => {
+    await refused(world, '/private/once');
+    await row(world, '/private/once').getByRole('button', { name: /^Once/ }).click();
+    await world.look('denial-allow');
+    await allow(world);
+    await world.page.getByRole('table', { name: 'Allowed for a time' }).getByRole('row').filter({ hasText: '/private/once' }).waitFor();
+    assert.equal(await ask(world, '/private/once'), 200);
+    assert.equal(await ask(world, '/private/once'), 403);
+  }],
+  ['denials: allowed for an hour passes until it is ended', async (world) => {
+    await refused(world, '/private/hour');
+    await row(world, '/private/hour').getByRole('button', { name: /^An hour/ }).click();
+    await allow(world);
+    assert.equal(await ask(world, '/private/hour'), 200);
+    assert.equal(await ask(world, '/private/hour'), 200);
+    await world.look('denials-grants');
+    await world.page.getByRole('button', { name: /^End now .*\/private\/hour/ }).click();
+    await dialog(world).getByRole('button', { name: 'End', exact: true }).click();
+    await world.page.getByText('It has ended.').waitFor();
+    assert.equal(await ask(world, '/private/hour'), 403);
   }],
   ['denials: for ever is a route of the document, and its words are seen first', async (world) => {
     await refused(world, '/private/ever');
