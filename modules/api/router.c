@@ -135,24 +135,6 @@ static bool matches(struct api_request *q, const struct api_route *route, struct
     return path.len == 0;
 }
 
-/* Says which paths there are, each once. */
-static void refuse_path(struct api_request *q, struct span path)
-{
-    char list[4096] = "";
-    size_t len = 0;
-    for (size_t i = 0; i < ROUTE_COUNT && len < sizeof(list); i++) {
-        bool listed = !is_here(q, &routes[i]);
-        for (size_t k = 0; k < i; k++) {
-            listed = listed || strcmp(routes[k].path, routes[i].path) == 0;
-        }
-        if (!listed) {
-            int put = snprintf(list + len, sizeof(list) - len, "%s%s", i != 0 ? ", " : "", routes[i].path);
-            len += put > 0 ? (size_t)put : 0;
-        }
-    }
-    api_refuse(q, 404, "There is nothing at \"%.*s\". There are: %s.", API_SHORT(path), list);
-}
-
 static void add_method(struct api_request *q, const char *method)
 {
     size_t len = strlen(q->allow);
@@ -265,6 +247,6 @@ void api_dispatch(struct api_request *q)
     if (known) {
         answer_methods(q, path);
     } else {
-        refuse_path(q, path);
+        api_refuse(q, 404, "There is no such thing here. GET /v1/openapi.yaml lists what there is.");
     }
 }

@@ -120,9 +120,8 @@ def api(*tenants):
 
 
 def served(a):
-    """Every route that the server says it has."""
-    paths = re.search(r"There are: (.*)\.$", json.loads(a.expect(404, a.admin, "GET", "/v1/nothing"))["detail"])[1].split(", ")
-    for path in paths:
+    """Every route that the server's own description has."""
+    for path in re.findall(r"^  (/v1/\S+):$", a.expect(200, a.admin, "GET", "/v1/openapi.yaml"), re.M):
         target = re.sub(r"\{\w+\}", "x", path)
         _, _, fields = a.ask(a.admin, "OPTIONS", target)
         for method in fields["Allow"].split(", "):

@@ -45,7 +45,7 @@ static const struct {
      "{\"tenant\":\"alice\",\"id\":7,\"port\":4711,\"token\":\"tok\",\"variables\":{\"OPENAI_API_KEY\":"
      "\"sk-proj-PLACEHOLDER\",\"CLAWBOX_DOCS\":\"PLACEHOLDER2\"},\"google_files\":{},\"ca_pem\":\"-----BEGIN CERTIFICATE-----\\nMAEC\\n"
      "-----END CERTIFICATE-----\\n\"}\n"},
-    {"GET", "/v1/tenants/alice/policy", NULL, "get alice\n", 200, "application/json", NULL},
+    {"GET", "/v1/tenants/alice/policy", NULL, "grants alice\nget alice\n", 200, "application/json", NULL},
     {"GET", "/v1/tenants/alice/credentials", NULL, "get alice\n", 200, "application/json",
      "{" CREDENTIALS("\"last_used\":\"2000-02-29T00:01:00.007Z\",", "\"last_used\":null,",
                      "\"last_used\":\"1970-01-01T00:01:01.000Z\",") ",\"next\":null}\n"},
@@ -306,17 +306,17 @@ static const struct {
     const char *allow;
     const char *detail;
 } refusals[] = {
-    {"GET", "/", NULL, 404, "", "There is nothing at \\\"/\\\". There are: /v1/tenants:apply, /v1/tenants, "},
-    {"GET", "/v1/tenants/", NULL, 404, "", "/v1/tenants/{tenant}/env"},
-    {"GET", "/v1/tenants/alice/envy", NULL, 404, "", "There is nothing at"},
+    {"GET", "/", NULL, 404, "", "\"There is no such thing here. GET /v1/openapi.yaml lists what there is.\""},
+    {"GET", "/v1/tenants/", NULL, 404, "", "There is no such thing"},
+    {"GET", "/v1/tenants/alice/envy", NULL, 404, "", "There is no such thing"},
     {"GET", "/v1/tenants/alice/credentials/openai", NULL, 405, "PUT, DELETE, OPTIONS",
      "GET is not possible here."},
-    {"GET", "/v1/tenants/alice/credentials/openai:prepared", NULL, 404, "", "There is nothing at"},
+    {"GET", "/v1/tenants/alice/credentials/openai:prepared", NULL, 404, "", "There is no such thing"},
     {"GET", "/v1/tenants/Alice", NULL, 404, "", "cannot be the name of a tenant"},
     {"GET", "/v1/tenants/al%69ce", NULL, 404, "", "cannot be the name of a tenant"},
     {"GET", "/v1/tenants/..", NULL, 404, "", "cannot be the name of a tenant"},
     {"DELETE", "/v1/tenants/alice/credentials/-x", NULL, 404, "", "cannot be the name of a credential"},
-    {"GET", "http://x/v1/tenants", NULL, 404, "", "There is nothing at"},
+    {"GET", "http://x/v1/tenants", NULL, 404, "", "There is no such thing"},
     {"POST", "/v1/tenants/alice", "{}", 405, "GET, HEAD, PUT, DELETE, OPTIONS", "POST is not possible here."},
     {"PUT", "/v1/audit", "{}", 405, "GET, HEAD, OPTIONS", "PUT is not possible here."},
     {"GET", "/v1/tenants:apply", NULL, 405, "POST, OPTIONS", "GET is not possible here."},
