@@ -108,6 +108,24 @@ static void print_route(const struct review_explanation *e)
     }
 }
 
+/* "grant:17 ends in 59 min": what allows it, when no route does. */
+static void print_grant(const struct review_policy *policy, const struct review_explanation *e)
+{
+    uint64_t left_s = (e->grant->until_ms - policy->now_ms + 999) / 1000;
+    label("grant");
+    (void)printf("%llu, which ends in ", (unsigned long long)e->grant->id);
+    if (left_s >= 7200) {
+        (void)printf("%llu h", (unsigned long long)(left_s / 3600));
+    } else if (left_s >= 120) {
+        (void)printf("%llu min", (unsigned long long)(left_s / 60));
+    } else {
+        (void)printf("%llu s", (unsigned long long)left_s);
+    }
+    (void)printf("%s; without it: %s\n",
+                 e->grant->uses_left == POLICY_GRANT_ANY ? "" : ", or when it is used",
+                 policy_reason_name(e->ungranted));
+}
+
 static int print_injected(const struct review_explanation *e)
 {
     struct buf lines;
@@ -181,7 +199,7 @@ static int print_text(const struct review_policy *policy, const struct review_ex
                       const struct review_request *request)
 {
     (void)printf("%s (%s): %s\n", policy_verdict_name(policy_reason_verdict(e->reason)),
-                 policy_reason_name(e->reason), policy_reason_detail(e->reason));
+                 policy_reason_name(e->reason), review_explanation_text(e));
     if (e->detail[0] != '\0') {
         put_line("refused", e->detail);
     }
@@ -194,6 +212,9 @@ static int print_text(const struct review_policy *policy, const struct review_ex
     cmd_print_text(stdout, buf_span(&e->path));
     (void)fputc('\n', stdout);
     print_route(e);
+    if (e->grant != NULL) {
+        print_grant(policy, e);
+    }
     if (!e->decides || e->route->action == SPEC_ACTION_DENY) {
         return 0;
     }
@@ -267,7 +288,7 @@ int cmd_explain(int argc, char **argv)
     }
     struct review_policy *policy = NULL;
     r = file != NULL ? policy_from_file(file, line.args[0], &policy)
-                     : policy_from_server(line.state, line.args[0], &policy);
+                     : policy_in_force(line.state, line.args[0], &policy);
     if (r != CMD_GO) {
         return r;
     }

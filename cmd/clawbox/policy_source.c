@@ -8,16 +8,41 @@
 
 #include <stdlib.h>
 
-static int decode_spec(const char *text, struct spec **out)
+enum beside { WITHOUT_GRANTS, WITH_GRANTS };
+
+/* 0 and *out, which the caller frees; CB_ENOMEM, or what decode_base64() says. */
+static int decode_text(const char *text, uint8_t **bytes, struct span *out)
 {
     size_t len = strlen(text);
-    uint8_t *bytes = malloc(len + 1);
-    if (bytes == NULL) {
+    *bytes = malloc(len + 1);
+    if (*bytes == NULL) {
         return CB_ENOMEM;
     }
-    int r = decode_base64(span_str(text), bytes, &len);
-    r = r == 0 ? spec_decode(span_of(bytes, len), out) : r;
-    free(bytes);
+    int r = decode_base64(span_str(text), *bytes, &len);
+    *out = span_of(*bytes, r == 0 ? len : 0);
+    return r;
+}
+
+static int decode_policy(const struct conf_node *root, enum beside beside, struct review_policy **out,
+                         char *why, size_t why_size)
+{
+    struct spec *spec = NULL;
+    uint8_t *spec_bytes = NULL;
+    uint8_t *grant_bytes = NULL;
+    struct span encoded;
+    struct span grants = SPAN_EMPTY;
+    int r = decode_text(control_text(root, "spec"), &spec_bytes, &encoded);
+    r = r == 0 ? spec_decode(encoded, &spec) : r;
+    if (r == 0 && beside == WITH_GRANTS) {
+        r = decode_text(control_text(root, "grants"), &grant_bytes, &grants);
+    }
+    if (r == 0) {
+        r = review_policy_new(spec, grants, out, why, why_size);
+    } else {
+        spec_free(spec);
+    }
+    free(spec_bytes);
+    free(grant_bytes);
     return r;
 }
 
@@ -38,12 +63,11 @@ static int add_credentials(struct review_policy *policy, const struct conf_node 
     return r;
 }
 
-static int from_answer(const char *tenant, const struct conf_node *root, struct review_policy **out)
+static int from_answer(const char *tenant, const struct conf_node *root, enum beside beside,
+                       struct review_policy **out)
 {
     char why[256] = "";
-    struct spec *spec = NULL;
-    int r = decode_spec(control_text(root, "spec"), &spec);
-    r = r == 0 ? review_policy_new(spec, out, why, sizeof(why)) : r;
+    int r = decode_policy(root, beside, out, why, sizeof(why));
     if (r == 0 && (r = add_credentials(*out, root)) != 0) {
         review_policy_free(*out);
         *out = NULL;
@@ -53,7 +77,8 @@ static int from_answer(const char *tenant, const struct conf_node *root, struct 
                                tenant, why[0] != '\0' ? " " : "", why);
 }
 
-static int ask(const char *state, const char *tenant, bool may_be_absent, struct review_policy **out)
+static int ask(const char *state, const char *tenant, bool may_be_absent, enum beside beside,
+               struct review_policy **out)
 {
     char target[128];
     struct control_answer answer;
@@ -65,7 +90,7 @@ static int ask(const char *state, const char *tenant, bool may_be_absent, struct
         return status;
     }
     if (answer.status != 404 && (status = control_answer_read(&answer)) == CMD_GO) {
-        status = from_answer(tenant, control_answer_root(&answer), out);
+        status = from_answer(tenant, control_answer_root(&answer), beside, out);
     }
     control_answer_deinit(&answer);
     return status;
@@ -73,12 +98,17 @@ static int ask(const char *state, const char *tenant, bool may_be_absent, struct
 
 int policy_from_server(const char *state, const char *tenant, struct review_policy **out)
 {
-    return ask(state, tenant, false, out);
+    return ask(state, tenant, false, WITHOUT_GRANTS, out);
+}
+
+int policy_in_force(const char *state, const char *tenant, struct review_policy **out)
+{
+    return ask(state, tenant, false, WITH_GRANTS, out);
 }
 
 int policy_from_server_if_any(const char *state, const char *tenant, struct review_policy **out)
 {
-    return ask(state, tenant, true, out);
+    return ask(state, tenant, true, WITHOUT_GRANTS, out);
 }
 
 int policy_from_tenants(struct conf_tenants *tenants, const char *path, const char *tenant,
@@ -98,7 +128,7 @@ int policy_from_tenants(struct conf_tenants *tenants, const char *path, const ch
     }
     struct spec *spec = tenants->specs[at];
     tenants->specs[at] = NULL;
-    int r = review_policy_new(spec, out, why, sizeof(why));
+    int r = review_policy_new(spec, SPAN_EMPTY, out, why, sizeof(why));
     if (r == 0 && (r = review_policy_assume(*out)) != 0) {
         review_policy_free(*out);
     }

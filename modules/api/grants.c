@@ -2,7 +2,7 @@
 #include "api/state.h"
 
 #include "base/strnum.h"
-#include "policy/grant.h"
+#include "policy/grants.h"
 #include "policy/spec_check.h"
 
 #include <stdio.h>
@@ -101,33 +101,41 @@ void api_grant_create(struct api_request *q)
 
 /* ---- list ---- */
 
-static void write_grant(struct json *j, struct reader *r)
+/* An element of the list of GRANTS. */
+struct listed {
+    struct policy_grant grant;
+    uint64_t created_ms;
+    struct span by;
+};
+
+static struct listed read_listed(struct reader *r)
 {
-    struct api_what what = {.scheme = SPEC_SCHEME_HTTPS};
-    uint64_t id = reader_u64(r);
-    what.scheme = reader_u8(r) == SPEC_SCHEME_HTTP ? SPEC_SCHEME_HTTP : SPEC_SCHEME_HTTPS;
-    what.host = ipc_read_text(r, IPC_HOST_MAX);
-    what.port = reader_u16(r);
-    what.method = ipc_read_text(r, SPEC_METHOD_MAX);
-    what.path = ipc_read_text(r, SPEC_PATH_MAX);
-    uint64_t until_ms = reader_u64(r);
-    uint8_t uses_left = reader_u8(r);
-    uint64_t created_ms = reader_u64(r);
-    struct span by = ipc_read_text(r, IPC_BY_MAX);
-    if (r->error != 0) {
-        return;
+    char why[256];
+    struct listed l = {.grant = policy_grant_read(r)};
+    l.created_ms = reader_u64(r);
+    l.by = ipc_read_text(r, IPC_BY_MAX);
+    if (r->error == 0 && policy_grant_check(&l.grant, why, sizeof(why)) != 0) {
+        r->error = CB_EMALFORMED;
     }
+    return l;
+}
+
+static void write_listed(struct json *j, const struct listed *l)
+{
+    const struct policy_grant *g = &l->grant;
+    struct api_what what = {
+        .scheme = g->scheme, .host = g->host, .port = g->port, .method = g->method, .path = g->path};
     json_object(j, NULL);
-    json_number(j, "id", id);
+    json_number(j, "id", g->id);
     api_what_write(j, &what);
-    json_time(j, "until", until_ms);
-    if (uses_left == POLICY_GRANT_ANY) {
+    json_time(j, "until", g->until_ms);
+    if (g->uses_left == POLICY_GRANT_ANY) {
         json_null(j, "uses_left");
     } else {
-        json_number(j, "uses_left", uses_left);
+        json_number(j, "uses_left", g->uses_left);
     }
-    json_time(j, "created", created_ms);
-    json_text(j, "by", by);
+    json_time(j, "created", l->created_ms);
+    json_text(j, "by", l->by);
     json_object_end(j);
 }
 
@@ -149,7 +157,10 @@ static int on_grants(struct api_request *q, struct span payload)
     uint32_t count = ipc_list_read(&r, POLICY_GRANTS_MAX);
     json_array(j, "grants");
     for (uint32_t i = 0; i < count && r.error == 0; i++) {
-        write_grant(j, &r);
+        struct listed l = read_listed(&r);
+        if (r.error == 0) {
+            write_listed(j, &l);
+        }
     }
     json_array_end(j);
     error = reader_finish(&r);
@@ -166,6 +177,51 @@ void api_grants_list(struct api_request *q)
     if (api_query_read(q, NULL, 0)) {
         api_wait(q, store, API_CALL(q, store, grants_get, &m), IPC_MSG_GRANTS, on_grants);
     }
+}
+
+/* ---- beside a policy ---- */
+
+static int append_grants(struct api_request *q, struct span list)
+{
+    struct reader r = reader_of(list);
+    struct writer w = writer_to(&q->list);
+    uint32_t count = ipc_list_read(&r, POLICY_GRANTS_MAX);
+    writer_u32(&w, count);
+    for (uint32_t i = 0; i < count && r.error == 0; i++) {
+        struct listed l = read_listed(&r);
+        policy_grant_write(&w, &l.grant);
+    }
+    int error = reader_finish(&r);
+    return error != 0 ? error : writer_finish(&w);
+}
+
+/* A tenant that is not there has none; what that means for the request, TENANT says. */
+static int on_granted(struct api_request *q, struct span payload)
+{
+    struct ipc_grants m;
+    int error = ipc_get_grants(payload, &m);
+    if (error != 0) {
+        return error;
+    }
+    buf_reset(&q->list);
+    if (m.code == 0) {
+        error = append_grants(q, m.grants);
+    } else if (ipc_result(m.code) != CB_ENOTFOUND) {
+        api_refuse_answer(q, m.code, SPAN_EMPTY);
+        return 0;
+    }
+    if (error == 0) {
+        api_tenant_get(q, q->tenant_next);
+    }
+    return error;
+}
+
+void api_tenant_get_with_grants(struct api_request *q, api_answer_fn *next)
+{
+    struct ipc_chan *store = q->api->store;
+    struct ipc_grants_get m = {.tenant = q->tenant};
+    q->tenant_next = next;
+    api_wait(q, store, API_CALL(q, store, grants_get, &m), IPC_MSG_GRANTS, on_granted);
 }
 
 /* ---- taking back ---- */

@@ -2,7 +2,8 @@
  * review.c - policies looked at without traffic: a tenant's document as JSON, what a request would get, what a document would change; and what one
  * needs to write a document: the providers, and the description of this API.
  *
- * :explain and :diff take the text of a document that is nowhere yet, with the files that it names, and keep nothing.
+ * :explain and :diff take the text of a document that is nowhere yet, with the files that it names, and keep nothing. What the tenant is granted
+ * stands beside either document.
  */
 #include "api/state.h"
 
@@ -103,7 +104,7 @@ static struct review_policy *make_policy(struct api_request *q, struct subject *
     struct spec **from = s->given.count != 0 ? &s->given.specs[0] : &s->tenant.spec;
     struct spec *spec = *from;
     *from = NULL;
-    int r = review_policy_new(spec, &policy, why, sizeof(why));
+    int r = review_policy_new(spec, buf_span(&q->list), &policy, why, sizeof(why));
     if (r == 0) {
         r = s->exists ? add_credentials(policy, &s->tenant) : review_policy_assume(policy);
         if (r != 0) {
@@ -176,7 +177,7 @@ static int on_explain(struct api_request *q, struct span payload)
 void api_tenant_explain(struct api_request *q)
 {
     if (api_query_read(q, NULL, 0)) {
-        api_tenant_get(q, on_explain);
+        api_tenant_get_with_grants(q, on_explain);
     }
 }
 

@@ -239,7 +239,9 @@ struct api_request {
     bool dry_run;
     uint8_t applied; /* what became of it: enum of TENANTS_APPLIED */
     enum ipc_expect expect;
-    struct buf list; /* of TENANTS_APPLY */
+    struct buf list; /* of TENANTS_APPLY; or of grants, beside a tenant */
+
+    api_answer_fn *tenant_next; /* of api_tenant_get_with_grants(), while it asks for the grants */
 
     /* of manifests: what the query says; empty: as the document has it */
     struct api_manifests {
@@ -526,6 +528,8 @@ const char *api_applied_word(uint8_t what);
 
 /* Calls for the request's tenant. */
 void api_tenant_get(struct api_request *q, api_answer_fn *next);
+/* The same, with what is granted beside it in q->list, as the message SPEC has it. */
+void api_tenant_get_with_grants(struct api_request *q, api_answer_fn *next);
 /* Reads the answer. 1: refused, because there is no such tenant or it is damaged. Free with api_tenant_deinit() after 0. */
 CB_MUST_USE int api_tenant_read(struct api_request *q, struct span payload, struct api_tenant *out);
 void api_tenant_deinit(struct api_tenant *tenant);

@@ -163,15 +163,15 @@ void api_tenant_show(struct api_request *q)
 
 /* ---- policy ---- */
 
-/* The specification as egress reads it, for commands that ask it offline what egress would say. */
-static int write_spec(struct json *j, struct span spec)
+/* The specification, or the grants beside it, as egress reads them, for commands that ask them offline what egress would say. */
+static int write_encoded(struct json *j, const char *key, struct span bytes)
 {
-    char *text = malloc(ENCODE_BASE64_SIZE(spec.len));
+    char *text = malloc(ENCODE_BASE64_SIZE(bytes.len));
     if (text == NULL) {
         return CB_ENOMEM;
     }
-    size_t len = encode_base64(spec.ptr, spec.len, text);
-    json_text(j, "spec", span_of(text, len));
+    size_t len = encode_base64(bytes.ptr, bytes.len, text);
+    json_text(j, key, span_of(text, len));
     free(text);
     return 0;
 }
@@ -187,7 +187,8 @@ static int on_policy(struct api_request *q, struct span payload)
     struct json *j = api_json_begin(q);
     json_text(j, "name", q->tenant);
     json_number(j, "generation", tenant.row.generation);
-    r = write_spec(j, tenant.row.spec);
+    r = write_encoded(j, "spec", tenant.row.spec);
+    r = r == 0 ? write_encoded(j, "grants", buf_span(&q->list)) : r;
     if (r == CB_ENOMEM) {
         api_refuse_code(q, r, SPAN_EMPTY);
         r = 0;
@@ -201,7 +202,7 @@ static int on_policy(struct api_request *q, struct span payload)
 void api_tenant_policy(struct api_request *q)
 {
     if (api_query_read(q, NULL, 0)) {
-        api_tenant_get(q, on_policy);
+        api_tenant_get_with_grants(q, on_policy);
     }
 }
 

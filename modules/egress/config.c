@@ -35,7 +35,7 @@ void config_unref(struct egress_config *config)
     trust_free(config);
     free(config->credentials);
     free(config->placeholders);
-    free(config->grants);
+    policy_grants_free(&config->grants);
     policy_table_free(config->table);
     spec_free(config->spec);
     free(config);
@@ -202,12 +202,10 @@ static int config_make(const struct egress *e, const struct ipc_spec *m, struct 
     char why[256] = "";
     int r = spec_decode(m->spec, &config->spec);
     if (r == 0) {
-        r = grants_take(config, m->grants);
+        r = policy_grants_take(&config->grants, config->spec, m->grants);
     }
     if (r == 0) {
-        struct spec own = *config->spec; /* the table points to the routes alone */
-        own.route_count = config->own_routes;
-        r = policy_table_new(&own, &config->table, why, sizeof(why));
+        r = policy_grants_table(&config->grants, &config->table, why, sizeof(why));
     }
     if (r == 0) {
         r = config_read_credentials(config, m->credentials);

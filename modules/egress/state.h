@@ -3,7 +3,6 @@
  *
  *   egress.c      the role: channels, setup, stop
  *   config.c      the tenant's routes, placeholders and unsealed credentials; reloads
- *   grants.c      what somebody allowed for a time, or once
  *   stream.c      one agent connection: fields in, decision, answer out
  *   exchange.c    the half of a stream that talks to the provider
  *   token*.c      access tokens that are fetched with a credential (token.h)
@@ -34,7 +33,7 @@
 #include "ipc/chan.h"
 #include "net/dial.h"
 #include "net/resolvconf.h"
-#include "policy/grant.h"
+#include "policy/grants.h"
 #include "policy/host.h"
 #include "policy/table.h"
 #include "tls/session.h"
@@ -72,9 +71,7 @@ struct egress_config {
     uint64_t ca_ms;    /* when the tenant's CA was made; for the gate */
     bool suspended;    /* every request is refused, and no credential is there */
     struct spec *spec; /* its routes, and then a route for each grant */
-    size_t own_routes; /* how many are not of grants; the table has these */
-    struct policy_grant *grants;
-    size_t grant_count;
+    struct policy_grants grants;
     struct policy_table *table;
     struct egress_credential *credentials;
     size_t credential_count;
@@ -100,16 +97,6 @@ struct span config_value(struct egress_config *config, const struct spec_route *
 /* Takes over what the vault answered. 0, CB_ENOTFOUND, CB_EAUTHENTIC, CB_ENOMEM, ... */
 CB_MUST_USE int config_take_credential(const struct egress_config *config,
                                        struct egress_credential *credential, const struct ipc_in *in);
-
-/* ---- grants.c ---- */
-
-/* Takes the list of SPEC, and puts a route for each behind the spec's own; before the table is made. */
-CB_MUST_USE int grants_take(struct egress_config *config, struct span list);
-/* The grant by which a request passes that no route of the spec decides about, for that reason, and its route. NULL: none. */
-const struct policy_grant *grants_find(const struct egress_config *config, enum policy_reason reason,
-                                       const struct policy_query *query, const struct spec_route **route);
-/* Whether what a grant of that number began may go on. */
-bool grants_still(const struct egress_config *config, uint64_t id);
 
 /* ---- trust.c ---- */
 

@@ -425,13 +425,16 @@ static enum policy_reason stream_match(struct stream *s)
                                      .has_query = q->has_query,
                                      .fields = s->fields,
                                      .field_count = s->field_count};
-    reason = inject_decide(s->config->table, &query, &request, s->config->placeholders,
-                           s->config->credential_count, &s->route);
-    const struct policy_grant *grant = grants_find(s->config, reason, &query, &s->route);
-    if (grant != NULL) {
-        s->grant = grant->id;
-        s->ungranted = reason;
-        reason = inject_screen(s->route, &request, s->config->placeholders, s->config->credential_count);
+    struct inject_rules rules = {.table = s->config->table,
+                                 .grants = &s->config->grants,
+                                 .placeholders = s->config->placeholders,
+                                 .placeholder_count = s->config->credential_count};
+    struct inject_decision decision = inject_decide(&rules, &query, &request, clock_wall_ms());
+    reason = decision.reason;
+    s->route = decision.route;
+    if (decision.grant != NULL) {
+        s->grant = decision.grant->id;
+        s->ungranted = decision.ungranted;
     }
     s->asks_websocket = reason == POLICY_REASON_ROUTE && q->websocket && s->route->websocket;
     s->answering = s->route != NULL ? token_answer_find(s->config, q) : NULL;
@@ -573,7 +576,7 @@ static enum policy_reason stream_may_go_on(struct stream *s, const struct policy
     enum policy_reason reason =
         now->suspended ? POLICY_REASON_TENANT_SUSPENDED : policy_table_match(now->table, query, &route);
     if (s->grant != 0 && policy_grant_may(reason)) {
-        return grants_still(now, s->grant) ? POLICY_REASON_ROUTE : reason;
+        return policy_grants_still(&now->grants, s->grant, clock_wall_ms()) ? POLICY_REASON_ROUTE : reason;
     }
     if (reason != POLICY_REASON_ROUTE) {
         return reason;

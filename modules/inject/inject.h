@@ -18,7 +18,7 @@
 #define CB_INJECT_INJECT_H
 
 #include "http/fields.h"
-#include "policy/table.h"
+#include "policy/grants.h"
 
 /* What stands in records in place of a credential in a path. */
 #define INJECT_SHOWN "{credential}"
@@ -48,16 +48,30 @@ struct inject_request {
 enum policy_reason inject_screen(const struct spec_route *route, const struct inject_request *request,
                                  const struct inject_placeholder *placeholders, size_t placeholder_count);
 
+/* What a tenant's requests are decided by. */
+struct inject_rules {
+    const struct policy_table *table;
+    const struct policy_grants *grants;
+    const struct inject_placeholder *placeholders;
+    size_t placeholder_count;
+};
+
+struct inject_decision {
+    enum policy_reason reason;
+    const struct spec_route *
+        route; /* that allows it, which can be a grant's; of a refusal the one that decided or came nearest, or NULL */
+    const struct policy_grant
+        *grant; /* by which it is allowed, or would be but for what it carries; NULL: none */
+    enum policy_reason ungranted; /* what it would be without that */
+};
+
 /*
- * The decision about a request whose parts are canonical: by the routes, then by what it carries. On POLICY_REASON_ROUTE
- * *route is the one that allows it (borrowed from the spec); on a refusal the one that decided or came nearest, or NULL. This
- * is what egress goes by, and what `clawbox explain` and policy tests ask. It knows no limits, and not whether the
- * credential is set.
+ * The decision about a request whose parts are canonical: by the routes; where none decides by the grants, of which `now_ms` tells which are over; then
+ * by what it carries. This is what egress goes by, and what `clawbox explain` and policy tests ask. It knows no limits, and not whether
+ * the credential is set.
  */
-enum policy_reason inject_decide(const struct policy_table *table, const struct policy_query *query,
-                                 const struct inject_request *request,
-                                 const struct inject_placeholder *placeholders, size_t placeholder_count,
-                                 const struct spec_route **route);
+struct inject_decision inject_decide(const struct inject_rules *rules, const struct policy_query *query,
+                                     const struct inject_request *request, uint64_t now_ms);
 
 /* What becomes of a field of the request. All but the first leave it out. The texts are for people. */
 #define INJECT_FATES(F)                                                                 \

@@ -188,6 +188,7 @@ static int find_rivals(const struct review_policy *policy, const struct policy_q
                        struct review_explanation *e)
 {
     struct spec rest = *policy->spec;
+    rest.route_count = policy->grants.own; /* a grant is no rival: it is asked when no route decides */
     const struct spec_route *winner = e->route;
     rest.routes = calloc(rest.route_count + 1, sizeof(*rest.routes));
     if (rest.routes == NULL) {
@@ -215,7 +216,7 @@ static int find_rivals(const struct review_policy *policy, const struct policy_q
             break;
         }
         struct review_rival *rival = &e->rivals[e->rival_count++];
-        for (size_t i = 0; i < policy->spec->route_count; i++) {
+        for (size_t i = 0; i < policy->grants.own; i++) {
             if (strcmp(policy->spec->routes[i].name, found->name) == 0) {
                 rival->route = &policy->spec->routes[i];
             }
@@ -371,12 +372,20 @@ static int decide(const struct review_policy *policy, const struct review_reques
                                  .method = request->method,
                                  .path = buf_span(&e->path)};
     struct inject_request carried = review_inject_request(e, request);
-    e->reason = inject_decide(policy->table, &query, &carried, policy->placeholders, policy->credential_count,
-                              &e->route);
+    struct inject_rules rules = {.table = policy->table,
+                                 .grants = &policy->grants,
+                                 .placeholders = policy->placeholders,
+                                 .placeholder_count = policy->credential_count};
+    struct inject_decision decision = inject_decide(&rules, &query, &carried, policy->now_ms);
+    e->reason = decision.reason;
+    e->route = decision.route;
+    e->grant = decision.grant;
+    e->ungranted = decision.ungranted;
     const struct spec_route *matched;
     enum policy_reason by_routes = policy_table_match(policy->table, &query, &matched);
-    e->decides = by_routes == POLICY_REASON_ROUTE || by_routes == POLICY_REASON_ROUTE_DENIES;
-    int r = e->decides ? find_rivals(policy, &query, e) : 0;
+    bool by_route = by_routes == POLICY_REASON_ROUTE || by_routes == POLICY_REASON_ROUTE_DENIES;
+    e->decides = by_route || e->grant != NULL;
+    int r = by_route ? find_rivals(policy, &query, e) : 0;
     if (e->reason == POLICY_REASON_FOREIGN_CREDENTIAL || e->reason == POLICY_REASON_PLACEHOLDER_MISPLACED) {
         tell_carrier(policy, &carried, e);
     }
@@ -389,6 +398,13 @@ static int decide(const struct review_policy *policy, const struct review_reques
         r = show_target(e->route, &carried, &e->target);
     }
     return r;
+}
+
+const char *review_explanation_text(const struct review_explanation *e)
+{
+    return e->grant != NULL && e->reason == POLICY_REASON_ROUTE
+               ? "no route allows it, but somebody has allowed it for a time"
+               : policy_reason_detail(e->reason);
 }
 
 int review_explain(const struct review_policy *policy, const struct review_request *request,

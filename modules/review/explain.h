@@ -37,9 +37,12 @@ struct review_explanation {
     struct span query;
     bool has_query;
 
-    /* The route that decided, or that came nearest; NULL when there is none. */
+    /* The route that decided, which can be a grant's, or that came nearest; NULL when there is none. */
     const struct spec_route *route;
     bool decides; /* it decided */
+    const struct policy_grant
+        *grant; /* whose route it is, or NULL; and what the request would get without it: */
+    enum policy_reason ungranted;
     struct review_rival rivals[REVIEW_RIVALS_MAX];
     size_t rival_count;
 
@@ -50,6 +53,8 @@ struct review_explanation {
     char address[REVIEW_TEXT_MAX + 128];        /* where the connection goes */
 };
 
+/* What to say of the decision, for people: of the grant, or the reason's own text. */
+const char *review_explanation_text(const struct review_explanation *e);
 /* Explains. 0 and *out, free with review_explanation_deinit(); CB_ENOMEM. The policy and the request outlive it. */
 CB_MUST_USE int review_explain(const struct review_policy *policy, const struct review_request *request,
                                struct review_explanation *out);

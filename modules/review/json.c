@@ -67,6 +67,22 @@ static void write_credential(struct json *j, const struct review_policy *policy,
     json_object_end(j);
 }
 
+/* By which it passes, or would. */
+static void write_grant(struct json *j, const struct review_explanation *e)
+{
+    json_object(j, "grant");
+    json_number(j, "id", e->grant->id);
+    json_time(j, "until", e->grant->until_ms);
+    if (e->grant->uses_left == POLICY_GRANT_ANY) {
+        json_null(j, "uses_left");
+    } else {
+        json_number(j, "uses_left", e->grant->uses_left);
+    }
+    json_text(j, "without", span_str(policy_reason_name(e->ungranted)));
+    json_text(j, "without_text", span_str(policy_reason_detail(e->ungranted)));
+    json_object_end(j);
+}
+
 static void write_route(struct json *j, const struct review_policy *policy,
                         const struct review_explanation *e)
 {
@@ -84,6 +100,9 @@ static void write_route(struct json *j, const struct review_policy *policy,
         json_object_end(j);
     }
     json_array_end(j);
+    if (e->grant != NULL) {
+        write_grant(j, e);
+    }
     if (e->decides && e->route->credential != NULL && e->route->inject != SPEC_INJECT_NONE) {
         write_credential(j, policy, e);
     }
@@ -95,7 +114,7 @@ int review_explanation_write(struct json *j, const struct review_policy *policy,
     json_text(j, "verdict", span_str(policy_verdict_name(policy_reason_verdict(e->reason))));
     json_text(j, "reason", span_str(policy_reason_name(e->reason)));
     json_number(j, "status", policy_reason_status(e->reason));
-    json_text(j, "text", span_str(policy_reason_detail(e->reason)));
+    json_text(j, "text", span_str(review_explanation_text(e)));
     json_text(j, "refused", span_str(e->detail));
     if (e->port != 0) {
         json_object(j, "canonical");

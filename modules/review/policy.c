@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "policy/placeholder.h"
 #include "tls/seal.h"
 
 #define BINDING_MAX ((size_t)64 * 1024)
 
-int review_policy_new(struct spec *spec, struct review_policy **out, char *why, size_t why_size)
+int review_policy_new(struct spec *spec, struct span grants, struct review_policy **out, char *why,
+                      size_t why_size)
 {
     struct review_policy *policy = calloc(1, sizeof(*policy));
     if (policy == NULL) {
@@ -17,7 +19,11 @@ int review_policy_new(struct spec *spec, struct review_policy **out, char *why, 
         return CB_ENOMEM;
     }
     policy->spec = spec;
-    int r = policy_table_new(spec, &policy->table, why, why_size);
+    policy->now_ms = clock_wall_ms();
+    int r = policy_grants_take(&policy->grants, spec, grants);
+    if (r == 0) {
+        r = policy_grants_table(&policy->grants, &policy->table, why, why_size);
+    }
     if (r != 0) {
         review_policy_free(policy);
         return r;
@@ -38,6 +44,7 @@ void review_policy_free(struct review_policy *policy)
     }
     free(policy->credentials);
     free(policy->placeholders);
+    policy_grants_free(&policy->grants);
     policy_table_free(policy->table);
     spec_free(policy->spec);
     free(policy);

@@ -1,5 +1,5 @@
 /*
- * policy.h - a tenant's policy as egress holds it: compiled routes, placeholders, what is known of the credentials.
+ * policy.h - a tenant's policy as egress holds it: compiled routes, grants, placeholders, what is known of the credentials.
  *
  * Made from a running server's answers (review_policy_credential()) or from a file alone (review_policy_assume()).
  */
@@ -16,16 +16,20 @@ struct review_credential {
 };
 
 struct review_policy {
-    struct spec *spec;
+    struct spec *spec; /* its routes, and then a route for each grant */
+    struct policy_grants grants;
     struct policy_table *table;
+    uint64_t now_ms; /* when it was made: as of then grants are over or not */
     struct review_credential *credentials;
     struct inject_placeholder *placeholders; /* of the credentials, in their order */
     size_t credential_count;
     bool assumed; /* from a file: whether credentials are set is not known */
 };
 
-/* Compiles a specification, which it takes over in any case. CB_ECONFLICT with a message in `why`, CB_ENOMEM. */
-CB_MUST_USE int review_policy_new(struct spec *spec, struct review_policy **out, char *why, size_t why_size);
+/* Compiles a specification, which it takes over in any case, with the grants beside it: the list of SPEC, empty when there are none or nobody
+ * knows. CB_ECONFLICT with a message in `why`, CB_ENOMEM; or what policy_grants_take() says. */
+CB_MUST_USE int review_policy_new(struct spec *spec, struct span grants, struct review_policy **out,
+                                  char *why, size_t why_size);
 /* NULL is fine. */
 void review_policy_free(struct review_policy *policy);
 /* Adds what a server said about a credential. `set` tells whether it has a value. */

@@ -191,14 +191,7 @@ int store_grants_list(struct store_db *db, uint64_t tenant_id, uint64_t now_ms, 
     store_bind_u64(stmt, 2, now_ms);
     while ((r = store_stmt_step(db, stmt)) == 1) {
         struct policy_grant g = grant_row(stmt);
-        writer_u64(&w, g.id);
-        writer_u8(&w, (uint8_t)g.scheme);
-        ipc_write_text(&w, g.host, IPC_HOST_MAX);
-        writer_u16(&w, g.port);
-        ipc_write_text(&w, g.method, 32);
-        ipc_write_text(&w, g.path, SPEC_PATH_MAX);
-        writer_u64(&w, g.until_ms);
-        writer_u8(&w, g.uses_left);
+        policy_grant_write(&w, &g);
         if (people) {
             writer_u64(&w, store_column_u64(stmt, 8));
             ipc_write_text(&w, store_column_span(stmt, 9), IPC_BY_MAX);

@@ -8,7 +8,7 @@
 #define CB_STORE_GRANTS_H
 
 #include "ipc/codec.h"
-#include "policy/grant.h"
+#include "policy/grants.h"
 #include "store/audit_row.h"
 #include "store/db.h"
 

@@ -181,6 +181,43 @@ def no_credential_goes_by_a_grant():
         absent("the log", "sk-real-alice", p.appliance.log())
 
 
+def explain(a, path, host=EXTRA_HOST, **more):
+    body = {"method": "GET", "url": f"https://{host}{path}"} | more
+    return json.loads(a.expect(200, a.admin, "POST", "/v1/tenants/alice:explain", body))
+
+
+def explain_says_what_a_grant_allows_and_the_proxy_does_it():
+    with allowed_little(EXTRA + DENY) as (p, a):
+        url = f"https://{EXTRA_HOST}/v2/x"
+        equal("refused", (outcome(p, "/v2/x"), explain(a, "/v2/x")["reason"]), ("no_route_path", "no_route_path"))
+        assert "grant" not in explain(a, "/v2/x")
+        made = grant(a, "/v2/**", seconds=3600)
+        told = explain(a, "/v2/x")
+        equal("explained", (told["verdict"], told["route"], told["grant"]["id"], told["grant"]["until"], told["grant"]["uses_left"],
+                            told["grant"]["without"]), ("allowed", f"grant:{made['id']}", made["id"], made["until"], None, "no_route_path"))
+        equal("where to", told["sent"]["to"].split(",")[0], f"127.0.0.1:{p.provider().port}")
+        equal("asked", outcome(p, "/v2/x"), 200)
+        said = p.appliance.run("explain", "alice", "GET", url).stdout.decode()
+        assert said.startswith("allowed (route): no route allows it, but somebody has allowed it for a time\n") and \
+            f"\ngrant      {made['id']}, which ends in " in said and "; without it: no_route_path\n" in said, said
+        equal("as JSON", json.loads(p.appliance.run("explain", "alice", "GET", url, "--json").stdout)["grant"]["id"], made["id"])
+        # What a deny route forbids stays forbidden; what a route allows is the route's.
+        equal("denied", explain(a, "/v2/secret/x")["reason"], "route_denies")
+        assert "grant" not in explain(a, "/v1/x")
+        # A document that is only written: the grant stands beside it too.
+        with open(p.ca, encoding="ascii") as file:
+            proposed = {"document": p.tenant(routes=OPENAI), "files": {p.ca: file.read()}}
+        equal("beside a document", explain(a, "/v2/x", **proposed)["route"], f"grant:{made['id']}")
+        a.expect(204, a.admin, "DELETE", f"/v1/tenants/alice/grants/{made['id']}")
+        equal("explained after its end", explain(a, "/v2/x")["reason"], "no_route_path")
+        wait_for("its end", lambda: outcome(p, "/v2/x") == "no_route_path")
+        assert "denied (no_route_path)" in p.appliance.run("explain", "alice", "GET", url).stdout.decode()
+        once = grant(a, "/v2/x", uses=1)
+        equal("once", (explain(a, "/v2/x")["grant"]["uses_left"], outcome(p, "/v2/x")), (1, 200))
+        equal("used up", (explain(a, "/v2/x")["reason"], outcome(p, "/v2/x")), ("no_route_path", "no_route_path"))
+        assert once["id"] != made["id"]
+
+
 def taking_back_ends_it():
     with allowed_little() as (p, a):
         made = grant(a, "/v2/x", seconds=600)
@@ -196,4 +233,5 @@ def taking_back_ends_it():
 
 TESTS = [what_is_refused_is_counted_with_the_smallest_route_for_it, a_grant_for_a_time_ends_by_itself,
          once_is_once_also_when_everything_is_killed_in_between, of_many_at_once_one_passes, what_a_grant_does_not_open,
-         no_credential_goes_by_a_grant, taking_back_ends_it]
+         no_credential_goes_by_a_grant,
+         explain_says_what_a_grant_allows_and_the_proxy_does_it, taking_back_ends_it]

@@ -27,7 +27,7 @@ static struct review_policy *policy(void)
         char why[256];
         buf_init(&errors, 65536);
         require(conf_tenants_load(span_str(text), "f", NULL, &tenants, &errors) == 0);
-        require(review_policy_new(tenants.specs[0], &made, why, sizeof(why)) == 0);
+        require(review_policy_new(tenants.specs[0], SPAN_EMPTY, &made, why, sizeof(why)) == 0);
         tenants.specs[0] = NULL;
         require(review_policy_assume(made) == 0);
         conf_tenants_deinit(&tenants);

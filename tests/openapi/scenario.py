@@ -281,6 +281,9 @@ def play(ask):
     assert made.headers["location"] == f"/v1/tenants/alice/grants/{made.json()['id']}", made
     ask(201, "POST", grants.format("alice"), {**what, "scheme": "http", "port": 8080, "uses": 1})
     listed = ask(200, "GET", grants.format("alice")).json()["grants"]
+    told = ask(200, "POST", "/v1/tenants/alice:explain", {"method": "GET", "url": "https://x.example/a/b"}).json()
+    assert (told["verdict"], told["grant"]["id"], told["grant"]["without"]) == ("allowed", made.json()["id"], "no_route"), told
+    assert ask(200, "GET", "/v1/tenants/alice/policy").json()["grants"], "the policy has no grants beside it"
     assert [(g["scheme"], g["port"], g["uses_left"]) for g in listed] == [("https", 443, None), ("http", 8080, 1)], listed
     ask(400, "POST", grants.format("alice"), "{")
     ask(404, "POST", grants.format("nobody"), {**what, "uses": 1})

@@ -1,6 +1,8 @@
 /* api_script.c - the store and the vault that the tests of the role `api` play: answers from a script. */
 #include "api_world.h"
 
+#include "base/clock.h"
+#include "policy/grants.h"
 #include "policy/verdict.h"
 #include "store/client.h"
 #include "support/spec_make.h"
@@ -320,10 +322,36 @@ static int answer_put(struct world *w, struct ipc_chan *chan, const struct ipc_i
     return answer_done(w, chan, in);
 }
 
+static int answer_grants(const struct world *w, struct ipc_chan *chan, const struct ipc_in *in)
+{
+    const struct policy_grant grant = {.id = 17,
+                                       .host = SPAN_LIT("granted.example"),
+                                       .port = 443,
+                                       .method = SPAN_LIT("GET"),
+                                       .path = SPAN_LIT("/a/*"),
+                                       .until_ms = clock_wall_ms() + 3600000,
+                                       .uses_left = 1};
+    struct buf list;
+    buf_init(&list, 4096);
+    struct writer out = writer_to(&list);
+    writer_u32(&out, w->granted ? 1 : 0);
+    if (w->granted) {
+        policy_grant_write(&out, &grant);
+        writer_u64(&out, 951782400006);
+        ipc_write_text(&out, SPAN_LIT("admin:root"), IPC_BY_MAX);
+    }
+    CHECK_EQ_INT(writer_finish(&out), 0);
+    struct ipc_grants m = {.code = w->absent ? (uint32_t)-CB_ENOTFOUND : w->code, .grants = buf_span(&list)};
+    int r = ipc_send_grants(chan, in->call, &m);
+    buf_deinit(&list);
+    return r;
+}
+
 int play_script(struct world *w, struct ipc_chan *chan, struct ipc_in *in)
 {
     struct ipc_tenant_list list;
     struct ipc_tenant_get get;
+    struct ipc_grants_get grants;
     struct ipc_tenant_delete gone;
     struct ipc_credential_delete credential;
     struct ipc_ca_cert_get ca;
@@ -343,6 +371,10 @@ int play_script(struct world *w, struct ipc_chan *chan, struct ipc_in *in)
         r = ipc_get_tenant_get(in->payload, &get);
         world_note(w, "get %.*s\n", SPAN_ARG(get.tenant));
         return r == 0 ? answer_tenant(w, chan, in) : r;
+    case IPC_MSG_GRANTS_GET:
+        r = ipc_get_grants_get(in->payload, &grants);
+        world_note(w, "grants %.*s\n", SPAN_ARG(grants.tenant));
+        return r == 0 ? answer_grants(w, chan, in) : r;
     case IPC_MSG_TENANT_DELETE:
         r = ipc_get_tenant_delete(in->payload, &gone);
         world_note(w, "delete %.*s\n", SPAN_ARG(gone.tenant));

@@ -47,12 +47,13 @@ struct world {
     bool late; /* the deadline passed */
 
     world_play_fn *play;
-    void *arg;             /* of the test */
-    char seen[65536];      /* what store and vault were asked, a line each */
-    uint32_t code;         /* that store and vault answer */
-    uint32_t apply_code;   /* the same, of TENANTS_APPLY alone */
-    uint8_t result;        /* of the first tenant that is applied */
-    bool absent;           /* TENANT_GET finds nobody */
+    void *arg;           /* of the test */
+    char seen[65536];    /* what store and vault were asked, a line each */
+    uint32_t code;       /* that store and vault answer */
+    uint32_t apply_code; /* the same, of TENANTS_APPLY alone */
+    uint8_t result;      /* of the first tenant that is applied */
+    bool absent;         /* TENANT_GET finds nobody */
+    bool granted; /* there is a grant: GET https://granted.example/a/..., with the number 17, for an hour */
     uint64_t generation;   /* that TENANT says; 0: 9 */
     const char *why;       /* with the code */
     bool asked;            /* set by a play that does not answer */

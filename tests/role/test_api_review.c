@@ -6,25 +6,26 @@ TEST_MAIN()
 #define HEAD  "apiVersion: clawbox/v1\\nkind: Tenant\\nmetadata: {name: alice}\\nspec:\\n  routes:\\n"
 #define OTHER HEAD "  - {name: other, host: other.example, methods: [GET]}\\n"
 
-/* The store is asked for the tenant, and for nothing else. */
-static void ask(struct client *c, const char *path, const char *body, unsigned status, const char *part)
+/* The store is asked for what is given, and for nothing else. */
+static void ask(struct client *c, const char *path, const char *body, unsigned status, const char *part,
+                const char *seen)
 {
     c->w->seen[0] = '\0';
     CHECK(client_ask(c, "POST", path, body));
     if (!CHECK_EQ_UINT(c->status, status) || !CHECK(client_body_has(c, part))) {
         printf("%s: %.*s\n", body, SPAN_ARG(buf_span(&c->body)));
     }
-    CHECK_EQ_STR(c->w->seen, "get alice\n");
+    CHECK_EQ_STR(c->w->seen, seen);
 }
 
 static void explain(struct client *c, const char *body, unsigned status, const char *part)
 {
-    ask(c, "/v1/tenants/alice:explain", body, status, part);
+    ask(c, "/v1/tenants/alice:explain", body, status, part, "grants alice\nget alice\n");
 }
 
 static void diff(struct client *c, const char *body, unsigned status, const char *part)
 {
-    ask(c, "/v1/tenants/alice:diff", body, status, part);
+    ask(c, "/v1/tenants/alice:diff", body, status, part, "get alice\n");
 }
 
 TEST(the_policy_in_force_is_explained)
@@ -44,6 +45,39 @@ TEST(the_policy_in_force_is_explained)
     explain(&c, "{\"method\":\"GET\",\"url\":\"https://x/{placeholder:openai}\"}", 200,
             "\"path\":\"/sk-proj-PLACEHOLDER\"");
     explain(&c, "{\"method\":\"GET\",\"url\":\"nothing\"}", 200, "\"verdict\":\"invalid\"");
+    end(&w, &c);
+}
+
+TEST(what_is_granted_counts_beside_either)
+{
+    struct world w;
+    struct client c;
+    if (!begin(&w, &c)) {
+        return;
+    }
+    const char *request = "{\"method\":\"GET\",\"url\":\"https://granted.example/a/b\"}";
+    explain(&c, request, 200, "\"verdict\":\"denied\",\"reason\":\"no_route\"");
+    CHECK(!client_body_has(&c, "\"grant\""));
+    w.granted = true;
+    explain(&c, request, 200, "\"verdict\":\"allowed\",\"reason\":\"route\"");
+    CHECK(client_body_has(
+        &c, "\"route\":\"grant:17\",\"decides\":true,\"before\":[],\"grant\":{\"id\":17,\"until\":\""));
+    CHECK(client_body_has(&c, "\"uses_left\":1,\"without\":\"no_route\",\"without_text\":\"No route"));
+    explain(&c, "{\"method\":\"POST\",\"url\":\"https://granted.example/a/b\"}", 200,
+            "\"verdict\":\"denied\"");
+    /* Of a document that reaches the host in its own way, the grant goes that way. */
+    explain(
+        &c,
+        "{\"method\":\"GET\",\"url\":\"https://granted.example/a/b\",\"document\":\"" HEAD
+        "  - {name: other, host: granted.example, paths: [/x], upstream: {address: '10.1.2.3:444'}}\\n\"}",
+        200, "\"to\":\"10.1.2.3:444, without asking for the name");
+    CHECK(client_body_has(&c, "\"route\":\"grant:17\""));
+    CHECK(client_body_has(&c, "\"without\":\"no_route_path\""));
+    explain(&c,
+            "{\"method\":\"GET\",\"url\":\"https://granted.example/a/b\",\"document\":\"" HEAD
+            "  - {name: no, host: granted.example, action: deny}\\n\"}",
+            200, "\"reason\":\"route_denies\"");
+    CHECK(!client_body_has(&c, "\"grant\""));
     end(&w, &c);
 }
 
@@ -123,7 +157,8 @@ TEST(what_is_wrong_is_said_at_its_place)
     explain(&c, "{\"url\":\"https://x/\"}", 422, "\\\"method\\\" should be a string");
     explain(&c, "{\"method\":\"GET\",\"url\":\"https://{placeholder}/\"}", 422, "say which one");
     w.code = (uint32_t)-CB_EDB;
-    explain(&c, "{\"method\":\"GET\",\"url\":\"https://x/\"}", 503, "problem:unavailable");
+    ask(&c, "/v1/tenants/alice:explain", "{\"method\":\"GET\",\"url\":\"https://x/\"}", 503,
+        "problem:unavailable", "grants alice\n");
     end(&w, &c);
 }
 

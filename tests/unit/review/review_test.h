@@ -17,8 +17,8 @@
     "    - {name: inside, host: llm.example.com, upstream: {address: '10.1.2.3:8443'}}\n"         \
     "    - {name: literal, host: 10.0.0.1}\n"
 
-/* Reads the tenants of a text; NULL after a failed check. */
-static inline struct review_policy *policy_of(const char *text)
+/* Reads the tenants of a text, with the list of grants beside it; NULL after a failed check. */
+static inline struct review_policy *policy_with(const char *text, struct span grants)
 {
     struct conf_tenants tenants;
     struct buf errors;
@@ -32,13 +32,18 @@ static inline struct review_policy *policy_of(const char *text)
     if (CHECK_EQ_INT(r, 0)) {
         struct spec *spec = tenants.specs[0];
         tenants.specs[0] = NULL;
-        if (CHECK_EQ_INT(review_policy_new(spec, &policy, why, sizeof(why)), 0)) {
+        if (CHECK_EQ_INT(review_policy_new(spec, grants, &policy, why, sizeof(why)), 0)) {
             CHECK_EQ_INT(review_policy_assume(policy), 0);
         }
     }
     conf_tenants_deinit(&tenants);
     buf_deinit(&errors);
     return policy;
+}
+
+static inline struct review_policy *policy_of(const char *text)
+{
+    return policy_with(text, SPAN_EMPTY);
 }
 
 #endif

@@ -1,6 +1,8 @@
 /* test_explain.c - the verdict of a request, what it rests on, and what would be sent. */
 #include "review_test.h"
 
+#define R(name_) POLICY_REASON_##name_
+
 /* "Name: value" or NULL; placeholders are put in. */
 struct explained {
     struct review_explanation e;
@@ -41,7 +43,6 @@ TEST(verdicts)
         const char *target;
         const char *detail;
     } cases[] = {
-#define R(name_) POLICY_REASON_##name_
         {"POST", "https://api.openai.com/v1/x?a=b", NULL, NULL, R(ROUTE), "openai", "/v1/x?a=b", ""},
         {"POST", "HTTPS://API.openai.com/v1/./%78", NULL, NULL, R(ROUTE), "openai", "/v1/x", ""},
         {"GET", "https://api.openai.com/other", NULL, NULL, R(ROUTE), "wide", "/other", ""},
@@ -191,6 +192,66 @@ TEST(a_credential_that_is_not_set_or_bound_elsewhere)
     CHECK(!x.e.bound);
     explained_deinit(&x);
     review_policy_free(policy);
+}
+
+/* Allowed by it until it ends; nothing that a route decides is its; and what it lets pass goes without a credential. */
+TEST(a_grant_is_named_with_what_would_be_without_it)
+{
+    static const struct {
+        const char *url, *name, *value;
+        enum policy_reason reason;
+        const char *route;
+        bool granted;
+    } cases[] = {
+        {"https://api.openai.com/v2/x", NULL, NULL, R(ROUTE), "wide", false}, /* a route allows GET */
+        {"https://llm.example.com:444/v2/x", NULL, NULL, R(NO_ROUTE_PORT), "inside", false},
+        {"https://new.example/v2/x", NULL, NULL, R(ROUTE), "grant:3", true},
+        {"https://new.example/v2/x", "Authorization", "Bearer {placeholder:openai}", R(PLACEHOLDER_MISPLACED),
+         "grant:3", true},
+        {"https://10.0.0.2/v2/x", NULL, NULL, R(SPECIAL_ADDRESS), "grant:4", true},
+        {"https://new.example/v3", NULL, NULL, R(NO_ROUTE), NULL, false},
+    };
+    static const char *const hosts[] = {"api.openai.com", "llm.example.com", "new.example", "10.0.0.2"};
+    struct buf list;
+    buf_init(&list, 4096);
+    struct writer w = writer_to(&list);
+    writer_u32(&w, 4);
+    for (size_t i = 0; i < 4; i++) {
+        policy_grant_write(&w, &(struct policy_grant){.id = i + 1,
+                                                      .host = span_str(hosts[i]),
+                                                      .port = 443,
+                                                      .method = SPAN_LIT("GET"),
+                                                      .path = SPAN_LIT("/v2/*"),
+                                                      .until_ms = 1000,
+                                                      .uses_left = POLICY_GRANT_ANY});
+    }
+    struct review_policy *policy = policy_with(ALICE, buf_span(&list));
+    for (size_t i = 0; policy != NULL && i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct explained x;
+        policy->now_ms = 999;
+        explain(policy, "GET", cases[i].url, cases[i].name, cases[i].value, &x);
+        CHECK_EQ_INT(x.e.reason, cases[i].reason);
+        CHECK_EQ_STR(x.e.route != NULL ? x.e.route->name : NULL, cases[i].route);
+        CHECK_EQ_INT(x.e.grant != NULL, cases[i].granted);
+        CHECK_EQ_UINT(x.e.rival_count, 0);
+        if (cases[i].granted) {
+            CHECK(x.e.decides && x.e.ungranted == R(NO_ROUTE));
+        }
+        bool by_grant = cases[i].granted && cases[i].reason == R(ROUTE);
+        CHECK_EQ_INT(strstr(review_explanation_text(&x.e), "allowed it for a time") != NULL, by_grant);
+        explained_deinit(&x);
+        policy->now_ms = 1000;
+        explain(policy, "GET", cases[i].url, cases[i].name, cases[i].value, &x);
+        CHECK(x.e.grant == NULL);
+        CHECK_EQ_INT(x.e.reason, cases[i].granted ? R(NO_ROUTE) : cases[i].reason);
+        explained_deinit(&x);
+    }
+    /* To a host with a way of its own it goes that way. */
+    if (policy != NULL) {
+        CHECK_EQ_STR(policy->spec->routes[policy->grants.own + 1].upstream_address, "10.1.2.3");
+    }
+    review_policy_free(policy);
+    buf_deinit(&list);
 }
 
 TEST(placeholders_by_name)

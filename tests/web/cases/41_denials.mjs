@@ -58,6 +58,39 @@ export default [
     assert.notEqual(await ask(world, '/private/ever'), 403);
     await apply(world);
   }],
+  ['denials: for an hour is a grant: the request passes, explain says why, and it can be ended', async (world) => {
+    const { page } = world;
+    const url = 'https://docs.example.com/private/hour';
+    const explained = async (verdict) => {
+      await world.visit('/routes?tenant=dora');
+      const section = page.getByRole('region', { name: 'What would this allow?' });
+      await section.getByLabel('URL').fill(url);
+      await section.getByRole('button', { name: 'Explain' }).click();
+      await section.getByText(verdict, { exact: true }).waitFor();
+      return section;
+    };
+    await refused(world, '/private/hour');
+    await explained('denied');
+    await world.visit(PAGE);
+    await row(world, '/private/hour').getByRole('button', { name: /^An hour/ }).click();
+    await world.look('denial-hour');
+    await dialog(world).getByRole('button', { name: 'Allow', exact: true }).click();
+    await closed(world);
+    const allowed = page.getByRole('table', { name: 'Allowed for a time' }).getByRole('row').filter({ hasText: '/private/hour' });
+    await allowed.getByText('any number').waitFor();
+    assert.equal(await ask(world, '/private/hour'), 200);
+    const section = await explained('allowed');
+    await section.getByText(/^by grant \d+, for any number of requests$/).waitFor();
+    await section.getByText('Without the grant it would be refused: The route to this host does not allow this path.').waitFor();
+    await world.look('routes-explained-grant');
+    await world.visit(PAGE);
+    await allowed.getByRole('button', { name: /^End/ }).click();
+    await dialog(world).getByRole('button', { name: 'End', exact: true }).click();
+    await closed(world);
+    await allowed.waitFor({ state: 'detached' });
+    await explained('denied');
+    assert.equal(await ask(world, '/private/hour'), 403);
+  }],
   ['denials: one is muted, stays refused, and comes back', async (world) => {
     await refused(world, '/private/mute');
     await row(world, '/private/mute').getByRole('button', { name: /^Mute/ }).click();
