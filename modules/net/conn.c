@@ -122,9 +122,12 @@ void net_conn_close(struct net_conn *c)
     }
     c->closing = true;
     c->handler = NULL;
-    list_remove(&c->link);
-    net_timer_free(c->linger);
-    c->linger = NULL;
+    if (c->linger != NULL) {
+        list_remove(&c->link);
+        c->loop->lingering_count--;
+        net_timer_free(c->linger);
+        c->linger = NULL;
+    }
     uv_close(&c->uv.handle, conn_closed);
 }
 
@@ -372,22 +375,31 @@ void net_conn_close_gently(struct net_conn *c, uint64_t linger_ms)
     if (c == NULL || c->closing) {
         return;
     }
+    struct net_loop *loop = c->loop;
     c->handler = NULL;
-    if (c->error == 0 && c->unwritable == 0 && linger_ms != 0 && c->linger == NULL) {
-        c->linger = net_timer_new(c->loop, conn_lingered, c);
+    if (c->error == 0 && c->unwritable == 0 && linger_ms != 0) {
+        c->linger = net_timer_new(loop, conn_lingered, c);
     }
     if (c->linger == NULL) {
         net_conn_close(c);
         return;
     }
     net_timer_start(c->linger, linger_ms, 0);
-    list_remove(&c->link);
-    list_push_back(&c->loop->lingering, &c->link);
+    if (loop->lingering_count >= loop->lingering_max) {
+        net_conn_close(LIST_ENTRY(loop->lingering.next, struct net_conn, link));
+    }
+    list_push_back(&loop->lingering, &c->link);
+    loop->lingering_count++;
     net_conn_read(c, true);
     net_conn_shutdown(c);
     if (!c->closing && c->shut && c->ended) {
         net_conn_close(c);
     }
+}
+
+void net_loop_set_lingering(struct net_loop *loop, size_t max)
+{
+    loop->lingering_max = max;
 }
 
 void net_conn_end_lingering(struct net_loop *loop)

@@ -17,6 +17,7 @@
 
 #define NET_CONN_HIGH_WATER ((size_t)256 * 1024)
 #define NET_READ_SIZE       ((size_t)64 * 1024)
+#define NET_LINGERING_MAX   1024
 
 struct net_conn;
 
@@ -45,8 +46,11 @@ bool net_conn_is_full(const struct net_conn *c);
 void net_conn_shutdown(struct net_conn *c);
 /* Writes the queue, sends FIN, and closes when the peer has sent its FIN too, but after `linger_ms` at the latest (0: at once). No callbacks
  * after the call. While it lingers, what the peer still sends is read and thrown away, so that a reset does not destroy the answer that
- * is on its way. NULL is fine. */
+ * is on its way. When too many of the loop's connections linger, the one that has done so the longest is closed. NULL is fine. */
 void net_conn_close_gently(struct net_conn *c, uint64_t linger_ms);
+/* How many connections of this loop may linger (at least 1), instead of NET_LINGERING_MAX: nobody counts them, and each is a descriptor and
+ * what the peer has not read. */
+void net_loop_set_lingering(struct net_loop *loop, size_t max);
 /* NULL is fine. */
 void net_conn_close(struct net_conn *c);
 

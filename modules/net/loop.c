@@ -103,6 +103,7 @@ struct net_loop *net_loop_new(void)
     }
     list_init(&loop->tasks);
     list_init(&loop->lingering);
+    loop->lingering_max = NET_LINGERING_MAX;
     loop->read_memory = malloc(NET_READ_SIZE);
     if (loop->read_memory == NULL || uv_loop_init(&loop->uv) != 0) {
         free(loop->read_memory);

@@ -15,8 +15,11 @@ struct net_loop {
     uv_prepare_t before_wait; /* runs the tasks; always active, so that the loop runs until it is stopped */
     uv_idle_t do_not_wait;    /* active while tasks are left over for the next turn */
     struct list tasks;
-    struct list lingering; /* connections that close gently: nobody else knows them any more */
-    uint8_t *read_memory;  /* NET_READ_SIZE bytes that every connection reads into */
+    struct list
+        lingering; /* connections that close gently: nobody else knows them any more; the oldest first */
+    size_t lingering_count;
+    size_t lingering_max;
+    uint8_t *read_memory; /* NET_READ_SIZE bytes that every connection reads into */
     bool running;
 };
 

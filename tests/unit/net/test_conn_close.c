@@ -316,6 +316,42 @@ TEST(close_gently_gives_up_after_its_time)
     free(bytes);
 }
 
+TEST(of_many_that_close_gently_the_oldest_ends_first)
+{
+    enum { MANY = 6, MAX = 4 };
+    struct end e;
+    int raw[MANY];
+    struct pollfd p = {.events = POLLIN};
+    char bytes[16];
+    if (!open_one(&e, AF_INET, &raw[0])) {
+        return;
+    }
+    net_loop_set_lingering(e.loop, MAX);
+    int open = net_test_count_fds();
+    for (size_t i = 0; i < MANY; i++) {
+        int fds[2];
+        if (i != 0 && (!CHECK(net_test_pair(AF_INET, fds)) ||
+                       !CHECK_EQ_INT(net_conn_open(e.loop, fds[0], &end_handler, &e, &e.conn), 0))) {
+            return;
+        }
+        raw[i] = i != 0 ? fds[1] : raw[0];
+        CHECK_EQ_INT(net_conn_write(e.conn, text("answer")), 0);
+        net_conn_close_gently(e.conn, 1000 * (uint64_t)NET_TEST_PATIENCE_MS);
+    }
+    CHECK_EQ_INT(net_test_count_fds(), open + 2 * (MANY - 1) - (MANY - MAX));
+    for (size_t i = 0; i < MANY; i++) {
+        CHECK_EQ_INT(read(raw[i], bytes, sizeof(bytes)), 6); /* nobody's answer is lost */
+        CHECK_EQ_INT(read(raw[i], bytes, sizeof(bytes)), 0);
+        CHECK_EQ_INT(send(raw[i], "x", 1, MSG_NOSIGNAL), 1);
+        p.fd = raw[i];
+        if (i < MANY - MAX) { /* it is gone, and says so */
+            CHECK(poll(&p, 1, NET_TEST_PATIENCE_MS) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0);
+        }
+        (void)close(raw[i]);
+    }
+    net_loop_free(e.loop);
+}
+
 TEST(close_gently_of_the_dead_the_impatient_and_nothing)
 {
     struct end e;
