@@ -16,7 +16,7 @@ const struct priv_profile api_profile = {
     .max_descriptors = 512,
     .max_memory =
         (uint64_t)8
-        << 30, /* answers of API_ANSWER_MAX to API_CONNS_MAX, API_REMOTE_MAX and API_CONSOLE_MAX at once */
+        << 30, /* answers of API_ANSWER_MAX to API_CONNS_MAX, API_REMOTE_MAX and the console's 128 at once */
     .max_locked = (uint64_t)64 * 1024};
 
 /* ---- who may connect ---- */
@@ -227,6 +227,7 @@ static int on_go(void *arg, uint32_t waived)
     struct api *api = arg;
     uint32_t held;
     api->loop = ipc_role()->loop;
+    net_loop_set_lingering(api->loop, API_LINGERING_MAX);
     if (api->remote != NULL && !api->remote_place.loopback && api->serving == NULL) {
         log_error("the API is not served without TLS at an address that others reach");
         return CB_EPERM;
@@ -305,6 +306,7 @@ int api_run(struct api *api)
         return 1;
     }
     buf_init(&api->status, IPC_STATUS_MAX);
+    attempts_init(&api->attempts);
     return ipc_role_run(IPC_ROLE_API, &api_role, api);
 }
 

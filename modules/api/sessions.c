@@ -126,7 +126,7 @@ static bool read_device(struct api_request *q, struct span text, uint8_t device[
 /* False when it refused the request: the name or device has used its tries up. */
 static bool may_try(struct api_request *q, bool known, struct span whose)
 {
-    uint64_t wait_ms = api_attempt_wait(q->api, known, whose);
+    uint64_t wait_ms = attempts_wait(&q->api->attempts, known, whose, net_loop_now_ms(q->api->loop));
     if (wait_ms == 0) {
         return true;
     }
@@ -238,7 +238,8 @@ static void create(struct api_request *q)
         if (!may_try(q, s->known, tries_of(q, span_str(s->name)))) {
             return;
         }
-        api_attempt_take(q->api, s->known, tries_of(q, span_str(s->name)));
+        attempts_take(&q->api->attempts, s->known, tries_of(q, span_str(s->name)),
+                      net_loop_now_ms(q->api->loop));
     }
     api_secret_make(API_SESSION_PREFIX, s->session, q->hash);
     struct ipc_session_create m = {.kind = (uint8_t)s->kind,
@@ -437,7 +438,7 @@ void api_session_key(struct api_request *q)
     if (api_member_hex(q, &body, "current", current, sizeof(current)) &&
         api_member_hex(q, &body, "kdf", kdf, sizeof(kdf)) &&
         api_member_hex(q, &body, "key", key, sizeof(key)) && may_try(q, true, whose)) {
-        api_attempt_take(q->api, true, whose);
+        attempts_take(&q->api->attempts, true, whose, net_loop_now_ms(q->api->loop));
         struct ipc_session_key m = {.hash = session,
                                     .current = span_of(current, sizeof(current)),
                                     .kdf = span_of(kdf, sizeof(kdf)),

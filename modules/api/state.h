@@ -21,7 +21,7 @@
  *   remote.c       requests that came over TCP: Host, token, whose it is
  *   console.c      connections that the console hands over
  *   sessions.c     signing in at the console, and whose session a request of it shows
- *   attempts.c     how often a password may be tried
+ *   attempts.c     how often a password may be tried (attempts.h)
  *   administrators.c  administrators, links that sign one in
  *   history.c      who changed what, and what documents were
  *   secrets.c      what is made here and shown once
@@ -34,6 +34,7 @@
 #ifndef CB_API_STATE_H
 #define CB_API_STATE_H
 
+#include "api/attempts.h"
 #include "base/json.h"
 #include "base/list.h"
 #include "conf/tree.h"
@@ -46,15 +47,17 @@
 
 #include <sys/types.h>
 
-#define API_CONNS_MAX       64
-#define API_BODY_MAX        ((size_t)1024 * 1024)
-#define API_ANSWER_MAX      ((size_t)32 * 1024 * 1024)
-#define API_IDLE_MS         60000
-#define HEALTH_CONNS_MAX    16
-#define API_REMOTE_MAX      32    /* connections over TCP */
-#define API_CONSOLE_MAX     128   /* connections that the console handed over */
+#define API_CONNS_MAX    64
+#define API_BODY_MAX     ((size_t)1024 * 1024)
+#define API_ANSWER_MAX   ((size_t)32 * 1024 * 1024)
+#define API_IDLE_MS      60000
+#define HEALTH_CONNS_MAX 16
+#define API_REMOTE_MAX   32 /* connections over TCP */
+#define API_CONSOLE_MAX \
+    256 /* connections that the console handed over: it has half as many, and the ends of others may yet be unseen */
 #define API_REMOTE_HEAD_MS  10000 /* from the connection to the end of the first head */
 #define API_REMOTE_WRONG_MS 1000  /* a wrong token is told so late */
+#define API_LINGERING_MAX   96    /* connections with their last answer, which have not closed */
 #define API_REMOTE_GRACE_MS 250   /* so long a new connection has its place for sure */
 #define HEALTH_DEADLINE_MS  10000
 #define API_VERIFY_SLICE    2000
@@ -68,7 +71,6 @@
 #define API_TOKEN_PREFIX    "cbxt_"
 #define API_SESSION_PREFIX  "cbxs_"
 #define API_LINK_PREFIX     "cbxl_"
-#define API_ATTEMPTS        256
 
 struct api_conn;
 struct api_request;
@@ -102,8 +104,7 @@ struct api {
     uint64_t follow_ms;    /* as API_FOLLOW_MS */
     uint64_t wrong_tokens; /* since that was logged */
     uint64_t wrong_said_ms;
-    uint64_t attempts[API_ATTEMPTS]; /* attempts.c: of strangers, and */
-    uint64_t attempts_known[API_ATTEMPTS];
+    struct attempts attempts; /* at passwords */
     char first_link[IPC_ORIGIN_MAX + sizeof("/sign-in#") +
                     API_SECRET_SIZE]; /* while it is made at the start */
     struct net_timer *stop_timer;
@@ -462,12 +463,6 @@ void api_write_time(struct json *j, const char *key, uint64_t ms);
 void api_secret_make(const char *prefix, char out[API_SECRET_SIZE], uint8_t hash[IPC_HASH_LEN]);
 /* Whether it could be one. */
 bool api_secret_formed(const char *prefix, struct span text);
-
-/* ---- attempts.c ---- */
-
-/* How long it is until `whose` next attempt; 0: it may be now. `known`: that is a device or session, not a name that anybody can say. */
-uint64_t api_attempt_wait(struct api *api, bool known, struct span whose);
-void api_attempt_take(struct api *api, bool known, struct span whose);
 
 /* ---- sessions.c ---- */
 
