@@ -76,6 +76,8 @@ static void browser_head(struct browser *b, const struct http_head *head)
     b->closing = !head->keep_alive || b->console->stopping;
     net_timer_start(b->timer, CONSOLE_BODY_MS, 0);
     b->refusal = ask_read(b->console, head, &b->ask);
+    buf_init(&b->body, ask_body_max(&b->ask));
+    buf_set_sensitive(&b->body);
     if (b->refusal.status != 0 && head->framing != HTTP_FRAMING_NONE) {
         browser_refuse(b, b->refusal.status, b->refusal.detail); /* and its body is not waited for */
     } else if (head->expect_continue) {
@@ -112,7 +114,7 @@ static void browser_event(struct browser *b, const struct http_event *event)
         break;
     case HTTP_EVENT_BODY:
         if (buf_append_span(&b->body, event->body) != 0) {
-            browser_refuse(b, 413, "A body has at most 1 MiB.");
+            browser_refuse(b, 413, ask_body_too_large(&b->ask));
         }
         break;
     case HTTP_EVENT_END:
@@ -244,8 +246,6 @@ int browser_open(struct console *console, int fd)
     b->begun = true; /* a new connection has its time for the whole head */
     buf_init(&b->held, BROWSER_HELD_MAX);
     buf_set_sensitive(&b->held); /* cookies */
-    buf_init(&b->body, CONSOLE_BODY_MAX);
-    buf_set_sensitive(&b->body);
     net_task_init(&b->turn, browser_turn, b);
     b->parser = http_parser_new_request();
     b->timer = net_timer_new(console->loop, on_timeout, b);

@@ -11,7 +11,8 @@
 const struct priv_profile console_profile = {
     .needs = PRIV_NEED_ACCEPT | PRIV_NEED_SOCKETPAIR | PRIV_NEED_TCP,
     .root = PRIV_ROOT_EMPTY,
-    .max_descriptors = 512, /* two for each of CONSOLE_BROWSERS_MAX, three for a moment */
+    .max_descriptors =
+        512, /* two for each of CONSOLE_BROWSERS_MAX, one for each of CONSOLE_LINGERING_MAX, and a few */
     .max_memory =
         (uint64_t)2 << 30, /* CONSOLE_BROWSERS_MAX with a body and full queues take a quarter of it */
     .max_locked = (uint64_t)64 * 1024};
@@ -125,6 +126,7 @@ static int on_go(void *arg, uint32_t waived)
     struct console *console = arg;
     uint32_t held;
     console->loop = ipc_role()->loop;
+    net_loop_set_lingering(console->loop, CONSOLE_LINGERING_MAX);
     console->room_timer = net_timer_new(console->loop, on_room_timer, console);
     if (console->listener != NULL && !console->place.loopback && console->serving == NULL) {
         log_error("the console is not served without TLS at an address that others reach");
@@ -185,6 +187,6 @@ int console_run(struct console *console)
 
 int console_main(void)
 {
-    static struct console console = {.head_ms = CONSOLE_HEAD_MS};
+    static struct console console = {.head_ms = CONSOLE_HEAD_MS, .answer_ms = CONSOLE_ANSWER_MS};
     return console_run(&console);
 }

@@ -44,7 +44,7 @@ static void on_head(struct browser *b, const struct http_head *head)
         browser_drop(b); /* the api's answers say where they end */
         return;
     }
-    b->admitted = b->admitted || head->status != 401;
+    b->admitted = b->admitted || (head->status != 401 && head->status < 500);
     const struct http_field *type = http_field_find(head->fields, head->field_count, "Content-Type");
     b->endless = type != NULL && span_eq_str(type->value, "text/event-stream");
     buf_init(&out, FORWARD_HEAD_MAX);
@@ -91,12 +91,12 @@ static void on_end(struct browser *b)
 }
 
 /* An answer that is cut must look like it. */
-static void on_lost(struct browser *b)
+static void on_lost(struct browser *b, struct ask_refusal why)
 {
     if (b->passing) {
         browser_drop(b);
     } else {
-        reply_refuse(b, 503, "The server has not answered. Try again.");
+        reply_refuse(b, why.status, why.detail);
     }
 }
 

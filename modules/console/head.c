@@ -167,6 +167,18 @@ static bool is_json(const struct http_head *head)
     return http_field_only(head, "Content-Type", &type) && span_eq_nocase(type, SPAN_LIT("application/json"));
 }
 
+/* ---- the body ---- */
+
+size_t ask_body_max(const struct ask *ask)
+{
+    return ask->what == ASK_API ? CONSOLE_BODY_MAX : SESSION_BODY_MAX;
+}
+
+const char *ask_body_too_large(const struct ask *ask)
+{
+    return ask->what == ASK_API ? "A body has at most 1 MiB." : "A body has at most 8 KiB here.";
+}
+
 /* ---- the whole of it ---- */
 
 /* A page's path has no dot: what has one is an asset's name, or nothing. */
@@ -183,12 +195,20 @@ static bool is_below(struct span path, const char *parent)
     return span_starts(path, span_str(parent)) && (rest.len == 0 || rest.ptr[0] == '/');
 }
 
+/* What this role asks the api for on its own behalf (session.c): it would give a page's script the session that the cookie keeps from it, and let it
+ * guess keys without making them of passwords. */
+static bool is_for_console(struct span target)
+{
+    return span_starts(target, SPAN_LIT(API_PREFIX "/v1/session")) ||
+           span_starts(target, SPAN_LIT(API_PREFIX "/v1/sign-in/"));
+}
+
 static void read_target(const struct http_head *head, struct ask *ask)
 {
     struct span target = head->target;
     const uint8_t *mark = target.len != 0 ? memchr(target.ptr, '?', target.len) : NULL;
     ask->path = mark != NULL ? span_sub(target, 0, (size_t)(mark - target.ptr)) : target;
-    if (span_starts(target, SPAN_LIT(API_PREFIX "/v1/"))) {
+    if (span_starts(target, SPAN_LIT(API_PREFIX "/v1/")) && !is_for_console(target)) {
         ask->what = ASK_API;
         ask->target = span_sub(target, sizeof(API_PREFIX) - 1, SIZE_MAX);
         return;
@@ -218,11 +238,11 @@ static struct ask_refusal look_at_method(const struct http_head *head, const str
     if (ask->what == ASK_SESSION && ask->session_route == NULL) {
         REFUSE(405, "That is not possible here.");
     }
-    if (ask->what == ASK_PAGE && head->framing != HTTP_FRAMING_NONE && head->content_length != 0) {
+    if (ask->what == ASK_PAGE && (head->framing == HTTP_FRAMING_CHUNKED || head->content_length != 0)) {
         REFUSE(400, "A request for a page has no body.");
     }
-    if (head->framing == HTTP_FRAMING_LENGTH && head->content_length > CONSOLE_BODY_MAX) {
-        REFUSE(413, "A body has at most 1 MiB.");
+    if (head->framing == HTTP_FRAMING_LENGTH && head->content_length > ask_body_max(ask)) {
+        REFUSE(413, ask_body_too_large(ask));
     }
     return (struct ask_refusal){.status = 0};
 }

@@ -1,8 +1,9 @@
 /*
  * kdf.c - keys from passwords: one at a time, and half of the time for everybody else.
  *
- * argon2id takes 64 MiB and a good part of a second by intent, and whoever reaches the listener can ask for it. So there is a queue with
- * an end, those with a browser that has signed in before come first in it, and after each key this process rests for as long as it took.
+ * argon2id takes 64 MiB and a good part of a second by intent, and whoever reaches the listener can ask for it. So there are queues with
+ * an end, one of those who are signed in or whose browser has been before, which comes first, and one of strangers, who take no place in
+ * the other; and after each key this process rests for as long as it took.
  */
 #include "console/state.h"
 
@@ -10,7 +11,7 @@
 #include "base/log.h"
 #include "tls/seal.h"
 
-#define KDF_WAITING_MAX 16
+#define KDF_WAITING_MAX 16 /* of each of the two */
 #define KDF_PASSES_MAX  8
 #define KDF_KIB_MAX     ((uint32_t)256 * 1024)
 
@@ -25,10 +26,11 @@ static void compute(struct kdf_job *job)
 static void next(void *arg)
 {
     struct console *console = arg;
-    if (list_empty(&console->kdf_jobs)) {
+    struct kdf_queue *queue = console->kdf_known.count != 0 ? &console->kdf_known : &console->kdf_strangers;
+    if (queue->count == 0) {
         return;
     }
-    struct kdf_job *job = LIST_ENTRY(console->kdf_jobs.next, struct kdf_job, link);
+    struct kdf_job *job = LIST_ENTRY(queue->jobs.next, struct kdf_job, link);
     kdf_cancel(job);
     uint64_t begun_us = clock_mono_us();
     compute(job);
@@ -47,27 +49,25 @@ static void on_timer(void *arg)
 
 int kdf_begin(struct console *console)
 {
-    list_init(&console->kdf_jobs);
+    list_init(&console->kdf_known.jobs);
+    list_init(&console->kdf_strangers.jobs);
     console->kdf_timer = net_timer_new(console->loop, on_timer, console);
     return console->kdf_timer != NULL ? 0 : CB_ENOMEM;
 }
 
-int kdf_ask(struct console *console, struct kdf_job *job, bool first)
+int kdf_ask(struct console *console, struct kdf_job *job, bool known)
 {
+    struct kdf_queue *queue = known ? &console->kdf_known : &console->kdf_strangers;
     if (job->kdf->passes > KDF_PASSES_MAX || job->kdf->kib > KDF_KIB_MAX) {
         return CB_ELIMIT;
     }
-    if (console->kdf_waiting >= KDF_WAITING_MAX) {
+    if (queue->count >= KDF_WAITING_MAX) {
         return CB_EBUSY;
     }
-    if (first) {
-        list_push_front(&console->kdf_jobs, &job->link);
-    } else {
-        list_push_back(&console->kdf_jobs, &job->link);
-    }
-    job->console = console;
-    console->kdf_waiting++;
-    if (!console->kdf_rests && console->kdf_waiting == 1) {
+    list_push_back(&queue->jobs, &job->link);
+    queue->count++;
+    job->queue = queue;
+    if (!console->kdf_rests) {
         console->kdf_rests = true;
         net_timer_start(console->kdf_timer, 0, 0); /* not from inside this call */
     }
@@ -76,9 +76,9 @@ int kdf_ask(struct console *console, struct kdf_job *job, bool first)
 
 void kdf_cancel(struct kdf_job *job)
 {
-    if (job->console != NULL) {
+    if (job->queue != NULL) {
         list_remove(&job->link);
-        job->console->kdf_waiting--;
-        job->console = NULL;
+        job->queue->count--;
+        job->queue = NULL;
     }
 }

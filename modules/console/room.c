@@ -2,20 +2,26 @@
  * room.c - who keeps a place when all are taken.
  *
  * Whoever reaches the listener can connect, and hold a connection for as long as the time for a head. Places are taken from those who
- * have shown no session that the api knows, the oldest first, so that somebody who opens many keeps no administrator out.
+ * have shown no session or device that the api knows, from who has asked for nothing before who waits for an answer, the oldest first, so
+ * that somebody who opens many keeps no administrator out.
  */
 #include "console/state.h"
 
 static struct browser *least(struct console *console)
 {
+    struct browser *waits = NULL;
     LIST_FOR_EACH (node, safe, &console->browsers) { /* the oldest first */
         struct browser *b = LIST_ENTRY(node, struct browser, link);
         bool new = net_loop_now_ms(console->loop) - b->since_ms < CONSOLE_GRACE_MS;
-        if (!b->admitted && !b->dropped && !new) {
+        if (b->admitted || b->dropped || new) {
+            continue;
+        }
+        if (!b->busy) {
             return b;
         }
+        waits = waits == NULL ? b : waits;
     }
-    return NULL;
+    return waits;
 }
 
 void room_make(struct console *console)

@@ -34,6 +34,14 @@ static void put_key(struct json *j, const char *name, const struct secret *key)
     secret_wipe(hex, sizeof(hex));
 }
 
+/* The key is in the request, and nobody asks for it again: pages that are locked are few. */
+static void forget_keys(struct session_work *w)
+{
+    secret_free(w->job.key);
+    secret_free(w->current_key);
+    w->job.key = w->current_key = NULL;
+}
+
 static void put_kdf(struct json *j, const struct passphrase_kdf *kdf)
 {
     uint8_t bytes[PASSPHRASE_KDF_LEN];
@@ -141,6 +149,7 @@ static void sign_in_with_key(struct browser *b)
     if (b->ask.device.len != 0) {
         json_text(&j, "device", b->ask.device);
     }
+    forget_keys(w);
     finish_and_call(b, &j, "POST", SPAN_LIT("/v1/sessions"), SPAN_EMPTY, on_session);
 }
 
@@ -192,6 +201,24 @@ static void sign_in(struct browser *b)
     }
 }
 
+/* ---- a session that is shown ---- */
+
+static void on_session_known(struct browser *b)
+{
+    if (b->work->status == 200) {
+        b->work->known(b);
+    } else {
+        session_pass_on(b);
+    }
+}
+
+/* Goes on when the api knows the session: anybody can make one up, and what it takes to make a key of a password is not for anybody. */
+static void for_session(struct browser *b, session_next_fn *then)
+{
+    b->work->known = then;
+    session_call(b, "GET", SPAN_LIT("/v1/session"), b->ask.session, SPAN_EMPTY, on_session_known);
+}
+
 /* ---- GET /session ---- */
 
 static void on_rotated(struct browser *b)
@@ -220,10 +247,6 @@ static void on_shown(struct browser *b)
 {
     struct session_work *w = b->work;
     struct session_said said;
-    if (w->status != 200) {
-        session_pass_on(b);
-        return;
-    }
     int r = session_said_read(buf_span(&w->answer), &said);
     uint64_t age_s = r == 0 ? said.age_s : 0;
     session_said_free(&said);
@@ -237,7 +260,7 @@ static void on_shown(struct browser *b)
 
 static void show(struct browser *b)
 {
-    session_call(b, "GET", SPAN_LIT("/v1/session"), b->ask.session, SPAN_EMPTY, on_shown);
+    for_session(b, on_shown);
 }
 
 /* ---- DELETE /session ---- */
@@ -272,6 +295,7 @@ static void change_password(struct browser *b)
     put_key(&j, "current", w->current_key);
     put_kdf(&j, &w->kdf);
     put_key(&j, "key", w->job.key);
+    forget_keys(w);
     finish_and_call(b, &j, "PUT", SPAN_LIT("/v1/session/key"), b->ask.session, session_pass_on);
 }
 
@@ -301,10 +325,6 @@ static void on_whose(struct browser *b)
 {
     struct session_work *w = b->work;
     struct session_said said;
-    if (w->status != 200) {
-        session_pass_on(b);
-        return;
-    }
     if (session_said_read(buf_span(&w->answer), &said) == 0 && spec_name_valid(text_of(&said.name))) {
         ask_how(b, text_of(&said.name), on_current_how);
     } else {
@@ -319,7 +339,7 @@ static void password(struct browser *b)
     if (buf_len(&w->current) == 0) {
         reply_refuse(b, 422, "\"current\" should be the password of today.");
     } else if (session_password_fine(b, &w->fresh, "new")) {
-        session_call(b, "GET", SPAN_LIT("/v1/session"), b->ask.session, SPAN_EMPTY, on_whose);
+        for_session(b, on_whose);
     }
 }
 
@@ -341,16 +361,22 @@ static void add_administrator(struct browser *b)
 {
     struct session_work *w = b->work;
     put_administrator(b, b->ask.name, text_of(&w->scope), session_pass_on);
+    forget_keys(w);
+}
+
+static void derive_administrator(struct browser *b)
+{
+    struct session_work *w = b->work;
+    passphrase_kdf_new(&w->kdf);
+    session_derive(b, text_of(&w->password), true, add_administrator);
 }
 
 static void administrator(struct browser *b)
 {
-    struct session_work *w = b->work;
     if (!spec_name_valid(b->ask.name)) {
         reply_refuse(b, 404, "That cannot be the name of an administrator.");
-    } else if (session_password_fine(b, &w->password, "password")) {
-        passphrase_kdf_new(&w->kdf);
-        session_derive(b, text_of(&w->password), true, add_administrator);
+    } else if (session_password_fine(b, &b->work->password, "password")) {
+        for_session(b, derive_administrator);
     }
 }
 
@@ -368,14 +394,20 @@ static void add_first(struct browser *b)
     put_administrator(b, text_of(&b->work->name), SPAN_LIT("admin"), on_first);
 }
 
+static void derive_first(struct browser *b)
+{
+    struct session_work *w = b->work;
+    passphrase_kdf_new(&w->kdf);
+    session_derive(b, text_of(&w->password), true, add_first);
+}
+
 static void first(struct browser *b)
 {
     struct session_work *w = b->work;
     if (!spec_name_valid(text_of(&w->name))) {
         reply_refuse(b, 422, "\"name\" should be lower-case letters, digits and hyphens, at most 40.");
     } else if (session_password_fine(b, &w->password, "password")) {
-        passphrase_kdf_new(&w->kdf);
-        session_derive(b, text_of(&w->password), true, add_first);
+        for_session(b, derive_first);
     }
 }
 

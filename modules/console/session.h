@@ -13,7 +13,6 @@
 #include "console/state.h"
 #include "tls/seal.h"
 
-#define SESSION_BODY_MAX ((size_t)8 * 1024)
 #define COOKIE_SIZE      256
 #define CONSOLE_DEVICE_S 31536000 /* a year */
 
@@ -50,6 +49,7 @@ struct session_work {
 
     /* the call under way, and then its answer */
     session_next_fn *next;
+    session_next_fn *known; /* once the api has said that it knows the session */
     unsigned status;
     char retry[16]; /* Retry-After */
     struct buf answer;
@@ -70,7 +70,8 @@ struct session_work {
 /* Asks the api; `then` gets the answer, in the work. */
 void session_call(struct browser *b, const char *method, struct span target, struct span session,
                   struct span body, session_next_fn *then);
-/* Makes a key of a password with the work's kdf; `then` finds it in the job. `known`: from a browser that has signed in before. */
+/* Makes a key of a password with the work's kdf; `then` finds it in the job. `known`: the api has said that the browser has signed in before, or
+ * knows its session. */
 void session_derive(struct browser *b, struct span password, bool known, session_next_fn *then);
 /* Answers with what the api has answered: a refusal, or nothing. */
 void session_pass_on(struct browser *b);

@@ -26,13 +26,17 @@
 #include "net/listener.h"
 #include "tls/passphrase.h"
 
-#define CONSOLE_BROWSERS_MAX 128
-#define CONSOLE_BODY_MAX     ((size_t)1024 * 1024)
+#define CONSOLE_BROWSERS_MAX  128
+#define CONSOLE_LINGERING_MAX 128 /* that have their last answer, and have not closed */
+#define CONSOLE_BODY_MAX      ((size_t)1024 * 1024)
+#define SESSION_BODY_MAX      ((size_t)8 * 1024) /* of what is for this role itself, also from nobody */
 #define CONSOLE_HEAD_MS \
     10000 /* from the first byte of a request to the end of its head; of a new connection from its beginning */
-#define CONSOLE_BODY_MS  60000 /* from there to its end */
-#define CONSOLE_IDLE_MS  60000 /* between requests, and for a browser that does not read */
-#define CONSOLE_GRACE_MS 250   /* so long a new connection has its place for sure */
+#define CONSOLE_BODY_MS 60000 /* from there to its end */
+#define CONSOLE_IDLE_MS 60000 /* between requests, and for a browser that does not read */
+#define CONSOLE_ANSWER_MS \
+    120000 /* until the api begins to answer (it may have the whole audit to verify), and between pieces of an answer that has an end */
+#define CONSOLE_GRACE_MS 250 /* so long a new connection has its place for sure */
 
 /* A session is this, and 43 characters of base64url. */
 #define CONSOLE_SESSION_PREFIX "cbxs_"
@@ -58,10 +62,13 @@ struct console {
     struct link_serving *serving; /* its certificate; NULL: it is in clear */
     int tls_cert_fd;              /* until the key has come */
     uint64_t head_ms;             /* as CONSOLE_HEAD_MS */
+    uint64_t answer_ms;           /* as CONSOLE_ANSWER_MS */
     struct net_timer *room_timer;
     struct net_timer *kdf_timer; /* while there is something to make, or it rests */
-    struct list kdf_jobs;        /* that wait */
-    size_t kdf_waiting;
+    struct kdf_queue {
+        struct list jobs; /* that wait */
+        size_t count;
+    } kdf_known, kdf_strangers;
     bool kdf_rests;
     struct net_timer *stop_timer;
     bool stopping;
@@ -97,6 +104,9 @@ struct ask_refusal {
 
 /* Looks at a head. What is refused here has reached nothing. */
 struct ask_refusal ask_read(const struct console *console, const struct http_head *head, struct ask *out);
+/* How large the body of that request may be; and what is said when it is not. */
+size_t ask_body_max(const struct ask *ask);
+const char *ask_body_too_large(const struct ask *ask);
 /* Whether it could be a session. */
 bool ask_session_formed(struct span text);
 /* The value that a change has to show, beside the cookie, of a session. */
@@ -126,7 +136,7 @@ struct browser {
     bool passing;              /* the head of the answer has come from the api */
     bool chunked;              /* its body has no length */
     bool endless;              /* it goes on until somebody has had enough */
-    bool admitted;             /* some request on it had a session that the api knew */
+    bool admitted;             /* some request on it had a session or a device that the api knew */
     bool closing;              /* after this answer */
     bool ended;                /* it sends no more */
     bool dropped;
@@ -161,8 +171,8 @@ struct upstream_handler {
     void (*on_head)(struct browser *b, const struct http_head *head);
     void (*on_body)(struct browser *b, struct span body);
     void (*on_end)(struct browser *b);
-    /* There will be none, or no more of it. */
-    void (*on_lost)(struct browser *b);
+    /* There will be none, or no more of it: with what is to be told, when nothing was yet. */
+    void (*on_lost)(struct browser *b, struct ask_refusal why);
 };
 
 /* A request to the api. `session` empty: nobody's. Fields whose value is empty are left out. */
@@ -206,7 +216,7 @@ void session_free(struct session_work *w);
 /* A key that is to be made. What it points to has to stay until `done`, or kdf_cancel(). */
 struct kdf_job {
     struct list link;
-    struct console *console; /* while it waits */
+    struct kdf_queue *queue; /* while it waits */
     struct browser *browser;
     struct span password;
     const struct passphrase_kdf *kdf;
@@ -216,8 +226,9 @@ struct kdf_job {
 };
 
 CB_MUST_USE int kdf_begin(struct console *console);
-/* Queues it, in front of others when it is to be `first`. CB_EBUSY: too many wait. CB_ELIMIT: its costs are out of bounds. */
-CB_MUST_USE int kdf_ask(struct console *console, struct kdf_job *job, bool first);
+/* Queues it, with those that are `known`, or with strangers, who wait until none of the others does. CB_EBUSY: too many of the same wait.
+ * CB_ELIMIT: its costs are out of bounds. */
+CB_MUST_USE int kdf_ask(struct console *console, struct kdf_job *job, bool known);
 /* It is not wanted any more; fine when it does not wait. */
 void kdf_cancel(struct kdf_job *job);
 

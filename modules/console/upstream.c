@@ -21,6 +21,8 @@ struct upstream {
     const struct upstream_handler *handler; /* NULL: nothing is asked */
     bool last;                              /* the api closes it after this answer, as its head has said */
     bool ended;                             /* and the answer has come to its end */
+    bool late;                              /* it has not come in its time */
+    struct net_timer *timer;                /* while the api is waited for */
     struct net_task lost;
 };
 
@@ -28,6 +30,7 @@ void upstream_free(struct upstream *u)
 {
     if (u != NULL) {
         net_task_cancel(&u->lost);
+        net_timer_free(u->timer);
         net_conn_close(u->conn);
         http_parser_free(u->parser);
         free(u);
@@ -41,12 +44,15 @@ static void on_lost(void *arg)
     struct browser *b = u->browser;
     const struct upstream_handler *handler = u->handler;
     bool ended = u->ended;
+    struct ask_refusal why = {.status = u->late ? 504 : 503,
+                              .detail = u->late ? "The server has not answered in time. Try again."
+                                                : "The server has not answered. Try again."};
     b->upstream = NULL;
     upstream_free(u);
     if (handler != NULL && ended) {
         handler->on_end(b);
     } else if (handler != NULL) {
-        handler->on_lost(b);
+        handler->on_lost(b, why);
     }
 }
 
@@ -54,6 +60,24 @@ static void lose(struct upstream *u)
 {
     net_conn_read(u->conn, false);
     net_task_post(u->browser->console->loop, &u->lost);
+}
+
+/* The api has so long to go on. An answer that has no end goes on when there is something to say. */
+static void expect(struct upstream *u)
+{
+    if (u->handler != NULL && !u->browser->endless) {
+        net_timer_start(u->timer, u->browser->console->answer_ms, 0);
+    } else {
+        net_timer_stop(u->timer);
+    }
+}
+
+static void on_late(void *arg)
+{
+    struct upstream *u = arg;
+    log_warn("the api has not answered in its time");
+    u->late = true;
+    lose(u);
 }
 
 static void on_event(struct upstream *u, const struct http_event *event)
@@ -92,6 +116,7 @@ static void on_data(void *arg, struct span data)
                 : data.len != 0    ? CB_EMALFORMED /* nobody asked */
                                    : CB_EAGAIN;
         if (r == CB_EAGAIN) {
+            expect(u);
             return;
         }
         if (r != 0) {
@@ -134,10 +159,14 @@ static int upstream_open(struct browser *b)
     u->browser = b;
     net_task_init(&u->lost, on_lost, u);
     u->parser = http_parser_new_response();
-    r = u->parser != NULL ? net_conn_open(console->loop, fds[0], &upstream_handler, u, &u->conn) : CB_ENOMEM;
+    u->timer = net_timer_new(console->loop, on_late, u);
+    r = u->parser != NULL && u->timer != NULL
+            ? net_conn_open(console->loop, fds[0], &upstream_handler, u, &u->conn)
+            : CB_ENOMEM;
     if (r != 0) {
         (void)close(fds[0]);
         (void)close(fds[1]);
+        net_timer_free(u->timer);
         http_parser_free(u->parser);
         free(u);
         return r;
@@ -196,6 +225,7 @@ int upstream_send(struct browser *b, const struct upstream_ask *ask, const struc
     if (r == 0) {
         http_parser_set_head_request(u->parser, span_eq_str(ask->method, "HEAD"));
         u->handler = handler;
+        expect(u);
     } else {
         lose(u); /* it may be that one of its own callbacks is above us */
     }
@@ -204,8 +234,14 @@ int upstream_send(struct browser *b, const struct upstream_ask *ask, const struc
 
 void upstream_read(struct browser *b, bool on)
 {
-    if (b->upstream != NULL) {
-        net_conn_read(b->upstream->conn, on);
+    struct upstream *u = b->upstream;
+    if (u != NULL) {
+        net_conn_read(u->conn, on);
+        if (on) {
+            expect(u);
+        } else {
+            net_timer_stop(u->timer); /* it is the browser that is waited for */
+        }
     }
 }
 

@@ -102,15 +102,12 @@ void session_begin(struct browser *b)
     b->work = w;
     const struct session_route *route = b->ask.session_route;
     struct span body = buf_span(&b->body);
-    int r = body.len > SESSION_BODY_MAX ? CB_ELIMIT
-            : route->members != 0       ? read_body(w, body, route->members)
-            : body.len != 0             ? CB_EINVAL
-                                        : 0;
+    int r = route->members != 0 ? read_body(w, body, route->members) : body.len != 0 ? CB_EINVAL : 0;
     buf_deinit(&b->body);
     if (r == 0) {
         route->run(b);
     } else {
-        reply_refuse(b, r == CB_ELIMIT ? 413 : 400, "The body is not what is taken here.");
+        reply_refuse(b, 400, "The body is not what is taken here.");
     }
 }
 
@@ -142,9 +139,9 @@ static void on_end(struct browser *b)
     b->work->next(b);
 }
 
-static void on_lost(struct browser *b)
+static void on_lost(struct browser *b, struct ask_refusal why)
 {
-    reply_refuse(b, 503, "The server has not answered. Try again.");
+    reply_refuse(b, why.status, why.detail);
 }
 
 static const struct upstream_handler handler = {
@@ -209,6 +206,7 @@ void session_derive(struct browser *b, struct span password, bool known, session
     secret_free(w->job.key);
     w->job = (struct kdf_job){.browser = b, .password = password, .kdf = &w->kdf, .done = on_key};
     w->then = then;
+    b->admitted = b->admitted || known;
     int r = kdf_ask(b->console, &w->job, known);
     if (r == CB_EBUSY) {
         reply_refuse(b, 503, "Many sign in just now. Try again in a few seconds.");

@@ -67,6 +67,12 @@ TEST(nothing_but_what_is_embedded_is_at_any_path)
                                         "/api",
                                         "/api/",
                                         "/api/v2/tenants",
+                                        "/api/v1/session",
+                                        "/api/v1/session?x=1",
+                                        "/api/v1/sessions",
+                                        "/api/v1/session:rotate",
+                                        "/api/v1/session/key",
+                                        "/api/v1/sign-in/ann",
                                         "/api/../v1/tenants",
                                         "/.git/config",
                                         "/assets/./app-1a2b.js",
@@ -75,7 +81,8 @@ TEST(nothing_but_what_is_embedded_is_at_any_path)
                                         "/assets\\app-1a2b.js"};
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         int fd = browse(&s);
-        ask(&s, fd, &a, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n\r\n", paths[i], s.port);
+        ask(&s, fd, &a, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nCookie: __Host-clawbox=" SESSION "\r\n\r\n",
+            paths[i], s.port);
         if (!CHECK(a.status == 404 || a.status == 400)) {
             (void)fprintf(stderr, "  %s: %d\n", paths[i], a.status);
         }

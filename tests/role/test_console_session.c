@@ -68,6 +68,14 @@ static void play_sign_in(int api, const char *name, const char *device)
     CHECK(strstr(asked, PASSWORD) == NULL && strstr(asked, "Authorization") == NULL);
 }
 
+/* The api knows the session of the request that is under way. */
+static void play_known(int api)
+{
+    CHECK(strstr(hear(api, "\r\n\r\n"),
+                 "GET /v1/session HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer " SESSION "\r\n") != NULL);
+    answer_json(api, 200, "{\"name\":\"ann\",\"scope\":\"admin\",\"first\":false,\"age\":1}");
+}
+
 TEST(a_password_becomes_a_key_and_the_session_a_cookie_that_no_script_and_no_other_site_has)
 {
     struct console_stage s = {.quiet = false};
@@ -284,6 +292,7 @@ TEST(the_first_administrator_is_made_with_a_links_session_and_signed_in)
     say(fd, "POST /session/first HTTP/1.1\r\n" AS_ALICE "Content-Length: %zu\r\n\r\n%s", s.port, s.port,
         s.csrf, strlen(body), body);
     int api = take_stream(&s);
+    play_known(api);
     const char *asked = hear(api, "}");
     CHECK(strstr(asked, "PUT /v1/administrators/ann HTTP/1.1\r\nHost: api\r\n") != NULL);
     CHECK(strstr(asked, "{\"scope\":\"admin\",\"kdf\":\"") != NULL && strstr(asked, SESSION) != NULL);
@@ -298,12 +307,21 @@ TEST(the_first_administrator_is_made_with_a_links_session_and_signed_in)
     body = "{\"scope\":\"viewer\",\"password\":\"" PASSWORD "\"}";
     say(fd, "PUT /session/administrators/bea HTTP/1.1\r\n" AS_ALICE "Content-Length: %zu\r\n\r\n%s", s.port,
         s.port, s.csrf, strlen(body), body);
+    play_known(api);
     asked = hear(api, "}");
     CHECK(strstr(asked, "PUT /v1/administrators/bea HTTP/1.1\r\n") != NULL &&
           strstr(asked, "{\"scope\":\"viewer\",") != NULL);
     say(api, "HTTP/1.1 204 No Content\r\n\r\n");
     read_answer(&s, fd, &a);
     CHECK_EQ_INT(a.status, 204);
+
+    /* Nobody is given the time that a key takes for a session that was made up. */
+    say(fd, "PUT /session/administrators/bea HTTP/1.1\r\n" AS_ALICE "Content-Length: %zu\r\n\r\n%s", s.port,
+        s.port, s.csrf, strlen(body), body);
+    CHECK(strstr(hear(api, "\r\n\r\n"), "GET /v1/session HTTP/1.1\r\n") != NULL);
+    answer_json(api, 401, "{}");
+    read_answer(&s, fd, &a);
+    CHECK_EQ_INT(a.status, 401);
     (void)close(api);
     (void)close(fd);
     console_stage_end(&s);
@@ -342,6 +360,61 @@ TEST(bodies_that_are_not_what_is_taken_reach_nobody)
         (void)close(fd);
     }
     CHECK_EQ_INT(s.streams, 0);
+    console_stage_end(&s);
+}
+
+static void read_busy(struct console_stage *s, int fd)
+{
+    struct answer a;
+    read_answer(s, fd, &a);
+    CHECK_EQ_INT(a.status, 503);
+}
+
+/* Somebody signs in, and the api says how; its end of the stream. */
+static int try_it(struct console_stage *s, int fd, const char *device, const char *how)
+{
+    post(s, fd, "/session", device, "{\"name\":\"ann\",\"password\":\"" PASSWORD "\"}");
+    int api = take_stream(s);
+    (void)hear(api, "\r\n\r\n");
+    answer_json(api, 200, how);
+    return api;
+}
+
+TEST(strangers_take_no_place_of_who_was_here_before)
+{
+    enum { MANY = 24 }; /* more than may wait, and the one that is made */
+    struct console_stage s = {.quiet = false};
+    struct passphrase_kdf kdf = cheap_kdf();
+    char hex[2 * PASSPHRASE_KDF_LEN + 1];
+    char text[256];
+    int fds[MANY];
+    int apis[MANY];
+    console_stage_start(&s);
+    kdf.passes = 8;
+    kdf.kib = 65536; /* so that the strangers' are not done before all of this is */
+    kdf_hex(&kdf, hex);
+    (void)snprintf(text, sizeof(text), "{\"kdf\":\"%s\",\"known\":false}", hex);
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = browse(&s);
+        apis[i] = try_it(&s, fds[i], "", text);
+    }
+    read_busy(&s, fds[MANY - 1]);
+    int fd = browse(&s);
+    kdf = cheap_kdf();
+    kdf_hex(&kdf, hex);
+    (void)snprintf(text, sizeof(text), "{\"kdf\":\"%s\",\"known\":true}", hex);
+    int api = try_it(&s, fd, "Cookie: __Host-clawbox-device=cbxd_00ff\r\n", text);
+    CHECK(strstr(hear(api, "}"), "POST /v1/sessions HTTP/1.1\r\n") != NULL);
+    int waiting = 0;
+    for (int i = 0; i < MANY; i++) {
+        struct pollfd p[] = {{.fd = fds[i], .events = POLLIN}, {.fd = apis[i], .events = POLLIN}};
+        waiting += poll(p, 2, 0) == 0 ? 1 : 0;
+        (void)close(fds[i]);
+        (void)close(apis[i]);
+    }
+    CHECK(waiting >= 16 - 4);
+    (void)close(api);
+    (void)close(fd);
     console_stage_end(&s);
 }
 
