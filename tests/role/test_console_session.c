@@ -370,14 +370,22 @@ static void read_busy(struct console_stage *s, int fd)
     CHECK_EQ_INT(a.status, 503);
 }
 
-/* Somebody signs in, and the api says how; its end of the stream. */
-static int try_it(struct console_stage *s, int fd, const char *device, const char *how)
+/* Somebody signs in, and the api is asked how; its end of the stream. */
+static int try_it(struct console_stage *s, int fd, const char *device)
 {
     post(s, fd, "/session", device, "{\"name\":\"ann\",\"password\":\"" PASSWORD "\"}");
     int api = take_stream(s);
     (void)hear(api, "\r\n\r\n");
-    answer_json(api, 200, how);
     return api;
+}
+
+static void say_how(int api, const struct passphrase_kdf *kdf, bool known)
+{
+    char hex[2 * PASSPHRASE_KDF_LEN + 1];
+    char text[256];
+    kdf_hex(kdf, hex);
+    (void)snprintf(text, sizeof(text), "{\"kdf\":\"%s\",\"known\":%s}", hex, known ? "true" : "false");
+    answer_json(api, 200, text);
 }
 
 TEST(strangers_take_no_place_of_who_was_here_before)
@@ -385,25 +393,23 @@ TEST(strangers_take_no_place_of_who_was_here_before)
     enum { MANY = 24 }; /* more than may wait, and the one that is made */
     struct console_stage s = {.quiet = false};
     struct passphrase_kdf kdf = cheap_kdf();
-    char hex[2 * PASSPHRASE_KDF_LEN + 1];
-    char text[256];
     int fds[MANY];
     int apis[MANY];
     console_stage_start(&s);
+    int fd = browse(&s);
+    int api = try_it(&s, fd, "Cookie: __Host-clawbox-device=cbxd_00ff\r\n");
     kdf.passes = 8;
-    kdf.kib = 65536; /* so that the strangers' are not done before all of this is */
-    kdf_hex(&kdf, hex);
-    (void)snprintf(text, sizeof(text), "{\"kdf\":\"%s\",\"known\":false}", hex);
+    kdf.kib = 65536; /* so that the strangers' are not done before hers is */
     for (int i = 0; i < MANY; i++) {
         fds[i] = browse(&s);
-        apis[i] = try_it(&s, fds[i], "", text);
+        apis[i] = try_it(&s, fds[i], "");
+    }
+    for (int i = 0; i < MANY; i++) {
+        say_how(apis[i], &kdf, false);
     }
     read_busy(&s, fds[MANY - 1]);
-    int fd = browse(&s);
     kdf = cheap_kdf();
-    kdf_hex(&kdf, hex);
-    (void)snprintf(text, sizeof(text), "{\"kdf\":\"%s\",\"known\":true}", hex);
-    int api = try_it(&s, fd, "Cookie: __Host-clawbox-device=cbxd_00ff\r\n", text);
+    say_how(api, &kdf, true);
     CHECK(strstr(hear(api, "}"), "POST /v1/sessions HTTP/1.1\r\n") != NULL);
     int waiting = 0;
     for (int i = 0; i < MANY; i++) {
