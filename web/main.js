@@ -8,6 +8,7 @@ import { applyTheme } from './theme.js';
 import { html } from './ui/html.js';
 import { Empty, Loading, Page, Problem } from './ui/page.js';
 import { Toasts } from './ui/toast.js';
+import { Together } from './ui/together.js';
 
 function find(path) {
   for (const page of pages) {
@@ -38,7 +39,7 @@ function Shown({ address, session }) {
   if (state.load === found.page.load) shown.current = { Component: state.module.default, key: address.path, params: found.params, query: address.query };
   if (!shown.current) return html`<${Loading} lines=${8} />`;
   const { Component, key, params, query } = shown.current;
-  return html`<${Component} ...${{ key, params, query, session }} />`;
+  return html`<${Together} key=${key}><${Component} ...${{ params, query, session }} /><//>`;
 }
 
 function Navigation({ address, session, signOut }) {

@@ -11,6 +11,7 @@ import { html } from '../ui/html.js';
 import { Empty, Facts, Loading, Notice, Page, Problem, Section } from '../ui/page.js';
 import { More, Table } from '../ui/table.js';
 import { TenantPicker, useTenants } from '../ui/tenant.js';
+import { useWaiting } from '../ui/together.js';
 
 const PAGE = 100; // rows asked for at a time
 const LIVE_ROWS = 1000; // that stay on the page while it is live
@@ -55,6 +56,7 @@ function useSearch(filter) {
     ask(searchTarget(filter, { limit: PAGE }), []);
   };
   useEffect(start, [key]);
+  useWaiting(state.busy && state.rows.length === 0);
   const add = (...records) => setState((now) => ({ ...now, rows: merge(now.rows, records, Math.max(LIVE_ROWS, now.rows.length)) }));
   return { ...state, start, more: () => ask(state.next, state.rows), add };
 }

@@ -191,7 +191,7 @@ export default function Denials({ query, session }) {
       ${data && rows.length === 0 && html`<${Empty} title=${muted ? 'Nothing is muted.' : 'Nothing was refused.'}>${muted ? 'What you mute is kept here.' : 'When an assistant asks for what no route allows, it is listed here, with the route that would.'}<//>`}
       ${data?.next && limit < PAGE_MAX && html`<${More} onMore=${() => setLimit(Math.min(limit + PAGE, PAGE_MAX))} />`}
     <//>
-    ${(data || error) && html`<${Grants} tenants=${tenant ? [tenant] : names ?? []} turn=${turn} change=${change} onChanged=${changed} />`}
+    <${Grants} tenants=${tenant ? [tenant] : names ?? []} turn=${turn} change=${change} onChanged=${changed} />
     ${asked?.span && html`<${AllowForTime} denial=${asked.denial} span=${asked.span} onClose=${() => setAsked(null)} onDone=${changed} />`}
     ${asked && !asked.span && html`<${AllowForEver} denial=${asked.denial} onClose=${() => setAsked(null)} onDone=${changed} />`}
   <//>`;

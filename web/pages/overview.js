@@ -1,7 +1,7 @@
 // overview.js: how it goes. What was asked and refused, whether every role runs and is confined, and what changed last.
 import { Traffic, Spans, spanOf, useTraffic } from '../traffic.js';
 import { Changes } from '../changes.js';
-import { Ago, Badge, Empty, Facts, Loading, Notice, Page, Problem, Section, Table, bytes, count, html, useData } from '../ui.js';
+import { Ago, Badge, Empty, Facts, Notice, Page, Problem, Section, Table, bytes, count, html, useData } from '../ui.js';
 
 export default function Overview({ query, session }) {
   const [, label] = spanOf(query.span);
@@ -20,17 +20,11 @@ export default function Overview({ query, session }) {
       <${Tile} name="Tokens" figure=${count(tokens)} about=${sums ? `${count(sums.output_tokens)} answered` : ''} />
       <${Tile} name="Bytes" figure=${sums ? bytes(sums.request_bytes + sums.response_bytes) : '–'} about=${sums ? `${bytes(sums.request_bytes)} sent` : ''} />
     </div>
-    ${status.loading || traffic.loading ? html`<${Loading} lines=${12} />` : html`<${Parts} ...${{ own, status, traffic }} />`}
-  <//>`;
-}
-
-// Shown when all of it is known, so that nothing is moved by what comes after it.
-function Parts({ own, status, traffic }) {
-  return html`
     ${status.data?.tenants === 0 && html`<${Section} title="Begin here"><${Empty} title="There is no tenant yet."><a href="/tenants">Make the first tenant</a>, set its credentials, and give its agent the environment that its page shows.<//><//>`}
     <${Section} title="Traffic"><${Traffic} traffic=${traffic} /><//>
     ${!own && html`<${Health} status=${status} />
-    <${Section} title="Last changes"><${Changes} target="/v1/changes" limit=${8} /><//>`}`;
+    <${Section} title="Last changes"><${Changes} target="/v1/changes" limit=${8} /><//>`}
+  <//>`;
 }
 
 function Tile({ name, figure, about, href, bad }) {

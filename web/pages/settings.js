@@ -1,7 +1,7 @@
 // settings.js: who may come in. Administrators, tokens for programs, the reader's own password and sessions, and the colours.
 import { send, session as sessions } from '../api.js';
 import { chooseTheme, theme } from '../theme.js';
-import { Ago, Badge, Button, Confirm, ConfirmTyped, Copy, Dialog, Empty, Form, Loading, Notice, Page, Problem, Section, Select, Table, TextField, Time, html, toast, useAction, useData, useState } from '../ui.js';
+import { Ago, Badge, Button, Confirm, ConfirmTyped, Copy, Dialog, Empty, Form, Notice, Page, Problem, Section, Select, Table, TextField, Time, html, toast, useAction, useData, useState } from '../ui.js';
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;
 const NAME_HINT = 'Lower-case letters, digits and hyphens, at most 40.';
@@ -19,11 +19,9 @@ export default function Settings({ session }) {
   <//>`;
 }
 
-// Both lists are shown when both are known, so that the second is not moved by the first.
 function Access({ session }) {
   const administrators = useData('/v1/administrators');
   const tokens = useData('/v1/tokens');
-  if (administrators.loading || tokens.loading) return html`<${Loading} lines=${8} />`;
   return html`<${Administrators} session=${session} list=${administrators} /><${Tokens} list=${tokens} />`;
 }
 

@@ -23,8 +23,7 @@ export function Chart({ title, times, series, format = String }) {
     let gone = false;
     let resized = null;
     if (!known) return undefined;
-    import('uplot').then(({ default: UPlot }) => {
-      if (gone) return;
+    const make = (UPlot) => {
       const style = getComputedStyle(box.current);
       const colour = (name) => style.getPropertyValue(name).trim();
       const axis = { stroke: colour('--plot-text'), grid: { stroke: colour('--plot-line'), width: 1 }, ticks: { show: false }, font: `11px ${style.fontFamily}` };
@@ -38,7 +37,16 @@ export function Chart({ title, times, series, format = String }) {
         series: [{}, ...series.map((one) => ({ label: one.label, stroke: colour(`--plot-${one.tone}`), width: 1.6, fill: `${colour(`--plot-${one.tone}`)}1a`, points: { show: false }, spanGaps: false }))],
         hooks: { setCursor: [(u) => point(u, box.current, series, format)] },
       }, latest.current, box.current);
-      resized = new ResizeObserver(() => box.current && plot.current?.setSize({ width: box.current.clientWidth, height: HEIGHT }));
+    };
+    import('uplot').then(({ default: UPlot }) => {
+      if (gone) return;
+      // Until the page is shown it has no width, and no plot.
+      resized = new ResizeObserver(() => {
+        const width = box.current?.clientWidth;
+        if (!width) return;
+        if (plot.current) plot.current.setSize({ width, height: HEIGHT });
+        else make(UPlot);
+      });
       resized.observe(box.current);
     }).catch(setFailed);
     return () => {

@@ -2,36 +2,36 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { getTagged } from '../api.js';
 import { toast } from './toast.js';
+import { useWaiting } from './together.js';
+
+const NOTHING = { data: null, error: null, loading: false, etag: null, of: null };
 
 /**
  * Reads "/v1/..." (or whatever `load`, a function of a signal, gives): {data, error, loading, etag, reload}.
  * `every`: asked again after so many milliseconds while the page is seen; what was there stays until the new is. null reads nothing.
  */
 export function useData(target, { every = 0, load = null } = {}) {
-  const [state, setState] = useState({ data: null, error: null, loading: true, etag: null });
+  const [state, setState] = useState(NOTHING);
   const [turn, setTurn] = useState(0);
-  const shown = useRef(null);
   const loader = useRef(load);
   loader.current = load;
+  // What was read of another target is not shown for this one, not even once.
+  const shown = state.of === target ? state : { ...NOTHING, loading: target !== null };
+  useWaiting(shown.loading);
 
   useEffect(() => {
-    if (target === null) {
-      setState({ data: null, error: null, loading: false, etag: null });
-      return undefined;
-    }
+    if (target === null) return undefined;
     const abort = new AbortController();
     let timer = 0;
-    if (shown.current !== target) setState({ data: null, error: null, loading: true, etag: null });
     const ask = async () => {
       try {
         const answer = loader.current ? { data: await loader.current(abort.signal), etag: null } : await getTagged(target, { signal: abort.signal });
         if (abort.signal.aborted) return;
-        shown.current = target;
-        setState({ ...answer, error: null, loading: false });
+        setState({ ...answer, error: null, loading: false, of: target });
       } catch (error) {
         if (abort.signal.aborted) return;
         // What is shown stays, with the reason why it is not fresh.
-        setState((before) => ({ ...before, error, loading: false }));
+        setState((before) => ({ ...(before.of === target ? before : NOTHING), error, loading: false, of: target }));
       }
       if (every > 0) timer = setTimeout(() => (document.hidden ? again() : ask()), every);
     };
@@ -44,7 +44,7 @@ export function useData(target, { every = 0, load = null } = {}) {
   }, [target, every, turn]);
 
   const reload = useCallback(() => setTurn((n) => n + 1), []);
-  return { ...state, reload };
+  return { ...shown, reload };
 }
 
 /**

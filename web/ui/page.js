@@ -1,10 +1,15 @@
 // page.js: the frame of a page, and the states that every page has: loading, empty, failed.
 import { useEffect, useRef } from 'preact/hooks';
 import { html, newId } from './html.js';
+import { useShown } from './together.js';
 
-/** A page: its title (also of the window), buttons at its right, `trail` ([[label, address]]) above. The heading takes the focus. */
+/**
+ * A page: its title (also of the window), buttons at its right, `trail` ([[label, address]]) above. The heading takes the focus. What is
+ * in it is shown when all of it has been read.
+ */
 export function Page({ title, trail = [], actions, children }) {
   const heading = useRef(null);
+  const shown = useShown();
   useEffect(() => {
     document.title = `${title} · clawbox`;
   }, [title]);
@@ -16,8 +21,9 @@ export function Page({ title, trail = [], actions, children }) {
   }, []);
   return html`
     ${trail.length > 0 && html`<nav class="trail" aria-label="Where this is"><ol>${trail.map(([label, href]) => html`<li><a href=${href}>${label}</a></li>`)}</ol></nav>`}
-    <header class="page-head"><h1 tabindex="-1" ref=${heading}>${title}</h1>${actions && html`<div class="actions">${actions}</div>`}</header>
-    ${children}`;
+    <header class="page-head"><h1 tabindex="-1" ref=${heading}>${title}</h1>${actions && html`<div class="actions" hidden=${!shown}>${actions}</div>`}</header>
+    ${!shown && html`<${Loading} lines=${8} />`}
+    <div hidden=${!shown}>${children}</div>`;
 }
 
 /** A part of a page with a heading; `about` is a quiet line below it. */
