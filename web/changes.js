@@ -1,12 +1,12 @@
 // changes.js: who changed what and when, as lists of changes show it.
-import { Empty, Loading, Problem, Table, Time, html, useData } from './ui.js';
+import { Empty, Loading, Problem, Table, Time, changeWords, html, useData } from './ui.js';
 
 const columns = [
   { label: 'When', cell: (one) => html`<${Time} at=${one.time} />` },
   { label: 'Who', cell: (one) => one.by || html`<span class="quiet">the server</span>` },
-  { label: 'What', cell: (one) => one.change },
-  { label: 'Of', cell: (one) => (one.tenant && one.tenant !== '-' ? html`<a href=${`/tenants/${one.tenant}`}>${one.tenant}</a>` : '–') },
-  { label: 'Detail', wide: true, cell: (one) => one.detail || '–' },
+  { label: 'What', cell: (one) => html`<span class="whole">${changeWords(one.change)}</span>` },
+  { label: 'Of', cell: (one) => one.tenant && one.tenant !== '-' && html`<a href=${`/tenants/${one.tenant}`}>${one.tenant}</a>` },
+  { label: 'Detail', wide: true, cell: (one) => one.detail },
 ];
 
 /** The last `limit` of "/v1/changes" or of a tenant's history. */
@@ -16,5 +16,5 @@ export function Changes({ target, limit, tenant = false }) {
   if (!data) return html`<${Problem} error=${error} retry=${reload} />`;
   const list = (data.changes ?? data.history).slice(0, limit);
   if (list.length === 0) return html`<${Empty} title="Nothing was changed yet." />`;
-  return html`<${Table} caption="Changes" columns=${tenant ? columns.filter((column) => column.label !== 'Of') : columns} rows=${list} rowKey=${(one) => `${one.time} ${one.change} ${one.tenant ?? ''} ${one.detail ?? ''}`} />`;
+  return html`<${Table} caption="Changes" columns=${tenant ? columns.filter((column) => column.label !== 'Of') : columns} rows=${list} rowKey=${(one) => one.seq} />`;
 }

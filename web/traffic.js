@@ -73,8 +73,8 @@ export function Traffic({ traffic }) {
   }), [table]);
   if (!data && !loading) return html`<${Problem} error=${error} retry=${reload} />`;
   return html`<div class="charts">
-    <${Chart} title="Requests" times=${table.time} series=${lines.requests} format=${count} />
-    <${Chart} title="Tokens" times=${table.time} series=${lines.tokens} format=${count} />
+    <${Chart} title="Requests" times=${table.time} series=${lines.requests} format=${count} whole />
+    <${Chart} title="Tokens" times=${table.time} series=${lines.tokens} format=${count} whole />
     <${Chart} title="Bytes" times=${table.time} series=${lines.volume} format=${bytes} />
   </div>`;
 }

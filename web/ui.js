@@ -6,7 +6,8 @@ export { Page, Section, Facts, Empty, Loading, Problem, Notice } from './ui/page
 export { Table, More } from './ui/table.js';
 export { Form, Field, TextField, TextArea, Select, Checkbox, Search } from './ui/form.js';
 export { Button, Copy, download, Badge, Menu } from './ui/button.js';
+export { Goes } from './ui/goes.js';
 export { Dialog, ConfirmTyped, Confirm } from './ui/dialog.js';
 export { toast } from './ui/toast.js';
 export { Chart } from './ui/chart.js';
-export { Time, Ago, count, bytes, duration, exactTime } from './ui/format.js';
+export { Time, Ago, count, bytes, changeWords, duration, exactTime } from './ui/format.js';

@@ -29,6 +29,7 @@ static const struct api_route routes[] = {
     {"GET", "/v1/tenants/{tenant}/routes", api_routes_list, API_TAGGED, ALL},
     {"GET", "/v1/tenants/{tenant}/manifests", api_manifests_get, API_TAGGED, ADMIN | TENANT},
     {"POST", "/v1/tenants/{tenant}/manifests:preview", api_manifests_preview, API_BODY, ADMIN | TENANT},
+    {"GET", "/v1/tenants/{tenant}/ca", api_tenant_ca, 0, ADMIN | TENANT},
     {"GET", "/v1/tenants/{tenant}/env", api_tenant_env, 0, ADMIN | TENANT},
     {"GET", "/v1/tenants/{tenant}/policy", api_tenant_policy, API_TAGGED, ADMIN | TENANT},
     {"GET", "/v1/tenants/{tenant}/document", api_tenant_document, API_TAGGED, ADMIN | TENANT},

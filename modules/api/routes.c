@@ -37,6 +37,7 @@ static int write_route(struct json *j, const struct spec_route *route)
     json_number(j, "port", route->port);
     write_texts(j, "methods", route->methods, route->method_count);
     write_texts(j, "paths", route->paths, route->path_count);
+    api_json_text_or_null(j, "provider", route->provider);
     api_json_text_or_null(j, "credential", route->credential);
     int r = write_upstream(j, route);
     json_object_end(j);

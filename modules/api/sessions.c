@@ -105,6 +105,7 @@ void api_session_show(struct api_request *q)
         uint64_t now_ms = clock_wall_ms();
         struct json *j = api_json_begin(q);
         write_session(j, &q->who);
+        json_text(j, "by", span_str(q->who.by));
         json_number(j, "age", now_ms > q->who.made_ms ? (now_ms - q->who.made_ms) / 1000 : 0);
         api_answer_json(q);
     }

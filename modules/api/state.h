@@ -8,6 +8,7 @@
  *   input.c        what a request says: query, JSON body
  *   apply.c        tenants:apply
  *   tenants.c      the other requests about tenants
+ *   ca.c           a tenant's CA
  *   review.c       documents looked at: as JSON, :explain, :diff; the providers; this API's description
  *   credentials.c  sealed credentials
  *   audit.c        pages of the audit, and its verification
@@ -378,6 +379,7 @@ api_handler_fn api_tenant_show;
 api_handler_fn api_tenant_token;
 api_handler_fn api_tenant_suspend;
 api_handler_fn api_tenant_resume;
+api_handler_fn api_tenant_ca;
 api_handler_fn api_tenant_rotate_ca;
 api_handler_fn api_tenant_finish_ca;
 api_handler_fn api_tenant_delete;

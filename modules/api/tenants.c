@@ -119,6 +119,20 @@ void api_tenants_list(struct api_request *q)
 
 /* ---- show ---- */
 
+/* Where its agent is listened to. The address is the server's for all tenants, and the monitor's to say. */
+static void write_listener(struct api_request *q, uint16_t port)
+{
+    struct ipc_status status;
+    struct json *j = &q->json;
+    bool said = buf_len(&q->api->status) != 0 && ipc_get_status(buf_span(&q->api->status), &status) == 0;
+    json_number(j, "port", port);
+    if (said && status.listens_on.len != 0) {
+        json_text(j, "address", status.listens_on);
+    } else {
+        json_null(j, "address");
+    }
+}
+
 int api_tenant_write(struct api_request *q, const struct api_tenant *tenant)
 {
     int r;
@@ -126,7 +140,7 @@ int api_tenant_write(struct api_request *q, const struct api_tenant *tenant)
     json_text(j, "name", q->tenant);
     json_number(j, "id", tenant->row.tenant_id);
     json_number(j, "generation", tenant->row.generation);
-    json_number(j, "port", tenant->row.port);
+    write_listener(q, tenant->row.port);
     write_time_or_null(j, "suspended", tenant->row.suspended_ms);
     if (tenant->row.suspended_ms != 0) {
         json_text(j, "suspended_by", tenant->row.suspended_by);
@@ -247,65 +261,6 @@ void api_tenant_suspend(struct api_request *q)
 void api_tenant_resume(struct api_request *q)
 {
     tenant_suspend(q, false);
-}
-
-/* ---- the tenant's CA ---- */
-
-static int on_rotated(struct api_request *q, struct span payload)
-{
-    struct ipc_ca_cert m;
-    int r = ipc_get_ca_cert(payload, &m);
-    if (r != 0) {
-        return r;
-    }
-    if (ipc_result(m.code) == CB_ENOTFOUND) {
-        api_refuse(
-            q, 409,
-            "The CA of this tenant has no successor yet: make one first, and give agents time to learn of it.");
-    } else if (m.code != 0) {
-        api_refuse_answer(q, m.code, SPAN_EMPTY);
-    } else {
-        api_answer_nothing(q);
-    }
-    return 0;
-}
-
-static int rotate(struct api_request *q, struct span payload, bool finish)
-{
-    struct api_tenant tenant;
-    int r = api_tenant_read(q, payload, &tenant);
-    if (r != 0) {
-        return r > 0 ? 0 : r;
-    }
-    api_tenant_deinit(&tenant);
-    struct ipc_chan *vault = q->api->vault;
-    struct ipc_ca_rotate m = {.tenant_id = tenant.row.tenant_id, .finish = finish};
-    api_wait(q, vault, API_CALL(q, vault, ca_rotate, &m), IPC_MSG_CA_CERT, on_rotated);
-    return 0;
-}
-
-static int on_rotate(struct api_request *q, struct span payload)
-{
-    return rotate(q, payload, false);
-}
-
-static int on_finish(struct api_request *q, struct span payload)
-{
-    return rotate(q, payload, true);
-}
-
-void api_tenant_rotate_ca(struct api_request *q)
-{
-    if (api_query_read(q, NULL, 0)) {
-        api_tenant_get(q, on_rotate);
-    }
-}
-
-void api_tenant_finish_ca(struct api_request *q)
-{
-    if (api_query_read(q, NULL, 0)) {
-        api_tenant_get(q, on_finish);
-    }
 }
 
 /* ---- env ---- */

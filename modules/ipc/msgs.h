@@ -308,6 +308,7 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(U32, wanted, 0)        \
     F(BOOL, loaded, 0)       \
     F(BOOL, draining, 0)     \
+    F(TEXT, listens_on, 64)  \
     F(BYTES, roles, 512)
 
 /* `why` is a message for people when code is not 0. */

@@ -75,6 +75,7 @@ static void send_status(struct monitor *m, struct process *api)
                                 .wanted = m->options->health_tenants,
                                 .loaded = m->loaded,
                                 .draining = m->draining,
+                                .listens_on = span_str(m->options->listen_address),
                                 .roles = buf_span(&roles)};
     int r = writer_finish(&w);
     if (r == 0) {

@@ -182,14 +182,21 @@ static uint64_t seconds_of(const mbedtls_x509_time *t)
     return s > 0 ? (uint64_t)s : 0;
 }
 
-int tls_cert_not_after(struct span der, uint64_t *not_after_ms)
+int tls_cert_validity(struct span der, uint64_t *not_before_ms, uint64_t *not_after_ms)
 {
     mbedtls_x509_crt cert;
     mbedtls_x509_crt_init(&cert);
     int r = tls_alt_crt_parse_der(&cert, der.ptr, der.len) == 0 ? 0 : CB_ECERT;
+    *not_before_ms = r == 0 ? seconds_of(&cert.valid_from) * 1000 : 0;
     *not_after_ms = r == 0 ? seconds_of(&cert.valid_to) * 1000 : 0;
     mbedtls_x509_crt_free(&cert);
     return r;
+}
+
+int tls_cert_not_after(struct span der, uint64_t *not_after_ms)
+{
+    uint64_t not_before_ms;
+    return tls_cert_validity(der, &not_before_ms, not_after_ms);
 }
 
 static int set_subject_alt_name(mbedtls_x509write_cert *w, struct span host)

@@ -49,7 +49,8 @@ CB_MUST_USE int tls_cert_constraints(struct span der, struct buf *out);
 CB_MUST_USE int tls_ca_issue(const struct tls_key *ca_key, struct span ca_der, struct span host,
                              struct span public_key, uint64_t now_ms, uint32_t lifetime_s, struct buf *out,
                              uint64_t *not_after_ms);
-/* When a certificate ends. CB_ECERT when it is none. */
+/* When a certificate begins and when it ends. CB_ECERT when it is none. */
+CB_MUST_USE int tls_cert_validity(struct span der, uint64_t *not_before_ms, uint64_t *not_after_ms);
 CB_MUST_USE int tls_cert_not_after(struct span der, uint64_t *not_after_ms);
 /* DER to PEM ("CERTIFICATE"), appended. */
 CB_MUST_USE int tls_cert_to_pem(struct span der, struct buf *out);

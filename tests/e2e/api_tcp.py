@@ -30,6 +30,7 @@ ALLOWED = {
     ("GET", "/v1/tenants/{tenant}/routes"): "avt",
     ("GET", "/v1/tenants/{tenant}/manifests"): "at",
     ("POST", "/v1/tenants/{tenant}/manifests:preview"): "at",
+    ("GET", "/v1/tenants/{tenant}/ca"): "at",
     ("GET", "/v1/tenants/{tenant}/env"): "at",
     ("GET", "/v1/tenants/{tenant}/policy"): "at",
     ("GET", "/v1/tenants/{tenant}/document"): "at",

@@ -92,7 +92,11 @@ def play(ask):
         ask(400, "GET", path, If_Match="x")
         if path != "/v1/tenants":
             ask(404, "GET", path.replace("alice", "nobody"))
-    ask(200, "GET", "/v1/tenants/alice/env")
+    ca = ask(200, "GET", "/v1/tenants/alice/ca").json()["certificates"]
+    assert len(ca) == 1 and ca[0]["signs"] and ca[0]["not_before"] < ca[0]["not_after"], ca
+    assert ask(200, "GET", "/v1/tenants/alice/env").json()["ca_pem"] == ca[0]["pem"], ca
+    ask(404, "GET", "/v1/tenants/nobody/ca")
+    ask(400, "GET", "/v1/tenants/alice/ca", If_Match="*")
     ask(404, "GET", "/v1/tenants/nobody/env")
     ask(400, "GET", "/v1/tenants/alice/env", If_Match="*")
 

@@ -32,15 +32,18 @@ static const struct {
     {"GET", "/v1/tenants?after=al&limit=7", NULL, "list after=al limit=7\n", 200, "application/json", NULL},
     {"GET", "/v1/tenants?after=&limit=1000", NULL, "list after= limit=1000\n", 200, "application/json", NULL},
     {"GET", "/v1/tenants/alice", NULL, "get alice\n", 200, "application/json",
-     "{\"name\":\"alice\",\"id\":7,\"generation\":9,\"port\":4711,\"suspended\":null,\"yaml\":\"# mine\\nname: \\\"x\\\"\\n\",\"routes\":["
+     "{\"name\":\"alice\",\"id\":7,\"generation\":9,\"port\":4711,\"address\":null,\"suspended\":null,\"yaml\":\"# mine\\nname: \\\"x\\\"\\n\",\"routes\":["
      "{\"name\":\"openai\",\"action\":\"allow\",\"scheme\":\"https\",\"host\":\"api.openai.com\",\"port\":443,"
-     "\"methods\":[\"GET\",\"POST\"],\"paths\":[\"/v1/**\"],\"credential\":\"openai\",\"upstream\":null},"
+     "\"methods\":[\"GET\",\"POST\"],\"paths\":[\"/v1/**\"],\"provider\":null,\"credential\":\"openai\",\"upstream\":null},"
      "{\"name\":\"inside\",\"action\":\"allow\",\"scheme\":\"http\",\"host\":\"docs.example.com\",\"port\":80,"
-     "\"methods\":[\"GET\"],\"paths\":[],\"credential\":\"docs\",\"upstream\":\"10.0.0.1:8080\"},"
+     "\"methods\":[\"GET\"],\"paths\":[],\"provider\":null,\"credential\":\"docs\",\"upstream\":\"10.0.0.1:8080\"},"
      "{\"name\":\"no-admin\",\"action\":\"deny\",\"scheme\":\"https\",\"host\":\"api.openai.com\",\"port\":443,"
-     "\"methods\":[\"DELETE\"],\"paths\":[\"/v1/admin\"],\"credential\":null,\"upstream\":null}]," CREDENTIALS(
+     "\"methods\":[\"DELETE\"],\"paths\":[\"/v1/admin\"],\"provider\":null,\"credential\":null,\"upstream\":null}]," CREDENTIALS(
          "", "", "") "}\n"},
     {"DELETE", "/v1/tenants/alice", NULL, "delete alice\n", 204, "", ""},
+    {"GET", "/v1/tenants/alice/ca", NULL, "get alice\nca 7\n", 500, "application/problem+json",
+     "{\"type\":\"urn:clawbox:problem:internal\",\"title\":\"Internal Server Error\",\"status\":500,\"detail\":\"The "
+     "certificate of this tenant's CA cannot be read.\"}\n"},
     {"GET", "/v1/tenants/alice/env", NULL, "get alice\nca 7\n", 200, "application/json",
      "{\"tenant\":\"alice\",\"id\":7,\"port\":4711,\"token\":\"tok\",\"variables\":{\"OPENAI_API_KEY\":"
      "\"sk-proj-PLACEHOLDER\",\"CLAWBOX_DOCS\":\"PLACEHOLDER2\"},\"google_files\":{},\"ca_pem\":\"-----BEGIN CERTIFICATE-----\\nMAEC\\n"

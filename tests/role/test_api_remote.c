@@ -160,6 +160,7 @@ static const struct {
     {"GET", "/v1/tenants/alice/routes", "/v1/tenants/bob/routes", A | V | T},
     {"GET", "/v1/tenants/alice/manifests", "/v1/tenants/bob/manifests", A | T},
     {"POST", "/v1/tenants/alice/manifests:preview", "/v1/tenants/bob/manifests:preview", A | T},
+    {"GET", "/v1/tenants/alice/ca", "/v1/tenants/bob/ca", A | T},
     {"GET", "/v1/tenants/alice/env", "/v1/tenants/bob/env", A | T},
     {"GET", "/v1/tenants/alice/policy", "/v1/tenants/bob/policy", A | T},
     {"GET", "/v1/tenants/alice/document", "/v1/tenants/bob/document", A | T},
@@ -303,6 +304,7 @@ TEST(a_tenants_token_is_nothing_to_a_later_tenant_of_that_name)
 {
     static const char *const paths[] = {"/v1/tenants/alice",
                                         "/v1/tenants/alice/routes",
+                                        "/v1/tenants/alice/ca",
                                         "/v1/tenants/alice/env",
                                         "/v1/tenants/alice/policy",
                                         "/v1/tenants/alice/manifests",

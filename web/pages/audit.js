@@ -130,7 +130,7 @@ const verdictOf = (row) => lastWord(row).verdict;
 function What({ row, onOpen }) {
   const { decision, outcome, change } = row;
   const words = change ? change.change : decision ? `${decision.method} ${target(decision)}` : `outcome of request ${outcome.request_id}`;
-  return html`<button type="button" class="plain code" onClick=${() => onOpen(row)}>${words}</button>`;
+  return html`<button type="button" class="plain code" onClick=${() => onOpen(row)}><span class="clamped">${words}</span></button>`;
 }
 
 function Verdict({ row }) {
@@ -147,7 +147,7 @@ function why(row) {
 
 const COLUMNS = (onOpen) => [
   { label: 'Time', cell: (row) => html`<span class="whole"><${Time} at=${row.time} /></span>` },
-  { label: 'Tenant', cell: (row) => tenantOf(row) },
+  { label: 'Tenant', cell: (row) => (row.change?.tenant === '-' ? html`<span class="quiet whole">the server</span>` : tenantOf(row)) },
   { label: 'Verdict', cell: (row) => html`<${Verdict} row=${row} />` },
   { label: 'Request', wide: true, cell: (row) => html`<${What} row=${row} onOpen=${onOpen} />` },
   { label: 'Route or reason', cell: why },
@@ -170,8 +170,8 @@ function decisionFacts(record) {
 function outcomeFacts(record) {
   return [['Status', record.status || 'none'], ['Sent', bytes(record.request_bytes)], ['Received', bytes(record.response_bytes)], ['First byte after', micro(record.first_byte_us)],
     ['Took', micro(record.duration_us)], ['Credentials taken out of the answer', count(record.scrubs)], ['Provider’s address', record.peer ?? 'none'],
-    known(record, 'model') && ['Model', record.model], known(record, 'input_tokens') && ['Input tokens', count(record.input_tokens)],
-    known(record, 'output_tokens') && ['Output tokens', count(record.output_tokens)], known(record, 'detail') && ['What stood behind it', record.detail]];
+    known(record, 'model') && ['Model', record.model], record.input_tokens > 0 && ['Input tokens', count(record.input_tokens)],
+    record.output_tokens > 0 && ['Output tokens', count(record.output_tokens)], known(record, 'detail') && ['What stood behind it', record.detail]];
 }
 
 const changeFacts = (record) => [['Change', record.change], ['By', record.by || 'unknown'], known(record, 'detail') && ['What', record.detail]];

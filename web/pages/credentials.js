@@ -2,12 +2,14 @@
 // neither the console nor the API can open it, and nothing reads it back.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { get, getAll, send } from '../api.js';
+import { routesOf } from '../model/binding.js';
 import { trimValue, wrongValue } from '../model/credential.js';
 import { Badge, Button, Copy } from '../ui/button.js';
 import { useData } from '../ui/data.js';
 import { Confirm, Dialog } from '../ui/dialog.js';
 import { Checkbox, Field, Form } from '../ui/form.js';
-import { Ago, Time } from '../ui/format.js';
+import { Ago } from '../ui/format.js';
+import { Goes } from '../ui/goes.js';
 import { html } from '../ui/html.js';
 import { Empty, Loading, Notice, Page, Problem, Section } from '../ui/page.js';
 import { Table } from '../ui/table.js';
@@ -108,14 +110,23 @@ function State({ credential }) {
   return credential.used ? html`<${Badge} tone="warn">not set<//>` : html`<${Badge}>no route uses it<//>`;
 }
 
-function columns({ change, onSet, onRemove }) {
+// What it is for: the providers whose routes have it; a route to another host has none.
+const Provider = ({ names, presets }) => (names.length > 0 ? names.map((name) => presets.find((one) => one.name === name)?.title ?? name).join(', ') : html`<span class="quiet whole">own host</span>`);
+
+function goesTo(one, hosts) {
+  if (one.bound_to.length > 0) return html`<${Goes} lines=${one.bound_to} />`;
+  return hosts.length > 0 ? html`<code>${hosts.join(' ')}</code> <span class="quiet">once it is set</span>` : null;
+}
+
+function columns({ change, routes, presets, onSet, onRemove }) {
   return [
     { label: 'Name', cell: (one) => html`<b>${one.name}</b>` },
+    { label: 'Provider', cell: (one) => one.used && html`<${Provider} names=${routesOf(routes, one.name).providers} presets=${presets} />` },
     { label: 'State', cell: (one) => html`<${State} credential=${one} />` },
-    { label: 'Goes to', wide: true, cell: (one) => (one.bound_to.length > 0 ? html`<${Binding} lines=${one.bound_to} />` : html`<span class="quiet">nowhere yet</span>`) },
-    { label: 'In the agent’s', cell: (one) => (one.env ? html`<code class="whole">${one.env.replaceAll(',', ' ')}</code>` : html`<span class="quiet">nothing</span>`) },
-    { label: 'Placeholder', cell: (one) => (one.placeholder ? html`<${Copy} text=${one.placeholder} what=${`The placeholder of ${one.name}`} />` : '–') },
-    { label: 'Set', cell: (one) => html`<span class="whole"><${Time} at=${one.set} /></span>` },
+    { label: 'Goes to', wide: true, cell: (one) => goesTo(one, routesOf(routes, one.name).hosts) },
+    { label: 'Its variable', cell: (one) => one.env && html`<code class="whole">${one.env.replaceAll(',', ' ')}</code>` },
+    change && { label: 'Placeholder', cell: (one) => one.placeholder && html`<${Copy} text=${one.placeholder} what=${`The placeholder of ${one.name}`} />` },
+    { label: 'Age', cell: (one) => html`<${Ago} at=${one.set} never="–" />` },
     { label: 'Last used', cell: (one) => ('last_used' in one ? html`<${Ago} at=${one.last_used} />` : '–') },
     change && { label: '', hidden: 'Actions', cell: (one) => html`
       ${one.used && html`<${Button} class="button small" aria-label=${`${one.version > 0 ? 'Replace' : 'Set'} ${one.name}`} onClick=${() => onSet(one)}>${one.version > 0 ? 'Replace' : 'Set'}<//>`}
@@ -126,6 +137,8 @@ function columns({ change, onSet, onRemove }) {
 function List({ tenant, session }) {
   const target = `${path(tenant)}?limit=1000`;
   const { data, error, reload } = useData(target, { load: () => getAll(target, 'credentials') });
+  const routes = useData(`/v1/tenants/${encodeURIComponent(tenant)}`).data?.routes ?? [];
+  const presets = useData('/v1/presets').data?.presets ?? []; // without it a provider is shown by its name
   const [setting, setSetting] = useState(null);
   const [removing, setRemoving] = useState(null);
   const change = session.scope !== 'viewer';
@@ -135,7 +148,7 @@ function List({ tenant, session }) {
   return html`
     ${missing.length > 0 && html`<${Notice} tone="warn">${missing.map((one) => one.name).join(', ')}: ${missing.length === 1 ? 'a route needs it, and it is' : 'routes need them, and they are'} not set. Requests there are answered with 503 until then.<//>`}
     <${Section} title="Credentials" about="Values are sealed in this browser; only the vault opens them, for the requests that need them.">
-      ${data.length > 0 ? html`<${Table} caption=${`Credentials of ${tenant}`} columns=${columns({ change, onSet: setSetting, onRemove: setRemoving })} rows=${data} />`
+      ${data.length > 0 ? html`<${Table} caption=${`Credentials of ${tenant}`} columns=${columns({ change, routes, presets, onSet: setSetting, onRemove: setRemoving })} rows=${data} />`
         : html`<${Empty} title="No route of this tenant has a credential.">A credential is named by a route: add one under <a href=${`/routes?tenant=${encodeURIComponent(tenant)}`}>Routes</a>, and its value is set here.<//>`}
     <//>
     ${setting && html`<${SetValue} tenant=${tenant} name=${setting.name} replaces=${setting.version > 0} onClose=${() => setSetting(null)} onSet=${reload} />`}

@@ -104,11 +104,12 @@ function AllowForEver({ denial, onClose, onDone }) {
 
 // ---- the list ----
 
+// The suggestion has the host of the request: what it allows there is its methods and paths.
 function Suggestion({ denial }) {
-  const why = html`<p class="hint">${denial.why}${denial.route && html` <a href=${`/routes?tenant=${encodeURIComponent(denial.tenant)}`}>Routes of ${denial.tenant}</a>`}</p>`;
-  if (!denial.suggestion) return why;
-  const { scheme = 'https', host, port, methods = [], paths = [] } = denial.suggestion;
-  return html`<code class="suggestion">${methods.join(' ')} ${scheme}://${host}${port ? `:${port}` : ''} ${paths.join(' ')}</code>${why}`;
+  const { methods = [], paths = [] } = denial.suggestion ?? {};
+  const allows = `${methods.join(' ')} ${paths.join(' ')}`;
+  return html`${denial.suggestion && html`<code class="clamped" title=${allows}>${allows}</code>`}
+    <p class="hint">${denial.why}${denial.route && html` <a href=${`/routes?tenant=${encodeURIComponent(denial.tenant)}`}>Its routes</a>`}</p>`;
 }
 
 function Acts({ denial, acts }) {
@@ -121,10 +122,10 @@ function Acts({ denial, acts }) {
 
 const COLUMNS = (change, acts) => [
   { label: 'Tenant', cell: (one) => one.tenant },
-  { label: 'Refused', wide: true, cell: (one) => html`<code>${one.method} ${where(one)}</code><p class="hint"><a href=${`/audit?tenant=${encodeURIComponent(one.tenant)}&host=${encodeURIComponent(one.host)}&reason=${encodeURIComponent(one.reason)}`}>${one.reason}</a></p>` },
+  { label: 'Refused', half: true, cell: (one) => html`<code class="clamped" title=${where(one)}>${one.method} ${where(one)}</code><p class="hint"><a href=${`/audit?tenant=${encodeURIComponent(one.tenant)}&host=${encodeURIComponent(one.host)}&reason=${encodeURIComponent(one.reason)}`}>${one.reason}</a></p>` },
   { label: 'Times', number: true, cell: (one) => count(one.count) },
-  { label: 'Last', cell: (one) => html`<${Ago} at=${one.last} /><p class="hint">since <${Time} at=${one.first} /></p>` },
-  { label: 'What would allow it', cell: (one) => html`<${Suggestion} denial=${one} />` },
+  { label: 'Last', cell: (one) => html`<${Ago} at=${one.last} />${one.count > 1 && html`<p class="hint">since <${Time} at=${one.first} /></p>`}` },
+  { label: 'What would allow it', half: true, cell: (one) => html`<${Suggestion} denial=${one} />` },
   change && { label: 'Allow or mute', cell: (one) => html`<div class="pairs"><${Acts} denial=${one} acts=${acts} /></div>` },
 ].filter(Boolean);
 
@@ -135,7 +136,7 @@ function Grants({ tenants, turn, change, onChanged }) {
   const columns = [
     { label: 'Tenant', key: 'tenant' },
     { label: 'Allowed', wide: true, cell: (one) => html`<code>${one.method} ${where(one)}</code>` },
-    { label: 'Ends', cell: (one) => html`<${Time} at=${one.until} />` },
+    { label: 'Ends', cell: (one) => html`<span class="whole"><${Time} at=${one.until} /></span> <span class="quiet"><${Ago} at=${one.until} /></span>` },
     { label: 'Uses left', cell: (one) => (one.uses_left === null ? html`<span class="quiet">any number</span>` : count(one.uses_left)) },
     { label: 'By', cell: (one) => html`${one.by} <span class="quiet"><${Ago} at=${one.created} /></span>` },
     change && { label: '', hidden: 'Actions', cell: (one) => html`<${Button} class="button small danger" onClick=${() => setEnding(one)}>End now<span class="hidden"> ${one.method} ${where(one)}</span><//>` },

@@ -2,8 +2,9 @@
 import { get, getAll, send } from '../api.js';
 import { Changes } from '../changes.js';
 import { go } from '../router.js';
+import { routesOf } from '../model/binding.js';
 import { Spans, Traffic, useTraffic } from '../traffic.js';
-import { Ago, Badge, Button, Confirm, ConfirmTyped, Copy, Dialog, Empty, Facts, Loading, Menu, Notice, Page, Problem, Section, Select, Table, TextField, count, download, html, toast, useAction, useData, useEffect, useState } from '../ui.js';
+import { Ago, Badge, Button, Confirm, ConfirmTyped, Copy, Dialog, Empty, Facts, Goes, Loading, Menu, Notice, Page, Problem, Section, Select, Table, TextField, Time, bytes, count, download, html, toast, useAction, useData, useEffect, useState } from '../ui.js';
 
 export default function Tenant({ params, query, session }) {
   const name = params.tenant;
@@ -11,6 +12,7 @@ export default function Tenant({ params, query, session }) {
   const tenant = useData(base, { every: 10_000 });
   const traffic = useTraffic(name, query.span);
   const [asked, ask] = useState(null);
+  const [turn, setTurn] = useState(0); // of its CA
   const admin = session.scope === 'admin';
   const changes = admin || session.scope === `tenant:${name}`;
   const data = tenant.data;
@@ -18,6 +20,7 @@ export default function Tenant({ params, query, session }) {
     await act();
     toast(words);
     tenant.reload();
+    setTurn((n) => n + 1);
   };
   const close = () => ask(null);
 
@@ -34,16 +37,17 @@ export default function Tenant({ params, query, session }) {
     <${Problem} error=${tenant.error} retry=${tenant.reload} />
     ${tenant.loading && html`<${Loading} lines=${10} />`}
     ${data && html`
-      ${data.suspended && html`<${Notice} tone="warn"><strong>Suspended</strong> <${Ago} at=${data.suspended} />${data.suspended_by && ` by ${data.suspended_by}`}. Every request of its agent is answered with 403.<//>`}
+      ${data.suspended && html`<${Notice} tone="warn"><strong>Suspended</strong> <${Ago} at=${data.suspended} />${data.suspended_by && ` by ${data.suspended_by}`}. Every request of its agent is answered with 403.${changes && !admin && ' An administrator lets it go on.'}<//>`}
       <div class="columns">
         <${Routes} ...${{ data, name }} />
         <${Credentials} ...${{ data, name, base }} />
       </div>
       <${Section} title="Traffic" actions=${html`<a class="button small" href=${`/audit?tenant=${name}`}>Audit</a><a class="button small" href=${`/denials?tenant=${name}`}>Denials</a><${Spans} chosen=${query.span} />`}><${Traffic} traffic=${traffic} /><//>
       <div class="columns">
-        <${Listener} ...${{ data, base }} />
-        <${Environment} ...${{ name, base, may: changes }} />
+        <${Listener} ...${{ data, base, may: changes }} />
+        <${Environment} ...${{ name, base, address: data.address, may: changes }} />
       </div>
+      ${changes && html`<${Ca} key=${turn} ...${{ name, base }} />`}
       <${Section} title="Last changes"><${Changes} target=${`${base}/history`} limit=${8} tenant /><//>`}
     ${asked === 'suspend' && html`<${Confirm} title=${`Suspend ${name}?`} verb="Suspend" tone="danger" onClose=${close} act=${done(() => send('POST', `${base}:suspend`), `${name} is suspended.`)}><p>Every request of its agent is refused from now on, what is under way is cut, and its credentials are dropped from memory.</p><//>`}
     ${asked === 'resume' && html`<${Confirm} title=${`Resume ${name}?`} verb="Resume" onClose=${close} act=${done(() => send('POST', `${base}:resume`), `${name} goes on.`)}><p>Its agent may send requests again, as its routes allow.</p><//>`}
@@ -88,10 +92,11 @@ function Credentials({ data, name, base }) {
   const credentials = list.data ?? data.credentials;
   const columns = [
     { label: 'Name', cell: (one) => html`<a href=${`/tenants/${name}/credentials`}>${one.name}</a>` },
+    { label: 'Provider', cell: (one) => routesOf(data.routes, one.name).providers.join(', ') || null },
     { label: 'State', cell: (one) => (one.version > 0 ? html`<${Badge} tone="good">set<//>` : html`<${Badge} tone="warn">not set<//>`) },
     { label: 'Age', cell: (one) => html`<${Ago} at=${one.set} never="–" />` },
     { label: 'Last used', cell: (one) => (one.last_used === undefined ? '–' : html`<${Ago} at=${one.last_used} />`) },
-    { label: 'May go to', wide: true, code: true, cell: (one) => one.bound_to.join(', ') || data.routes.filter((route) => route.credential === one.name).map((route) => route.host).filter((host, i, all) => all.indexOf(host) === i).join(', ') || '–' },
+    { label: 'May go to', wide: true, cell: (one) => (one.bound_to.length > 0 ? html`<${Goes} lines=${one.bound_to} />` : html`<code>${routesOf(data.routes, one.name).hosts.join(' ')}</code>`) },
   ];
   return html`<${Section} title=${`Credentials (${data.credentials.length})`} actions=${html`<a class="button small" href=${`/tenants/${name}/credentials`}>Set and remove</a>`}>
     ${data.credentials.length === 0 ? html`<${Empty} title="Its routes use no credential." />` : html`<${Table} caption="Credentials" columns=${columns} rows=${credentials.slice(0, SHOWN)} />`}
@@ -99,33 +104,50 @@ function Credentials({ data, name, base }) {
   <//>`;
 }
 
-const LIMITS = [['requestsPerMinute', 'Requests a minute', 'no limit'], ['concurrent', 'At the same time', 'the built-in ceiling'], ['requestBytes', 'Largest request', 'no limit']];
+const LIMITS = [['requestsPerMinute', 'Requests a minute', 'no limit', count], ['concurrent', 'At the same time', 'the built-in ceiling', count], ['requestBytes', 'Largest request', 'no limit', bytes]];
 
-function Listener({ data, base }) {
-  const shown = useData(`${base}/document`);
+// A number, or as the document has it: "8MiB".
+function limitOf(value, none, format) {
+  if (value === undefined || value === null) return html`<span class="quiet">${none}</span>`;
+  return typeof value === 'number' ? format(value) : String(value).replace(/^(\d+)\s*([KMG]i?B)$/, '$1 $2');
+}
+
+function Listener({ data, base, may }) {
+  const shown = useData(may ? `${base}/document` : null); // not for a viewer
   const spec = (shown.data?.document ?? shown.data)?.spec;
-  const limits = LIMITS.map(([key, label, none]) => [label, shown.loading ? '–' : typeof spec?.limits?.[key] === 'number' ? count(spec.limits[key]) : spec?.limits?.[key] ?? html`<span class="quiet">${none}</span>`]);
+  const limits = LIMITS.map(([key, label, none, format]) => [label, shown.loading ? '–' : limitOf(spec?.limits?.[key], none, format)]);
   return html`<${Section} title="Listener and limits">
     <${Facts} rows=${[
-    ['Listens on', data.port ? html`<code>127.0.0.1:${data.port}</code>` : html`<span class="quiet">no port yet</span>`],
+    ['Listens on', listensOn(data)],
     ['Number', data.id],
     ['Generation', data.generation],
     ...(spec || shown.loading ? limits : []),
     (spec || shown.loading) && ['Misplaced secret', shown.loading ? '–' : spec.tripwire === 'suspend' ? 'suspends it' : 'is refused'],
     (spec || shown.loading) && ['CA for its hosts only', shown.loading ? '–' : spec.ca?.nameConstraints ? 'yes' : 'no'],
   ]} />
+    ${!may && html`<p class="quiet">Its limits are in its document, which a viewer does not see.</p>`}
     ${shown.error && html`<${Notice}>Its limits are not shown: ${shown.error.detail}<//>`}
   <//>`;
+}
+
+const isAny = (address) => address === '0.0.0.0' || address === '::';
+const at = (address, port) => `${address.includes(':') ? `[${address}]` : address}:${port}`;
+
+function listensOn({ address, port }) {
+  if (!port) return html`<span class="quiet">no port yet</span>`;
+  if (!address) return html`port <code>${port}</code>`;
+  return isAny(address) ? html`port <code>${port}</code> of every address` : html`<code>${at(address, port)}</code>`;
 }
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 // The lines that `clawbox env` prints; the CA is a file that the reader saves.
-function lines(env, file) {
-  const proxy = `http://${env.tenant}:${env.token}@127.0.0.1:${env.port}`;
+function lines(env, address, file) {
+  const place = at(address, env.port);
+  const proxy = `http://${env.tenant}:${env.token}@${place}`;
   return [
     ...['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'].map((key) => [key, proxy]),
-    ['CLAWBOX_BASE_URL', `http://127.0.0.1:${env.port}/t/${env.token}/https`],
+    ['CLAWBOX_BASE_URL', `http://${place}/t/${env.token}/https`],
     ...['NO_PROXY', 'no_proxy'].map((key) => [key, 'localhost,127.0.0.1,::1']),
     ...['SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS', 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'GIT_SSL_CAINFO', 'AWS_CA_BUNDLE', 'PIP_CERT'].map((key) => [key, file]),
     ['NODE_USE_ENV_PROXY', '1'],
@@ -133,36 +155,50 @@ function lines(env, file) {
   ].map(([key, value]) => `export ${key}=${quoted(value)}`).join('\n');
 }
 
-function Environment({ name, base, may }) {
+function Environment({ name, base, address, may }) {
   const [env, setEnv] = useState(null);
-  const [print, setPrint] = useState('');
+  const [reached, setReached] = useState(!address || isAny(address) ? '127.0.0.1' : address);
   const [file, setFile] = useState(`/etc/clawbox/${name}.pem`);
-  const [show, busy, error] = useAction(async () => {
-    const answer = await get(`${base}/env`);
-    setPrint(await fingerprint(answer.ca_pem));
-    setEnv(answer);
-  });
-  if (!may) return html`<${Section} title="Environment and CA"><${Notice}>It has the proxy token: a viewer does not see it.<//><//>`;
-  const text = env && lines(env, file);
-  return html`<${Section} title="Environment and CA" about="What its agent needs. The placeholders are worth nothing elsewhere; the proxy token opens this listener.">
+  const [show, busy, error] = useAction(async () => setEnv(await get(`${base}/env`)));
+  if (!may) return html`<${Section} title="Environment"><p class="quiet">It has the proxy token, which a viewer does not see.</p><//>`;
+  const text = env && lines(env, reached.trim(), file);
+  return html`<${Section} title="Environment" about="What its agent needs. The placeholders are worth nothing elsewhere; the proxy token opens this listener.">
     <${Problem} error=${error} />
     ${!env ? html`<div class="actions"><${Button} busy=${busy} onClick=${show}>Show it<//><span class="quiet">On this machine: <code>eval "$(clawbox env ${name})"</code></span></div>` : html`
-      <${TextField} label="The CA's file, where the agent runs" value=${file} onValue=${setFile} />
+      <div class="fields"><${TextField} label="Where its agent reaches this server" value=${reached} maxlength="255" onValue=${setReached} />
+      <${TextField} label="The CA's file, where the agent runs" value=${file} onValue=${setFile} /></div>
       <pre class="block" tabindex="0" aria-label="Environment">${text}</pre>
       <div class="actions"><${Copy} text=${text} label="Copy" what="the environment" />
-        <${Button} onClick=${() => download(`${name}.pem`, 'application/x-pem-file', env.ca_pem)}>CA as a file<//>
         ${Object.entries(env.google_files).map(([path, content]) => html`<${Button} key=${path} onClick=${() => download(path.split('/').pop(), 'application/json', content)}>${path.split('/').pop()}<//>`)}
-        <${Button} onClick=${() => setEnv(null)}>Hide<//></div>
-      <p class="quiet">CA, SHA-256: <code>${print}</code></p>`}
+        <${Button} onClick=${() => setEnv(null)}>Hide<//></div>`}
   <//>`;
 }
 
-// Of the first certificate: the one that signs.
-async function fingerprint(pem) {
-  const base64 = /-----BEGIN CERTIFICATE-----([^-]+)-----END/.exec(pem)?.[1].replaceAll(/\s/g, '');
-  if (!base64) return '–';
-  const hash = await crypto.subtle.digest('SHA-256', Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)));
-  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0').toUpperCase()).join(':');
+const DAY = 86_400_000;
+const END_IS_NEAR = 30 * DAY; // the server makes a successor by itself then
+
+function validity(one) {
+  const left = Date.parse(one.not_after) - Date.now();
+  if (left <= 0) return html`<${Badge} tone="bad">over<//>`;
+  return html`<span class="whole"><${Time} at=${one.not_after} /></span> <${Badge} tone=${left < END_IS_NEAR ? 'warn' : 'quiet'}>${count(Math.floor(left / DAY))} days<//>`;
+}
+
+const CA_COLUMNS = [
+  { label: 'Certificate', cell: (one) => (one.signs ? html`<${Badge} tone="good">signs<//>` : html`<${Badge} tone="info">successor<//>`) },
+  { label: 'Valid from', cell: (one) => html`<span class="whole"><${Time} at=${one.not_before} /></span>` },
+  { label: 'Until', cell: validity },
+  { label: 'SHA-256', wide: true, cell: (one) => html`<code>${one.sha256}</code>` },
+];
+
+/** The certificates that its agent is to trust, and until when they are good. */
+function Ca({ name, base }) {
+  const { data, error, reload } = useData(`${base}/ca`);
+  const list = data?.certificates ?? [];
+  const about = list.length > 1 ? 'Agents are given both. When all of them have the successor, let it sign.' : 'It signs what its agent sees of the hosts. A month before its end a successor is made by itself.';
+  return html`<${Section} title="CA" about=${about} actions=${data && html`<${Button} class="button small" onClick=${() => download(`${name}.pem`, 'application/x-pem-file', list.map((one) => one.pem).join(''))}>CA as a file<//>`}>
+    <${Problem} error=${error} retry=${reload} />
+    ${data && html`<${Table} caption="CA" columns=${CA_COLUMNS} rows=${list} rowKey=${(one) => one.sha256} />`}
+  <//>`;
 }
 
 function Manifests({ name, base, onClose }) {

@@ -22,7 +22,7 @@ export default function Tenants({ query, session }) {
   const make = session.scope === 'admin' && html`<${Button} tone="main" onClick=${() => setMaking(true)}>New tenant<//>`;
   return html`<${Page} title="Tenants" actions=${make}>
     <${Problem} error=${list.error} retry=${list.reload} />
-    <${Section} title=${list.data ? `${count(shown.length)} of ${count(list.data.length)}` : 'Reading'} actions=${html`<${Search} label="Search by name" value=${query.q ?? ''} onValue=${(q) => setQuery({ q })} />`}>
+    <${Section} title=${heading(list.data, shown)} actions=${html`<${Search} label="Search by name" value=${query.q ?? ''} onValue=${(q) => setQuery({ q })} />`}>
       ${list.loading ? html`<${Loading} lines=${6} />`
     : !list.data ? null
       : list.data.length === 0 ? html`<${Empty} title="There is no tenant yet.">A tenant is one assistant: the hosts that it may reach, and the credentials that go there for it.${make && ' Make the first one with the button above.'}<//>`
@@ -31,6 +31,13 @@ export default function Tenants({ query, session }) {
     <//>
     ${making && html`<${Make} onClose=${() => setMaking(false)} />`}
   <//>`;
+}
+
+// How many there are; of a search, how many it finds.
+function heading(all, shown) {
+  if (!all || all.length === 0) return 'Tenants';
+  if (shown.length < all.length) return `${count(shown.length)} of ${count(all.length)} tenants`;
+  return all.length === 1 ? '1 tenant' : `${count(all.length)} tenants`;
 }
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;

@@ -3,12 +3,13 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { html } from './html.js';
 
 const HEIGHT = 170;
+const WHOLE = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
 /**
  * times: milliseconds, rising; null keeps the place while they are read. series: [{label, values, tone: 'one'..'four'}]. `title` says what it
- * is, `format` writes a number.
+ * is, `format` writes a number. `whole`: there is nothing between 0 and 1.
  */
-export function Chart({ title, times, series, format = String }) {
+export function Chart({ title, times, series, format = String, whole = false }) {
   const known = times !== null;
   const box = useRef(null);
   const plot = useRef(null);
@@ -33,7 +34,7 @@ export function Chart({ title, times, series, format = String }) {
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
         scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.08 : 1] } },
         axes: [{ ...axis, space: 70, size: 26, values: [[86400, '{D} {MMM}', null, null, null, null, null, null, 0], [60, '{HH}:{mm}', null, null, null, null, null, null, 0], [1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 0]] },
-          { ...axis, size: 56, values: (_, ticks) => ticks.map(format) }],
+          { ...axis, size: 56, ...(whole && { incrs: WHOLE }), values: (_, ticks) => ticks.map(format) }],
         series: [{}, ...series.map((one) => ({ label: one.label, stroke: colour(`--plot-${one.tone}`), width: 1.6, fill: `${colour(`--plot-${one.tone}`)}1a`, points: { show: false }, spanGaps: false }))],
         hooks: { setCursor: [(u) => point(u, box.current, series, format)] },
       }, latest.current, box.current);

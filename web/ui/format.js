@@ -15,6 +15,9 @@ export function count(number) {
   return Math.abs(number) < 100_000 ? whole.format(number) : short.format(number);
 }
 
+/** "password-changed" -> "password changed": what was done, as the audit names it. */
+export const changeWords = (change) => change.replaceAll('-', ' ');
+
 /** 1,234 -> "1.2 kB". */
 export function bytes(number) {
   if (number === null || number === undefined) return '–';

@@ -2,8 +2,8 @@
 import { html } from './html.js';
 
 /**
- * columns: [{key, label, cell: (row) => content, number: aligned right, wide: takes what is left, code: monospaced}]; without `cell`
- * it is row[key]. `caption` is read aloud. `open`: (row) => a click anywhere in the row that is on nothing else; the row must also
+ * columns: [{key, label, cell: (row) => content, number: aligned right, wide: takes what is left, half: one of two that do, code: monospaced}]; without `cell`
+ * it is row[key]; null is nothing, which takes no room on a narrow screen. `caption` is read aloud. `open`: (row) => a click anywhere in the row that is on nothing else; the row must also
  * hold a link or button that does the same, for the keyboard.
  */
 export function Table({ caption, columns, rows, rowKey = (row) => row.name, open, tone = () => '' }) {
@@ -15,12 +15,19 @@ export function Table({ caption, columns, rows, rowKey = (row) => row.name, open
     <caption class="hidden">${caption}</caption>
     <thead><tr>${columns.map((column) => html`<th scope="col" class=${kind(column)}>${column.label || html`<span class="hidden">${column.hidden ?? 'Actions'}</span>`}</th>`)}</tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${rowKey(row)} class=${`${open ? 'opens ' : ''}${tone(row)}`} onClick=${open ? click(row) : undefined}>
-      ${columns.map((column) => html`<td class=${kind(column)} data-label=${column.label}>${column.cell ? column.cell(row) : row[column.key]}</td>`)}
+      ${columns.map((column) => html`<${Cell} column=${column} content=${column.cell ? column.cell(row) : row[column.key]} />`)}
     </tr>`)}</tbody>
   </table></div>`;
 }
 
-const kind = (column) => [column.number && 'number', column.wide && 'wide', column.code && 'code', !column.label && 'bare'].filter(Boolean).join(' ');
+const isNothing = (content) => content === null || content === undefined || content === false || content === '';
+
+function Cell({ column, content }) {
+  const nothing = isNothing(content);
+  return html`<td class=${`${kind(column)} ${nothing ? 'none' : ''}`} data-label=${column.label}>${nothing && column.label ? html`<span class="quiet">–</span>` : content}</td>`;
+}
+
+const kind = (column) => [column.number && 'number', column.wide && 'wide', column.half && 'half', column.code && 'code', !column.label && 'bare'].filter(Boolean).join(' ');
 
 /** Below a list that goes on: asks for what comes next. */
 export function More({ busy, onMore, label = 'Show more' }) {

@@ -88,6 +88,26 @@ TEST(what_is_something_else_is_not)
     CHECK_EQ_INT(check_at(NOW_MS + YEAR_MS + 1000, buf_span(&ca), SPAN_EMPTY, SPAN_EMPTY), -1);
 }
 
+TEST(a_certificate_says_from_when_until_when)
+{
+    struct buf der;
+    uint64_t from_ms;
+    uint64_t to_ms;
+    make();
+    buf_init(&der, 8192);
+    struct tls_key *key = tls_key_new();
+    CHECK_EQ_INT(tls_ca_create(key, "alice", NOW_MS, &der), 0);
+    CHECK_EQ_INT(tls_cert_validity(buf_span(&der), &from_ms, &to_ms), 0);
+    CHECK_EQ_UINT(from_ms, NOW_MS - UINT64_C(300) * 1000);
+    CHECK_EQ_UINT(to_ms, NOW_MS + YEAR_MS);
+    CHECK_EQ_INT(tls_cert_validity(span_sub(buf_span(&der), 0, buf_len(&der) - 1), &from_ms, &to_ms),
+                 CB_ECERT);
+    CHECK_EQ_UINT(from_ms, 0);
+    CHECK_EQ_UINT(to_ms, 0);
+    tls_key_free(key);
+    buf_deinit(&der);
+}
+
 TEST(a_text_that_is_too_long_is_not_read)
 {
     make();

@@ -22,7 +22,7 @@ export default [
     for (let i = 0; i < 2; i += 1) assert.equal(await ask(world, '/private/thrice'), 403);
     await world.visit(PAGE);
     await row(world, '/private/thrice').getByRole('cell', { name: '3', exact: true }).waitFor();
-    assert.match(await row(world, '/private/thrice').innerText(), /GET https:\/\/docs\.example\.com \/private\/thrice/);
+    assert.match(await row(world, '/private/thrice').innerText(), /GET \/private\/thrice\n/);
     await world.look('denials-dora', PAGE);
   }],
   ['denials: allowed once is one request', async (world) => {

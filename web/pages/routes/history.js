@@ -5,7 +5,7 @@ import { Button } from '../../ui/button.js';
 import { Changes } from '../../ui/changes.js';
 import { useData } from '../../ui/data.js';
 import { Dialog } from '../../ui/dialog.js';
-import { Time } from '../../ui/format.js';
+import { changeWords, Time } from '../../ui/format.js';
 import { html } from '../../ui/html.js';
 import { Empty, Loading, Problem } from '../../ui/page.js';
 import { More, Table } from '../../ui/table.js';
@@ -41,7 +41,7 @@ export function History({ tenant, generation, onTake }) {
   const columns = [
     { label: 'When', cell: (one) => html`<${Time} at=${one.time} />` },
     { label: 'Who', cell: (one) => html`<span class="any">${one.by || 'unknown'}</span>` },
-    { label: 'What', cell: (one) => one.change },
+    { label: 'What', cell: (one) => html`<span class="whole">${changeWords(one.change)}</span>` },
     { label: 'About', wide: true, cell: (one) => html`<span class="any">${one.detail ?? ''}</span>` },
     { label: 'Document', cell: (one) => (one.generation === null ? html`<span class="quiet">–</span>`
       : html`<${Button} class="button small" onClick=${() => setOpen(one.generation)}><span class="hidden">Generation </span>${one.generation}${one.generation === generation ? ', now' : ''}<//>`) },
@@ -49,7 +49,7 @@ export function History({ tenant, generation, onTake }) {
   return html`
     <${Problem} error=${error ?? later.error} retry=${reload} />
     ${!data && !error && html`<${Loading} lines=${5} />`}
-    ${rows.length > 0 && html`<${Table} caption=${`Changes of ${tenant}`} columns=${columns} rows=${rows} rowKey=${(one) => `${one.time} ${one.change} ${one.generation} ${one.detail}`} />`}
+    ${rows.length > 0 && html`<${Table} caption=${`Changes of ${tenant}`} columns=${columns} rows=${rows} rowKey=${(one) => one.seq} />`}
     ${data && rows.length === 0 && html`<${Empty} title="No change is recorded yet." />`}
     ${later.next && html`<${More} busy=${later.busy} onMore=${more} />`}
     ${open !== null && html`<${Revision} tenant=${tenant} generation=${open} onClose=${() => setOpen(null)} onTake=${onTake} />`}`;
