@@ -1,6 +1,7 @@
 // document.js: a tenant's document as the form sees it. The text is what there is: each change of the form is made in the text, so
 // that its comments, its order and what the form has no field for stay. What is valid is the server's to say, not this file's.
 import { Document, isMap, isSeq, parseDocument, visit } from 'yaml';
+import { kindOf } from './injection.js';
 
 const OPTIONS = { schema: 'yaml-1.1', prettyErrors: false, uniqueKeys: true };
 
@@ -94,39 +95,6 @@ export const emptyDocument = (name) => write(new Document({ apiVersion: 'clawbox
 
 // ---- the fields of a route ----
 
-/** The ways to put a credential in that the form has fields for. Others stay as the text has them. */
-export const INJECTIONS = [
-  ['', 'choose how'], ['bearer', 'Authorization: Bearer'], ['header', 'a header'], ['basic', 'Basic, user and password'],
-  ['query', 'a query parameter'], ['path', 'in the path, at {credential}'], ['body', 'a field of the body'],
-];
-
-/** What the form shows of `inject`: {kind, header, prefix, user, query, body}; kind 'other' is only in the text. */
-export function injectionOf(inject) {
-  if (inject === undefined || inject === null) return { kind: '' };
-  const keys = Object.keys(inject);
-  const only = (...allowed) => keys.every((key) => allowed.includes(key));
-  if (inject.bearer === true && only('bearer')) return { kind: 'bearer' };
-  if (typeof inject.header === 'string' && only('header', 'prefix')) return { kind: 'header', header: inject.header, prefix: inject.prefix ?? '' };
-  if (inject.basic === true && only('basic', 'user')) return { kind: 'basic', user: inject.user ?? '' };
-  if (typeof inject.query === 'string' && only('query')) return { kind: 'query', query: inject.query };
-  if (inject.path === true && only('path')) return { kind: 'path' };
-  if (typeof inject.body === 'string' && only('body')) return { kind: 'body', body: inject.body };
-  return { kind: 'other' };
-}
-
-/** The other way; undefined for none. */
-export function injectionValue({ kind, header = '', prefix = '', user = '', query = '', body = '' }) {
-  switch (kind) {
-    case 'bearer': return { bearer: true };
-    case 'header': return prefix === '' ? { header } : { header, prefix };
-    case 'basic': return user === '' ? { basic: true } : { basic: true, user };
-    case 'query': return { query };
-    case 'path': return { path: true };
-    case 'body': return { body };
-    default: return undefined;
-  }
-}
-
 /** "GET, HEAD POST" -> ['GET', 'HEAD', 'POST']; nothing -> undefined, which is the default. */
 export function listOf(text, separator = /[\s,]+/) {
   const words = text.split(separator).map((word) => word.trim()).filter(Boolean);
@@ -134,12 +102,29 @@ export function listOf(text, separator = /[\s,]+/) {
 }
 
 const FORM_KEYS = ['provider', 'host', 'name', 'credential', 'port', 'scheme', 'methods', 'paths', 'inject', 'action', 'websocket',
-  'placeholder', 'insecure', 'env', 'shape'];
+  'placeholder', 'insecure', 'env', 'shape', 'headers', 'upstream', 'tokenUpstream', 'places', 'pass', 'kubernetes'];
+// Of those that have members: which ones the form has.
+const FORM_MEMBERS = {
+  upstream: ['address', 'ca', 'caFile', 'pins', 'clientCredential'], tokenUpstream: ['address', 'ca', 'caFile'],
+  places: ['headers', 'query'], pass: ['headers', 'query'],
+};
+
+const isPlainMap = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
+
+/** Whether a member of a route is of the kind that its fields are for: what is something else is not changed by the form. */
+export function isOfForm(route, key) {
+  if (route[key] === undefined) return true;
+  if (key === 'kubernetes') return Array.isArray(route[key]) && route[key].every(isPlainMap);
+  return key in FORM_MEMBERS || key === 'headers' ? isPlainMap(route[key]) : true;
+}
 
 /** The names of what a route has that the form has no field for. */
 export function beyondForm(route) {
-  const keys = Object.keys(route).filter((key) => !FORM_KEYS.includes(key));
-  return injectionOf(route.inject).kind === 'other' ? [...keys, 'inject'] : keys;
+  const beyond = Object.keys(route).filter((key) => !FORM_KEYS.includes(key) || !isOfForm(route, key));
+  for (const [key, members] of Object.entries(FORM_MEMBERS)) {
+    if (isPlainMap(route[key])) beyond.push(...Object.keys(route[key]).filter((member) => !members.includes(member)).map((member) => `${key}.${member}`));
+  }
+  return kindOf(route.inject) === 'other' ? [...beyond, 'inject'] : beyond;
 }
 
 /** What a route is called: by its name, as the server makes one when it has none. */
@@ -168,13 +153,18 @@ export function errorAt(fields, at) {
   return found.length > 0 ? found.map(([name, detail]) => (name === at ? detail : `${name.slice(at.length).replace(/^\./, '')}: ${detail}`)).join('; ') : undefined;
 }
 
-const FIELD_NAMES = [...FORM_KEYS, 'prefix', 'query', 'body', 'user'];
+// "upstream.later", which has no field; "upstream" as a whole has none either.
+function isBeyondMember(name) {
+  const [key, member] = name.split(/[.[]/);
+  return Object.hasOwn(FORM_MEMBERS, key) && !FORM_MEMBERS[key].includes(member);
+}
+
 /** What is wrong with a route as a whole, or with what the form does not show. */
 export function errorsOfRoute(fields, index) {
   const start = `routes[${index}]`;
   return [...fields].filter(([name]) => {
     if (!name.startsWith(start)) return false;
     const inside = name.slice(start.length).replace(/^\./, '').split(/[.[]/)[0];
-    return inside === '' || !FIELD_NAMES.includes(inside);
+    return inside === '' || !FORM_KEYS.includes(inside) || isBeyondMember(name.slice(start.length + 1));
   }).map(([name, detail]) => (name === start ? detail : `${name.slice(start.length + 1)}: ${detail}`));
 }

@@ -59,6 +59,7 @@ function Editor({ tenant, data, etag, reload }) {
   const [text, setText] = useState(drafts.get(tenant)?.text ?? saved);
   const [base, setBase] = useState(drafts.get(tenant)?.etag ?? etag);
   const [tab, setTab] = useState('form');
+  const [opened, setOpened] = useState(new Set());
   const [asking, setAsking] = useState(false);
   const [conflict, setConflict] = useState(base !== etag);
   const dirty = text !== saved;
@@ -115,7 +116,7 @@ function Editor({ tenant, data, etag, reload }) {
       <${Section} title="Document" actions=${html`<${Tabs} tab=${tab} onTab=${setTab} />`}>
         <div role="tabpanel" id="tab-panel" aria-labelledby=${`tab-${tab}`}>
           ${tab === 'form' && (parsed.document
-            ? html`<${RoutesForm} text=${text} spec=${specOf(parsed.document)} fields=${fields} onText=${edit} />`
+            ? html`<${RoutesForm} text=${text} spec=${specOf(parsed.document)} ...${{ fields, opened, setOpened }} onText=${edit} />`
             : html`<${Notice} tone="bad">The text cannot be read, so there is no form for it: line ${parsed.error.line}: ${parsed.error.detail}<div class="row"><${Button} onClick=${() => setTab('yaml')}>Repair it in the text<//></div><//>`)}
           ${tab === 'yaml' && html`<${Yaml} text=${text} errors=${errors} onText=${edit} />`}
           ${tab === 'history' && html`<${History} tenant=${tenant} generation=${data.generation} onTake=${(yaml) => { edit(yaml); setTab('form'); }} />`}

@@ -52,7 +52,7 @@ export default [
     assert.deepEqual(found.get('/tenants'), []);
     assert.deepEqual(found.get('/settings'), []);
     assert.deepEqual(found.get('/audit?tenant=dora'), []);
-    assert.deepEqual(found.get('/tenants/dora'), ['Suspend', 'More ▾', 'CA as a file', 'Show it']);
+    assert.deepEqual(found.get('/tenants/dora'), ['Suspend', 'More ▾', 'Show it', 'CA as a file']);
     await world.visit('/tenants/dora', page);
     await world.button('More', page).click();
     assert.deepEqual(await page.locator('.menu-items button').allInnerTexts(), ['Manifests for Kubernetes', 'New proxy token', 'Successor of the CA', 'Let the successor sign']);

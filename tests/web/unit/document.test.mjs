@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { addRoute, beyondForm, emptyDocument, errorAt, errorsOfRoute, injectionOf, injectionValue, listOf, moveRoute, read, removeRoute, routeName, sameMeaning, set,
+import { addRoute, beyondForm, emptyDocument, errorAt, errorsOfRoute, isOfForm, listOf, moveRoute, read, removeRoute, routeName, sameMeaning, set,
   sortErrors, specOf, withOwnName } from '../../../web/model/document.js';
 
 const TEXT = `# of the platform team
@@ -75,20 +75,11 @@ test('a text that is no YAML says where', () => {
   assert.ok(read('a: 1\na: 2\n').error);
 });
 
-test('ways to put a credential in go to the form and back', () => {
-  for (const inject of [{ bearer: true }, { header: 'X-Key' }, { header: 'X-Key', prefix: 'Key ' }, { basic: true }, { basic: true, user: 'me' }, { query: 'key' },
-    { path: true }, { body: 'token' }]) {
-    assert.deepEqual(injectionValue(injectionOf(inject)), inject);
-  }
-  for (const inject of [{ aws: { service: 's3' } }, { oauth2: { tokenUrl: 'https://a/' } }, { body: 'a', bearer: true }, { gcp: true }, { headers: [] }]) {
-    assert.equal(injectionOf(inject).kind, 'other');
-  }
-  assert.equal(injectionValue(injectionOf(undefined)), undefined);
-});
-
 test('what the form has no field for is named', () => {
-  assert.deepEqual(beyondForm(routes(TEXT)[1]), ['upstream']);
-  assert.deepEqual(beyondForm({ host: 'a', inject: { gcp: true } }), ['inject']);
+  assert.deepEqual(beyondForm(routes(TEXT)[1]), []);
+  assert.deepEqual(beyondForm({ host: 'a', later: 1, upstream: { address: 'a', other: 2 }, inject: { headers: [] } }), ['later', 'upstream.other', 'inject']);
+  assert.deepEqual(beyondForm({ host: 'a', upstream: 'text', headers: ['x'], kubernetes: [{}, 'pods'], pass: null }), ['upstream', 'headers', 'kubernetes', 'pass']);
+  assert.ok(isOfForm({}, 'upstream') && isOfForm({ kubernetes: [{ verbs: [] }] }, 'kubernetes') && !isOfForm({ kubernetes: {} }, 'kubernetes'));
   assert.equal(routeName({ host: '*.example.com' }), 'example-com');
   assert.deepEqual(listOf(' GET, HEAD  GET '), ['GET', 'HEAD']);
   assert.equal(listOf(' '), undefined);
@@ -97,11 +88,11 @@ test('what the form has no field for is named', () => {
 test('errors stand at the field that they are about', () => {
   const { fields, rest } = sortErrors([{ field: 'spec.routes[1].paths[0]', detail: 'bad' }, { field: 'spec.routes[1]', detail: 'whole' },
     { field: 'spec.routes[10].host', detail: 'ten' }, { field: 'metadata.name', detail: 'name' }, { detail: 'none' },
-    { field: 'spec.routes[1].upstream.pins', detail: 'pin' }]);
+    { field: 'spec.routes[1].upstream.pins', detail: 'pin' }, { field: 'spec.routes[1].upstream.later', detail: 'unknown' }, { field: 'spec.routes[1].upstream', detail: 'both' }]);
   assert.equal(errorAt(fields, 'routes[1].paths'), '[0]: bad');
   assert.equal(errorAt(fields, 'routes[1].path'), undefined);
   assert.equal(errorAt(fields, 'routes[10].host'), 'ten');
-  assert.deepEqual(errorsOfRoute(fields, 1), ['whole', 'upstream.pins: pin']);
+  assert.deepEqual(errorsOfRoute(fields, 1), ['whole', 'upstream.later: unknown', 'upstream: both']);
   assert.deepEqual(rest.map((error) => error.detail), ['name', 'none']);
 });
 

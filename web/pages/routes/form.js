@@ -1,41 +1,13 @@
 // form.js: a document's routes as fields, each with the server's error at it. What a route has beyond these fields stays in the text, and is named.
-import { useState } from 'preact/hooks';
-import { addRoute, beyondForm, errorAt, errorsOfRoute, INJECTIONS, injectionOf, injectionValue, listOf, moveRoute, removeRoute, routeName, set, withOwnName } from '../../model/document.js';
+import { addRoute, beyondForm, errorAt, errorsOfRoute, isOfForm, moveRoute, removeRoute, routeName, set, withOwnName } from '../../model/document.js';
 import { Badge, Button } from '../../ui/button.js';
 import { useData } from '../../ui/data.js';
 import { Checkbox, Select, TextArea, TextField } from '../../ui/form.js';
 import { html } from '../../ui/html.js';
-import { Empty, Notice } from '../../ui/page.js';
-
-/**
- * A text field of a list or a number: what is typed stays as it is typed, and the document gets what it means.
- */
-function Typed({ as: Control = TextField, value, parse, show, onValue, ...rest }) {
-  const [typed, setTyped] = useState(null);
-  const shown = typed !== null && same(parse(typed), value) ? typed : show(value);
-  return html`<${Control} ...${rest} value=${shown} onValue=${(text) => { setTyped(text); onValue(parse(text)); }} />`;
-}
-
-const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-const words = { parse: (text) => listOf(text), show: (list) => (Array.isArray(list) ? list.join(' ') : list ?? '') };
-const lines = { parse: (text) => listOf(text, /\n/), show: (list) => (Array.isArray(list) ? list.join('\n') : list ?? '') };
-// Digits become a number; anything else stays, so that the server says what is wrong with it.
-const number = { parse: (text) => (text.trim() === '' ? undefined : /^\d{1,15}$/.test(text.trim()) ? Number(text) : text.trim()), show: (value) => (value === undefined ? '' : String(value)) };
-const orNone = (text) => (text === '' ? undefined : text);
-const asText = (value) => (value === undefined || value === null ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value));
-
-// ---- how the credential goes in ----
-
-function Injection({ inject, at, errorOf, onValue }) {
-  const shown = injectionOf(inject);
-  const error = errorOf('inject');
-  if (shown.kind === 'other') return html`<${Notice}>How the credential goes in is written in the text: <code>${JSON.stringify(inject)}</code>${error && html`<p class="field-error">${error}</p>`}<//>`;
-  const change = (more) => onValue(injectionValue({ ...shown, ...more }));
-  const own = { header: [['header', 'Header'], ['prefix', 'In front of it']], basic: [['user', 'User']], query: [['query', 'Parameter']], body: [['body', 'Field']] }[shown.kind] ?? [];
-  return html`
-    <${Select} label="Goes in as" value=${shown.kind} options=${INJECTIONS} error=${error} onValue=${(kind) => change({ kind })} />
-    ${own.map(([name, label]) => html`<${TextField} key=${`${at} ${name}`} label=${label} value=${shown[name] ?? ''} maxlength="128" onValue=${(text) => change({ [name]: text })} />`)}`;
-}
+import { Empty } from '../../ui/page.js';
+import { Advanced, Kubernetes } from './advanced.js';
+import { asText, Folded, lines, number, orNone, Typed, words } from './fields.js';
+import { Injection } from './injection.js';
 
 // ---- one route ----
 
@@ -55,6 +27,8 @@ function Summary({ route, index, wrong }) {
     <span class="quiet any">${asText(where)}${route.credential ? `, with ${asText(route.credential)}` : ''}${Array.isArray(route.methods) ? `, ${route.methods.join(' ')}` : ''}${Array.isArray(route.paths) ? ` ${route.paths.join(' ')}` : ''}</span>
   </summary>`;
 }
+
+const MORE = ['name', 'scheme', 'port', 'placeholder', 'env', 'shape', 'websocket', 'insecure'];
 
 function Route({ route, index, count, open, presets, fields, onSet, onMove, onRemove, onOpen }) {
   const start = `routes[${index}]`;
@@ -77,12 +51,12 @@ function Route({ route, index, count, open, presets, fields, onSet, onMove, onRe
       <${Select} label="Provider" value=${asText(route.provider)} options=${providers} error=${errorOf('provider')} onValue=${(value) => onSet(['provider'], orNone(value))} />
       <${TextField} label="Host" hint=${hostHint(preset)} maxlength="255" ...${text('host')} />
       ${!deny && preset?.credential !== false && html`<${TextField} label="Credential" hint=${route.provider ? undefined : 'None: requests go on as they are'} maxlength="40" ...${text('credential')} />`}
-      ${!deny && !route.provider && (route.credential || route.inject) && html`<${Injection} inject=${route.inject} at=${start} errorOf=${errorOf} onValue=${put('inject')} />`}
       <${Typed} label="Methods" hint="None: the provider’s, or GET HEAD POST" ...${words} value=${route.methods} error=${errorOf('methods')} onValue=${put('methods')} />
     </div>
+    ${!deny && !route.provider && (route.credential || route.inject) && html`<div class="fields"><${Injection} inject=${route.inject} at=${start} fields=${fields} onSet=${onSet} /></div>`}
     <${Typed} as=${TextArea} code rows="3" label="Paths" hint="One a line; * within a segment, ** as the last one. None: every path." ...${lines} value=${route.paths} error=${errorOf('paths')} onValue=${put('paths')} />
-    <details class="more-fields">
-      <summary>More</summary>
+    ${!deny && (preset?.kubernetes || route.kubernetes !== undefined) && isOfForm(route, 'kubernetes') && html`<${Kubernetes} rules=${route.kubernetes} at=${`${start}.kubernetes`} fields=${fields} onSet=${onSet} />`}
+    <${Folded} summary="More" wrong=${MORE.some((name) => errorOf(name))}>
       <div class="fields">
         <${TextField} label="Name" hint="In the audit" maxlength="40" ...${text('name')} />
         ${!route.provider && html`<${Select} label="Scheme" value=${asText(route.scheme) || 'https'} options=${[['https', 'https'], ['http', 'http, readable on the way']]} error=${errorOf('scheme')} onValue=${(value) => onSet(['scheme'], value === 'http' ? 'http' : undefined)} />
@@ -94,8 +68,9 @@ function Route({ route, index, count, open, presets, fields, onSet, onMove, onRe
       </div>
       ${!deny && html`<${Checkbox} label="A GET may become a WebSocket" checked=${route.websocket ?? preset?.websocket ?? false} onValue=${(on) => onSet(['websocket'], on)} />`}
       ${!deny && route.scheme === 'http' && html`<${Checkbox} label="The credential may go over plain http" checked=${route.insecure === true} onValue=${(on) => onSet(['insecure'], on || undefined)} />`}
-    </details>
-    ${beyond.length > 0 && html`<p class="quiet">Only in the text: ${beyond.map((name, i) => html`${i > 0 && ', '}<code>${name}</code>`)}</p>`}
+    <//>
+    ${!deny && html`<${Advanced} route=${route} at=${start} fields=${fields} onSet=${onSet} />`}
+    ${beyond.length > 0 && html`<p class="quiet">This route has parts that are edited as text, under YAML: ${beyond.map((name, i) => html`${i > 0 && ', '}<code>${name}</code>`)}</p>`}
     <div class="actions">
       <${Button} class="button small" disabled=${index === 0} onClick=${() => onMove(index - 1)}>Up<span class="hidden"> ${routeName(route)}</span><//>
       <${Button} class="button small" disabled=${index === count - 1} onClick=${() => onMove(index + 1)}>Down<span class="hidden"> ${routeName(route)}</span><//>
@@ -119,10 +94,10 @@ function Settings({ spec, fields, onSet }) {
   </details>`;
 }
 
-export function RoutesForm({ text, spec, fields, onText }) {
+/** `opened`: which routes are unfolded, a Set of places; it outlives a look at the text. */
+export function RoutesForm({ text, spec, fields, opened, setOpened, onText }) {
   const { data } = useData('/v1/presets'); // without it a provider can be chosen in the text
   const presets = data?.presets ?? [];
-  const [opened, setOpened] = useState(new Set());
   const { routes } = spec;
   const setOpen = (index, on) => {
     const next = new Set(opened);
