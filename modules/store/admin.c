@@ -202,6 +202,9 @@ static int admin_get(struct store_peer *p, const struct ipc_in *in)
     struct ipc_tenant answer = {.code = 0};
     int code = store_tenant_get(p->store->db, m.tenant, &t);
     if (code == 0) {
+        code = store_series_catch_up(p->store->db); /* when they were used */
+    }
+    if (code == 0) {
         code = store_credentials_for_people(p->store->db, t.id, &credentials);
     }
     if (code == 0) {

@@ -4,7 +4,6 @@
 #include "ipc/codec.h"
 #include "policy/verdict.h"
 #include "store/audit_block.h"
-#include "store/credentials.h"
 #include "store/series.h"
 #include "tls/seal.h"
 #include "wire/writer.h"
@@ -27,6 +26,11 @@ static bool is_denied(uint8_t reason)
 /* seq and hash of the last record; 0 and zeroes when there is none. */
 static int store_audit_last(struct store_db *db, uint64_t *seq, uint8_t hash[DIGEST_LEN])
 {
+    if (db->appended && store_db_in_transaction(db)) {
+        *seq = db->last_seq;
+        memcpy(hash, db->last_hash, DIGEST_LEN);
+        return 0;
+    }
     *seq = 0;
     memset(hash, 0, DIGEST_LEN);
     sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_AUDIT_LAST);
@@ -76,12 +80,14 @@ int store_audit_append(struct store_db *db, const struct store_audit_row *row, u
     store_bind_blob(stmt, 5, buf_span(&encoded));
     store_bind_blob(stmt, 6, span_of(hash, sizeof(hash)));
     r = store_stmt_run(db, stmt);
+    if (r == 0) {
+        db->appended = true;
+        db->last_seq = numbered.seq;
+        memcpy(db->last_hash, hash, DIGEST_LEN);
+    }
     if (r == 0 && numbered.seq % STORE_BLOCK_ROWS == 0) {
         r = store_block_add(db, numbered.seq);
-    }
-    r = r == 0 ? store_series_add(db, row) : r;
-    if (r == 0 && row->credential.len != 0 && row->reason == POLICY_REASON_ROUTE) {
-        r = store_credential_used(db, row->tenant_id, row->credential, row->time_ms);
+        r = r == 0 ? store_series_catch_up(db) : r;
     }
     if (r == 0) {
         *seq = numbered.seq;

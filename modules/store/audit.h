@@ -11,8 +11,7 @@
 #include "store/audit_row.h"
 #include "store/db.h"
 
-/* Appends one record, with what is kept beside it: the summary of a block (audit_block.h), sums (series.h), when the credential of a request
- * that is allowed was used. `row->seq` is not read. Only inside a transaction (CB_ESTATE else): the record is durable when the
+/* Appends one record, with what is kept beside it: the summary of a block (audit_block.h), and for every 256 what they add up to (series.h). `row->seq` is not read. Only inside a transaction (CB_ESTATE else): the record is durable when the
  * transaction has been committed, and many can share one. After a failure roll the transaction back. */
 CB_MUST_USE int store_audit_append(struct store_db *db, const struct store_audit_row *row, uint64_t *seq);
 

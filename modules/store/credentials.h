@@ -24,7 +24,7 @@ CB_MUST_USE int store_credential_replace(struct store_db *db, const struct ipc_s
 /* Takes box and binding away; placeholder and version stay. CB_ENOTFOUND: no such tenant, or not set. */
 CB_MUST_USE int store_credential_delete(struct store_db *db, const struct ipc_credential_delete *m,
                                         uint64_t now_ms, uint64_t *tenant_id, uint64_t *generation);
-/* A request with it was allowed: remembered to a minute, in the transaction that is open. Harmless when it is not there. */
+/* A request with it was allowed at that time: the latest is remembered, in the transaction that is open. Harmless when it is not there. */
 CB_MUST_USE int store_credential_used(struct store_db *db, uint64_t tenant_id, struct span credential,
                                       uint64_t time_ms);
 /* Appends the sealed box. CB_ENOTFOUND: not set. */

@@ -383,6 +383,7 @@ int store_db_begin(struct store_db *db)
     if (store_db_in_transaction(db)) {
         return store_db_fail(db, CB_ESTATE, "a transaction is open");
     }
+    db->appended = false;
     return store_stmt_run(db, store_stmt(db, STORE_STMT_BEGIN));
 }
 

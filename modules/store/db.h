@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "store/stmts.h"
+#include "tls/seal.h"
 
 #define STORE_APPLICATION_ID 0x434c4258 /* "CLBX" */
 #define STORE_WHY_MAX        512
@@ -20,6 +21,10 @@ struct store_db {
     sqlite3 *sqlite;
     sqlite3_stmt *stmts[STORE_STMT__COUNT];
     char why[STORE_WHY_MAX]; /* for people: what the last failure was about */
+    /* The last record that the open transaction has appended, for audit.c; of no meaning when it has appended none. */
+    bool appended;
+    uint64_t last_seq;
+    uint8_t last_hash[DIGEST_LEN];
 };
 
 /*

@@ -3,17 +3,18 @@
 
 #include "base/strnum.h"
 #include "policy/verdict.h"
-#include "store/tenants.h"
+#include "store/audit.h"
+#include "store/credentials.h"
 #include "wire/writer.h"
 
 #include <stdio.h>
 
-#define MINUTE         60
-#define HOUR           3600
-#define DAY_MS         (UINT64_C(24) * HOUR * 1000)
-#define COMPLETE_SLICE 5000
-#define META_LEFT      SPAN_LIT("series_left")
-/* What one record adds at most; sums stop at the 2^62 that their statement has. So no egress makes a number that the table refuses, which would
+#define MINUTE   60
+#define HOUR     3600
+#define DAY_MS   (UINT64_C(24) * HOUR * 1000)
+#define SLICE    4096 /* records in one transaction */
+#define META_SEQ SPAN_LIT("series_seq")
+/* What one record adds at most: a slice less than 2^61, and sums stop at the 2^62 that their statement has. So no egress makes a number that the table refuses, which would
  * cost everybody in the batch their records. */
 #define ADD_MAX (UINT64_C(1) << 48)
 
@@ -24,6 +25,33 @@ struct sums {
 };
 
 /* ---- adding ---- */
+
+/* What a slice of the audit adds up to, before it is written: each row of the table once, and not once for each record. */
+#define SET_SUMS        64
+#define SET_CREDENTIALS 16
+
+struct slice_sums {
+    uint64_t span;
+    uint64_t tenant_id;
+    uint64_t start;
+    uint64_t last_ms;
+    struct sums sums;
+};
+
+struct slice_credential {
+    uint64_t tenant_id;
+    uint64_t used_ms;
+    size_t len;
+    uint8_t name[IPC_NAME_MAX];
+};
+
+struct slice {
+    uint64_t minutes_from_ms; /* older records count for their hour alone */
+    size_t sums_count;
+    size_t credential_count;
+    struct slice_sums sums[SET_SUMS];
+    struct slice_credential credentials[SET_CREDENTIALS];
+};
 
 static bool is_end(const struct store_audit_row *row)
 {
@@ -51,37 +79,194 @@ static uint64_t amount(uint64_t value)
     return value < ADD_MAX ? value : ADD_MAX;
 }
 
-static int add_to(struct store_db *db, unsigned span, uint64_t tenant_id, const struct store_audit_row *row)
+static int write_sums(struct store_db *db, const struct slice_sums *s)
 {
-    uint64_t second = row->time_ms / 1000;
     sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_SERIES_ADD);
-    store_bind_u64(stmt, 1, span);
-    store_bind_u64(stmt, 2, tenant_id);
-    store_bind_u64(stmt, 3, second - second % span);
-    for (unsigned i = 0; i < 4; i++) {
-        store_bind_u64(stmt, 4 + (int)i, column_of(row->reason) == i ? 1 : 0);
+    store_bind_u64(stmt, 1, s->span);
+    store_bind_u64(stmt, 2, s->tenant_id);
+    store_bind_u64(stmt, 3, s->start);
+    for (int i = 0; i < 4; i++) {
+        store_bind_u64(stmt, 4 + i, s->sums.counts[i]);
+        store_bind_u64(stmt, 8 + i, s->sums.amounts[i]);
     }
-    store_bind_u64(stmt, 8, amount(row->request_bytes));
-    store_bind_u64(stmt, 9, amount(row->response_bytes));
-    store_bind_u64(stmt, 10, amount(row->input_tokens));
-    store_bind_u64(stmt, 11, amount(row->output_tokens));
-    store_bind_u64(stmt, 12, row->time_ms);
+    store_bind_u64(stmt, 12, s->last_ms);
     return store_stmt_run(db, stmt);
 }
 
-static int add_both(struct store_db *db, unsigned span, const struct store_audit_row *row)
+static int slice_write(struct store_db *db, struct slice *slice)
 {
-    int r = add_to(db, span, 0, row);
-    return r == 0 && row->tenant_id != 0 ? add_to(db, span, row->tenant_id, row) : r;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < slice->sums_count; i++) {
+        r = write_sums(db, &slice->sums[i]);
+    }
+    for (size_t i = 0; r == 0 && i < slice->credential_count; i++) {
+        const struct slice_credential *c = &slice->credentials[i];
+        r = store_credential_used(db, c->tenant_id, span_of(c->name, c->len), c->used_ms);
+    }
+    slice->sums_count = slice->credential_count = 0;
+    return r;
 }
 
-int store_series_add(struct store_db *db, const struct store_audit_row *row)
+static int add_to(struct store_db *db, struct slice *slice, unsigned span, uint64_t tenant_id,
+                  const struct store_audit_row *row)
 {
-    if (!is_end(row)) {
-        return 0;
+    uint64_t second = row->time_ms / 1000;
+    uint64_t start = second - second % span;
+    size_t i = 0;
+    while (i < slice->sums_count && (slice->sums[i].span != span || slice->sums[i].tenant_id != tenant_id ||
+                                     slice->sums[i].start != start)) {
+        i++;
     }
-    int r = add_both(db, MINUTE, row);
-    return r == 0 ? add_both(db, HOUR, row) : r;
+    if (i == SET_SUMS) {
+        int r = slice_write(db, slice);
+        if (r != 0) {
+            return r;
+        }
+        i = 0;
+    }
+    struct slice_sums *s = &slice->sums[i];
+    if (i == slice->sums_count) {
+        *s = (struct slice_sums){.span = span, .tenant_id = tenant_id, .start = start};
+        slice->sums_count++;
+    }
+    s->last_ms = row->time_ms > s->last_ms ? row->time_ms : s->last_ms;
+    s->sums.counts[column_of(row->reason)]++;
+    s->sums.amounts[0] += amount(row->request_bytes);
+    s->sums.amounts[1] += amount(row->response_bytes);
+    s->sums.amounts[2] += amount(row->input_tokens);
+    s->sums.amounts[3] += amount(row->output_tokens);
+    return 0;
+}
+
+static int add_both(struct store_db *db, struct slice *slice, unsigned span,
+                    const struct store_audit_row *row)
+{
+    int r = add_to(db, slice, span, 0, row);
+    return r == 0 && row->tenant_id != 0 ? add_to(db, slice, span, row->tenant_id, row) : r;
+}
+
+static int add_credential(struct store_db *db, struct slice *slice, const struct store_audit_row *row)
+{
+    struct span name = row->credential;
+    size_t i = 0;
+    while (i < slice->credential_count &&
+           (slice->credentials[i].tenant_id != row->tenant_id ||
+            !span_eq(span_of(slice->credentials[i].name, slice->credentials[i].len), name))) {
+        i++;
+    }
+    if (i == SET_CREDENTIALS) {
+        int r = slice_write(db, slice);
+        if (r != 0) {
+            return r;
+        }
+        i = 0;
+    }
+    struct slice_credential *c = &slice->credentials[i];
+    if (i == slice->credential_count) {
+        *c = (struct slice_credential){.tenant_id = row->tenant_id, .len = name.len};
+        memcpy(c->name, name.ptr, name.len);
+        slice->credential_count++;
+    }
+    c->used_ms = row->time_ms > c->used_ms ? row->time_ms : c->used_ms;
+    return 0;
+}
+
+static int add_row(struct store_db *db, struct slice *slice, const struct store_audit_row *row)
+{
+    int r = 0;
+    if (is_end(row)) {
+        r = row->time_ms >= slice->minutes_from_ms ? add_both(db, slice, MINUTE, row) : 0;
+        r = r == 0 ? add_both(db, slice, HOUR, row) : r;
+    }
+    bool uses =
+        row->credential.len != 0 && row->credential.len <= IPC_NAME_MAX && row->reason == POLICY_REASON_ROUTE;
+    return r == 0 && uses ? add_credential(db, slice, row) : r;
+}
+
+/* Adds the records after `after` up to `last`. One that is damaged is not counted: the verification tells of it. */
+static int add_rows(struct store_db *db, uint64_t after, uint64_t last, uint64_t minutes_from_ms)
+{
+    struct slice slice;
+    slice.minutes_from_ms = minutes_from_ms;
+    slice.sums_count = slice.credential_count = 0;
+    sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_AUDIT_BLOCK_ROWS);
+    store_bind_u64(stmt, 1, after);
+    store_bind_u64(stmt, 2, last);
+    int r;
+    while ((r = store_stmt_step(db, stmt)) == 1) {
+        struct store_audit_row row;
+        r = store_audit_row_decode(store_column_span(stmt, 1), &row) == 0 ? add_row(db, &slice, &row) : 0;
+        if (r != 0) {
+            break;
+        }
+    }
+    store_stmt_done(stmt);
+    return r == 0 ? slice_write(db, &slice) : r;
+}
+
+static int read_seq(struct store_db *db, uint64_t *seq)
+{
+    struct buf text;
+    buf_init(&text, 32);
+    int r = store_meta_get(db, META_SEQ, &text);
+    if (r == 0 && strnum_u64(buf_span(&text), INT64_MAX, seq) != 0) {
+        r = store_db_fail(db, CB_ECORRUPT, "it is not known how many records the sums have");
+    }
+    buf_deinit(&text);
+    return r;
+}
+
+static int write_seq(struct store_db *db, uint64_t seq)
+{
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)seq);
+    return store_meta_put(db, META_SEQ, span_str(text));
+}
+
+/* Adds at most SLICE records, in the transaction that is open or in one of its own. */
+static int catch_up(struct store_db *db, uint64_t minutes_from_ms, bool *more)
+{
+    uint64_t done = 0;
+    uint64_t last = 0;
+    *more = false;
+    int r = read_seq(db, &done);
+    r = r == 0 ? store_audit_last_seq(db, &last) : r;
+    if (r != 0 || last <= done) {
+        return r;
+    }
+    *more = last - done > SLICE;
+    last = *more ? done + SLICE : last;
+    bool own = !store_db_in_transaction(db);
+    r = own ? store_db_begin(db) : 0;
+    r = r == 0 ? add_rows(db, done, last, minutes_from_ms) : r;
+    r = r == 0 ? write_seq(db, last) : r;
+    if (r == 0) {
+        return own ? store_db_commit(db) : 0;
+    }
+    if (own) {
+        store_db_rollback(db);
+    }
+    return r;
+}
+
+int store_series_catch_up(struct store_db *db)
+{
+    bool more = true;
+    int r = 0;
+    while (r == 0 && more) {
+        r = catch_up(db, 0, &more);
+    }
+    return r;
+}
+
+int store_series_complete(struct store_db *db, uint64_t now_ms)
+{
+    bool more = true;
+    int r = 0;
+    while (r == 0 && more) {
+        r = catch_up(db, now_ms > STORE_SERIES_MINUTES_MS ? now_ms - STORE_SERIES_MINUTES_MS : 0, &more);
+    }
+    return r;
 }
 
 /* ---- reading ---- */
@@ -120,7 +305,8 @@ int store_series_read(struct store_db *db, const struct ipc_series_get *query, s
         (query->to_s - query->from_s) / step >= IPC_SERIES_POINTS) {
         return store_db_fail(db, CB_EINVAL, "there is no such series");
     }
-    int r = find_tenant(db, query->tenant, &id);
+    int r = store_series_catch_up(db);
+    r = r == 0 ? find_tenant(db, query->tenant, &id) : r;
     if (r != 0) {
         return r;
     }
@@ -201,72 +387,4 @@ int store_series_prune(struct store_db *db, uint64_t now_ms, bool *more)
     stmt = store_stmt(db, STORE_STMT_SERIES_PRUNE);
     store_bind_u64(stmt, 1, *more ? oldest + HOUR : before);
     return store_stmt_run(db, stmt); /* a transaction by itself */
-}
-
-/* ---- records from before ---- */
-
-static int read_left(struct store_db *db, uint64_t *left)
-{
-    struct buf text;
-    buf_init(&text, 32);
-    int r = store_meta_get(db, META_LEFT, &text);
-    if (r == 0 && strnum_u64(buf_span(&text), INT64_MAX, left) != 0) {
-        r = store_db_fail(db, CB_ECORRUPT, "it is not known how many records the sums lack");
-    }
-    buf_deinit(&text);
-    return r;
-}
-
-static int write_left(struct store_db *db, uint64_t left)
-{
-    char text[24];
-    (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)left);
-    return store_meta_put(db, META_LEFT, span_str(text));
-}
-
-/* The record that `stmt` stands on. One that is damaged is not counted: the verification tells of it. */
-static int complete_row(struct store_db *db, sqlite3_stmt *stmt, uint64_t now_ms)
-{
-    struct store_audit_row row;
-    if (store_audit_row_decode(store_column_span(stmt, 1), &row) != 0 || !is_end(&row)) {
-        return 0;
-    }
-    int r = row.time_ms + STORE_SERIES_MINUTES_MS >= now_ms ? add_both(db, MINUTE, &row) : 0;
-    return r == 0 ? add_both(db, HOUR, &row) : r;
-}
-
-static int complete_slice(struct store_db *db, uint64_t now_ms, uint64_t *left)
-{
-    uint64_t first = *left > COMPLETE_SLICE ? *left - COMPLETE_SLICE + 1 : 1;
-    int r = store_db_begin(db);
-    if (r != 0) {
-        return r;
-    }
-    sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_AUDIT_DOWN);
-    store_bind_u64(stmt, 1, first);
-    store_bind_u64(stmt, 2, *left + 1);
-    while ((r = store_stmt_step(db, stmt)) == 1) {
-        r = complete_row(db, stmt, now_ms);
-        if (r != 0) {
-            break;
-        }
-    }
-    store_stmt_done(stmt);
-    *left = first - 1;
-    r = r == 0 ? write_left(db, *left) : r;
-    if (r == 0) {
-        return store_db_commit(db);
-    }
-    store_db_rollback(db);
-    return r;
-}
-
-int store_series_complete(struct store_db *db, uint64_t now_ms)
-{
-    uint64_t left = 0;
-    int r = read_left(db, &left);
-    while (r == 0 && left != 0) {
-        r = complete_slice(db, now_ms, &left);
-    }
-    return r;
 }

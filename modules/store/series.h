@@ -12,8 +12,12 @@
 
 #define STORE_SERIES_MINUTES_MS (UINT64_C(8) * 24 * 3600 * 1000)
 
-/* Counts a record, in the transaction that appends it. */
-CB_MUST_USE int store_series_add(struct store_db *db, const struct store_audit_row *row);
+/*
+ * Adds the records that are not in the sums yet, and when their credentials were used, in the transaction that is open or in one of its
+ * own. store_audit_append() calls it for every 256 records, in their transaction; whoever reads has to call it before, where it is not said
+ * that it is done. Nothing to add costs two small reads.
+ */
+CB_MUST_USE int store_series_catch_up(struct store_db *db);
 /*
  * Appends the list of the message SERIES. CB_ENOTFOUND: no such tenant. CB_EINVAL: a step that is no multiple of a minute, or more than
  * IPC_SERIES_POINTS of them in the time.
@@ -26,13 +30,15 @@ struct store_recent {
     uint64_t denied;   /* of them: refused, for whatever reason */
     uint64_t last_ms;  /* the last request; 0: none */
 };
+/* Of the records that are in the sums. */
 CB_MUST_USE int store_series_recent(struct store_db *db, uint64_t tenant_id, uint64_t now_ms,
                                     struct store_recent *out);
-/* The tenant is gone: its rows go, in the transaction that is open. */
+/* The tenant is gone: its rows go, in the transaction that is open. Its last records have to be in the sums before that. */
 CB_MUST_USE int store_series_forget(struct store_db *db, uint64_t tenant_id);
 /* Takes away minutes that are too old: at most an hour of them, so that nobody waits for it; *more: call it again. A transaction of its own. */
 CB_MUST_USE int store_series_prune(struct store_db *db, uint64_t now_ms, bool *more);
-/* Adds the records from before there were sums. Transactions of its own. */
+/* The same at the start, with as many transactions as it takes: the records of before there were sums, of which minutes are made only
+ * where they are kept. */
 CB_MUST_USE int store_series_complete(struct store_db *db, uint64_t now_ms);
 
 #endif

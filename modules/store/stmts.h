@@ -210,7 +210,7 @@
     S(SERIES_OLDEST, "SELECT start FROM series INDEXED BY series_minute WHERE span = 60 ORDER BY start LIMIT 1") \
     S(SERIES_PRUNE, "DELETE FROM series INDEXED BY series_minute WHERE span = 60 AND start < ?1") \
     S(CREDENTIAL_USED, \
-      "UPDATE credential SET used_ms = ?3 WHERE tenant_id = ?1 AND name = ?2 AND used_ms + 60000 <= ?3") \
+      "UPDATE credential SET used_ms = ?3 WHERE tenant_id = ?1 AND name = ?2 AND used_ms < ?3") \
     S(AUDIT_DOWN, "SELECT seq, row, hash FROM audit WHERE seq >= ?1 AND seq < ?2 ORDER BY seq DESC") \
     S(AUDIT_BLOCK_ROWS, "SELECT time_ms, row FROM audit WHERE seq > ?1 AND seq <= ?2 ORDER BY seq") \
     S(AUDIT_BLOCK_ADD, "INSERT INTO audit_block (block, min_ms, max_ms, keys) VALUES (?1, ?2, ?3, ?4)") \

@@ -101,8 +101,11 @@ int store_tenant_list(struct store_db *db, struct span only, struct span after, 
     struct writer w = writer_to(out);
     size_t at = ipc_list_begin(&w);
     uint32_t count = 0;
-    int r;
     *more = false;
+    int r = now_ms != 0 ? store_series_catch_up(db) : 0;
+    if (r != 0) {
+        return r;
+    }
     sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_TENANT_LIST);
     store_bind_text(stmt, 1, after);
     store_bind_u64(stmt, 2, (uint64_t)limit + 1);
@@ -439,6 +442,7 @@ int store_tenant_delete(struct store_db *db, const struct ipc_tenant_delete *whi
         }
         store_tenant_deinit(&tenant);
     }
+    r = r == 0 ? store_series_catch_up(db) : r;
     if (r == 0) {
         sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_TENANT_DELETE);
         store_bind_u64(stmt, 1, *tenant_id);

@@ -160,6 +160,7 @@ TEST(absurd_numbers_are_taken)
     }
     CHECK_EQ_INT(store_db_commit(db), 0);
     struct store_recent recent;
+    CHECK_EQ_INT(store_series_catch_up(db), 0);
     CHECK_EQ_INT(store_series_recent(db, row.tenant_id, row.time_ms, &recent), 0);
     CHECK_EQ_UINT(recent.requests, 20000);
     store_db_free(db);
@@ -170,6 +171,7 @@ TEST(the_last_day)
     const uint64_t now_ms = TEST_NOW_MS + (MANY + 1) * STEP;
     struct store_db *db = open_two("day.db");
     CHECK_EQ_INT(append_rows(db, 1, MANY), 0);
+    CHECK_EQ_INT(store_series_catch_up(db), 0);
     for (uint64_t id = 1; id <= 2; id++) {
         struct store_recent want = {.requests = 0};
         struct store_recent got;
@@ -210,6 +212,7 @@ TEST(minutes_go_after_some_days_and_hours_stay)
     bool more = true;
     unsigned turns = 0;
     CHECK_EQ_INT(append_rows(db, 1, MANY), 0);
+    CHECK_EQ_INT(store_series_catch_up(db), 0);
     int64_t hours = number(db, "SELECT count(*) FROM series WHERE span = 3600");
     CHECK_EQ_INT(store_series_prune(db, TEST_NOW_MS, &more), 0);
     CHECK(!more);
@@ -243,24 +246,86 @@ TEST(a_tenants_sums_go_with_it)
     store_db_free(db);
 }
 
-/* A database from before there were sums has them after its first start, once. */
-TEST(older_records_are_added)
+/* As after each end of the store: what was not added yet is added at the start, and nothing twice. */
+TEST(what_was_not_added_yet_is_added_once)
 {
     struct store_db *db = open_two("older.db");
-    CHECK_EQ_INT(append_rows(db, 1, 1500), 0);
+    CHECK_EQ_INT(append_rows(db, 1, 700), 0);
+    int64_t added =
+        number(db, "SELECT CAST(CAST(value AS TEXT) AS INTEGER) FROM meta WHERE name = 'series_seq'");
+    CHECK(added > 0 && added % 256 == 0 && added < 700);
     store_db_free(db);
-    test_sql(
-        test_path("older.db"),
-        "DELETE FROM series; UPDATE meta SET value = CAST((SELECT max(seq) FROM audit) AS BLOB) WHERE name = 'series_left'");
     db = test_open(test_path("older.db"));
-    CHECK_EQ_INT(append_rows(db, 1501, MANY), 0); /* these are counted already */
+    CHECK_EQ_INT(store_series_complete(db, TEST_NOW_MS), 0);
+    CHECK_EQ_INT(append_rows(db, 701, MANY), 0);
     CHECK_EQ_INT(store_series_complete(db, TEST_NOW_MS), 0);
     CHECK_EQ_INT(store_series_complete(db, TEST_NOW_MS), 0);
     CHECK(check_all(db));
     store_db_free(db);
 }
 
-TEST(a_credentials_last_use_is_known_to_a_minute)
+/* More records than one slice, and of days whose minutes are not kept. */
+TEST(a_database_without_sums_gets_them_and_no_minutes_that_are_too_old)
+{
+    struct store_db *db = open_two("without.db");
+    CHECK_EQ_INT(append_rows(db, 1, MANY), 0);
+    store_db_free(db);
+    test_sql(test_path("without.db"),
+             "DELETE FROM series; UPDATE meta SET value = CAST('0' AS BLOB) WHERE name = 'series_seq'");
+    db = test_open(test_path("without.db"));
+    uint64_t half_ms = TEST_NOW_MS + MANY / 2 * STEP;
+    CHECK_EQ_INT(store_series_complete(db, half_ms + STORE_SERIES_MINUTES_MS), 0);
+    CHECK(number(db, "SELECT min(start) FROM series WHERE span = 60") >= (int64_t)(half_ms / 1000 - 60));
+    CHECK(check_series(db, "", 0, TEST_NOW_MS / 1000, TEST_NOW_MS / 1000 + MANY * STEP / 1000, 3600));
+    store_db_free(db);
+}
+
+/* Version 11 wrote sums with each record, and had added all records that were there before only when "series_left" was 0. */
+TEST(sums_of_version_11_are_kept_when_they_are_whole)
+{
+    static const char *const left[] = {"0", "500"};
+    for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+        char sql[256];
+        struct store_db *db = open_two(i == 0 ? "whole.db" : "half.db");
+        const char *path = test_path(i == 0 ? "whole.db" : "half.db");
+        CHECK_EQ_INT(append_rows(db, 1, MANY), 0);
+        CHECK_EQ_INT(store_series_catch_up(db), 0);
+        store_db_free(db);
+        (void)snprintf(sql, sizeof(sql),
+                       "DELETE FROM meta WHERE name = 'series_seq'; INSERT INTO meta (name, value) VALUES"
+                       " ('series_left', CAST('%s' AS BLOB)); PRAGMA user_version = 11",
+                       left[i]);
+        test_sql(path, sql);
+        db = test_open(path);
+        CHECK((number(db, "SELECT count(*) FROM series") > 0) == (i == 0));
+        CHECK_EQ_INT(
+            number(db, "SELECT CAST(CAST(value AS TEXT) AS INTEGER) FROM meta WHERE name = 'series_seq'"),
+            i == 0 ? MANY + 2 : 0); /* and the two changes that made the tenants */
+        CHECK_EQ_INT(store_series_complete(db, TEST_NOW_MS), 0);
+        CHECK(check_all(db));
+        store_db_free(db);
+    }
+}
+
+/* A batch that is taken back takes back what it added. */
+TEST(what_is_rolled_back_is_in_no_sum)
+{
+    struct store_db *db = open_two("back.db");
+    uint64_t seq = 0;
+    CHECK_EQ_INT(store_db_begin(db), 0);
+    for (uint64_t n = 1; n <= MANY; n++) {
+        struct store_audit_row row = series_row(n + 7000);
+        CHECK_EQ_INT(store_audit_append(db, &row, &seq), 0);
+    }
+    CHECK_EQ_INT(store_series_catch_up(db), 0);
+    CHECK(store_db_in_transaction(db));
+    store_db_rollback(db);
+    CHECK_EQ_INT(append_rows(db, 1, MANY), 0);
+    CHECK(check_all(db));
+    store_db_free(db);
+}
+
+TEST(a_credentials_last_use_is_known)
 {
     static const char used[] = "SELECT used_ms FROM credential WHERE tenant_id = 2 AND name = 'openai-key'";
     struct store_db *db = open_two("used.db");
@@ -271,18 +336,28 @@ TEST(a_credentials_last_use_is_known_to_a_minute)
     CHECK_EQ_INT(store_db_begin(db), 0);
     row.reason = POLICY_REASON_NO_ROUTE;
     CHECK_EQ_INT(store_audit_append(db, &row, &seq), 0);
+    CHECK_EQ_INT(store_series_catch_up(db), 0);
     CHECK_EQ_INT(number(db, used), 0);
     row.reason = POLICY_REASON_ROUTE;
     CHECK_EQ_INT(store_audit_append(db, &row, &seq), 0);
-    CHECK_EQ_INT(number(db, used), (int64_t)first_ms);
-    row.time_ms = first_ms + 59999;
-    CHECK_EQ_INT(store_audit_append(db, &row, &seq), 0);
-    CHECK_EQ_INT(number(db, used), (int64_t)first_ms);
     row.time_ms = first_ms + 60000;
     CHECK_EQ_INT(store_audit_append(db, &row, &seq), 0);
-    CHECK_EQ_INT(number(db, used), (int64_t)row.time_ms);
+    row.time_ms = first_ms + 30000; /* clocks are set back */
+    CHECK_EQ_INT(store_audit_append(db, &row, &seq), 0);
+    CHECK_EQ_INT(store_series_catch_up(db), 0);
+    CHECK_EQ_INT(number(db, used), (int64_t)first_ms + 60000);
     row.credential = SPAN_LIT("not-there");
     CHECK_EQ_INT(store_audit_append(db, &row, &seq), 0);
+    /* More credentials than are kept in mind. */
+    char name[8];
+    row.time_ms = first_ms + 90000;
+    for (unsigned i = 0; i < 40; i++) {
+        (void)snprintf(name, sizeof(name), "c%u", i);
+        row.credential = i == 20 ? SPAN_LIT("openai-key") : span_str(name);
+        CHECK_EQ_INT(store_audit_append(db, &row, &seq), 0);
+    }
+    CHECK_EQ_INT(store_series_catch_up(db), 0);
+    CHECK_EQ_INT(number(db, used), (int64_t)first_ms + 90000);
     CHECK_EQ_INT(store_db_commit(db), 0);
     store_db_free(db);
 }
