@@ -121,8 +121,7 @@ static bool device_formed(struct span text)
     return fine;
 }
 
-/* False when a session is there twice: then somebody else put one there. */
-static bool read_cookies(const struct http_head *head, struct ask *out)
+bool ask_cookies(const struct http_head *head, struct ask *out)
 {
     size_t count = 0;
     for (size_t i = 0; i < head->field_count; i++) {
@@ -285,7 +284,7 @@ struct ask_refusal ask_read(const struct console *console, const struct http_hea
     if (out->what == ASK_NOTHING) {
         REFUSE(404, "There is nothing here.");
     }
-    if (!read_cookies(head, out)) {
+    if (!ask_cookies(head, out)) {
         REFUSE(400, "The session's cookie is there twice.");
     }
     struct ask_refusal refusal = look_at_method(head, out);

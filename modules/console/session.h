@@ -67,6 +67,10 @@ struct session_work {
 
 /* ---- work.c ---- */
 
+/* NULL: there is no memory. session_free() it (state.h). */
+struct session_work *session_new(void);
+/* Reads a body: a JSON object with members of those that are `allowed`, each of them once and a text. Others than 0: it is not that. */
+CB_MUST_USE int session_body_read(struct session_work *w, struct span body, unsigned allowed);
 /* Asks the api; `then` gets the answer, in the work. */
 void session_call(struct browser *b, const char *method, struct span target, struct span session,
                   struct span body, session_next_fn *then);

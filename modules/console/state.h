@@ -104,6 +104,8 @@ struct ask_refusal {
 
 /* Looks at a head. What is refused here has reached nothing. */
 struct ask_refusal ask_read(const struct console *console, const struct http_head *head, struct ask *out);
+/* Takes session and device from its cookies. False when a session is there twice: then somebody else put one there. */
+bool ask_cookies(const struct http_head *head, struct ask *out);
 /* How large the body of that request may be; and what is said when it is not. */
 size_t ask_body_max(const struct ask *ask);
 const char *ask_body_too_large(const struct ask *ask);

@@ -35,6 +35,15 @@ static void release(struct buf *b, size_t max)
     buf_deinit(b);
 }
 
+struct session_work *session_new(void)
+{
+    struct session_work *w = calloc(1, sizeof(*w));
+    if (w != NULL) {
+        each_buf(w, prepare);
+    }
+    return w;
+}
+
 void session_free(struct session_work *w)
 {
     if (w != NULL) {
@@ -68,8 +77,7 @@ static struct buf *member(struct session_work *w, struct span name, unsigned *bi
     return NULL;
 }
 
-/* 0, or the body is not what it should be. */
-static int read_body(struct session_work *w, struct span body, unsigned allowed)
+int session_body_read(struct session_work *w, struct span body, unsigned allowed)
 {
     struct json_reader r;
     struct json_member m;
@@ -93,16 +101,15 @@ static int read_body(struct session_work *w, struct span body, unsigned allowed)
 
 void session_begin(struct browser *b)
 {
-    struct session_work *w = calloc(1, sizeof(*w));
+    struct session_work *w = session_new();
     if (w == NULL) {
         browser_drop(b);
         return;
     }
-    each_buf(w, prepare);
     b->work = w;
     const struct session_route *route = b->ask.session_route;
     struct span body = buf_span(&b->body);
-    int r = route->members != 0 ? read_body(w, body, route->members) : body.len != 0 ? CB_EINVAL : 0;
+    int r = route->members != 0 ? session_body_read(w, body, route->members) : body.len != 0 ? CB_EINVAL : 0;
     buf_deinit(&b->body);
     if (r == 0) {
         route->run(b);

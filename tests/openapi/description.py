@@ -1,5 +1,6 @@
 """schema/openapi.yaml as the tests need it: which operation a request is, and whether its answer is as described."""
 
+import json
 import os
 import re
 
@@ -62,6 +63,8 @@ class Description:
             read = {"application/jsonl": bytes.decode, "application/yaml": yaml.safe_load}.get(kind)
             value = read(answer.body) if read else answer.json()
             self.validate(content[kind]["schema"], value, validator_for, answer)
+            for line in answer.body.splitlines() if "itemSchema" in content[kind] else []:
+                self.validate(content[kind]["itemSchema"], json.loads(line), validator_for, answer)
             if kind == "application/problem+json":
                 assert value["status"] == answer.status, f"another status inside: {answer}"
         return template, method, answer.status

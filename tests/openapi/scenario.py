@@ -13,6 +13,7 @@ spec:
       credential: openai
     - {name: docs, host: docs.example.com, methods: [GET], inject: {header: X-Key}, credential: docs}
     - {name: no-admin, action: deny, host: docs.example.com, methods: [DELETE], paths: [/admin]}
+    - {name: nothing, host: nothing.example.com, upstream: {address: "127.0.0.1:1"}}
 """
 BOB = {"apiVersion": "clawbox/v1", "kind": "Tenant", "metadata": {"name": "bob"}, "spec": {"routes": [
     {"name": "inside", "host": "llm.example.com", "upstream": {"address": "10.0.0.1:8443"}}]}}
@@ -23,13 +24,13 @@ LARGE = "#" * (1024 * 1024 + 1)
 UNSEEN = {503}
 UNSEEN_AT = {("/v1/tenants/{tenant}/credentials/{credential}:prepare", "GET", 422),  # more hosts than a binding holds
              ("/v1/tenants/{tenant}/credentials/{credential}", "DELETE", 409),
-             ("/v1/tenants/{tenant}/denials:mute", "POST", 204),  # nothing is refused here
              ("/v1/tenants/{tenant}:rotate-ca", "POST", 409),
              ("/v1/tenants/{tenant}:suspend", "POST", 409), ("/v1/tenants/{tenant}:resume", "POST", 409)}
 
 
-def play(ask):
-    """`ask` checks each answer against the description, and that its status is the one given first."""
+def play(ask, send):
+    """`ask` checks each answer against the description, and that its status is the one given first. `send` is what the agent of tenant alice asks for, a
+    method, a host and a path; it gives the status."""
     ask(200, "GET", "/v1/status")
     ask(400, "GET", "/v1/status?x=1")
 
@@ -82,7 +83,7 @@ def play(ask):
         names += [r["name"] for r in page["routes"]]
         target = page["next"]
     whole = ask(200, "GET", "/v1/tenants/alice/routes").json()["routes"]
-    assert names == [r["name"] for r in whole] and len(names) >= 3 and names[-2:] == ["docs", "no-admin"], names
+    assert names == [r["name"] for r in whole] and len(names) >= 4 and names[-3:] == ["docs", "no-admin", "nothing"], names
     page = ask(200, "GET", "/v1/tenants/alice/credentials?limit=1")
     assert ask(200, "GET", page.json()["next"]).json()["next"] is None
     for path in ("/v1/tenants", "/v1/tenants/alice/routes", "/v1/tenants/alice/credentials", "/v1/tenants/alice/policy"):
@@ -235,12 +236,18 @@ def play(ask):
     ask(404, "DELETE", "/v1/tokens/one")
     ask(400, "DELETE", "/v1/tokens/two?x=1")
 
-    # ---- what was refused: tests/e2e has it with something in it ----
+    # ---- what was refused ----
     assert ask(200, "GET", "/v1/denials?tenant=alice&muted=1&limit=5").json() == {"denials": [], "next": None}
     ask(400, "GET", "/v1/denials?after=1")
     mute, what = "/v1/tenants/{}/denials:mute", {"host": "x.example", "method": "GET", "path": "/", "muted": True}
     ask(404, "POST", mute.format("alice"), what)
     ask(404, "POST", mute.format("nobody"), what)
+    assert send("DELETE", "docs.example.com", "/x?a=b&c=d") == 403
+    denial = ask(200, "GET", "/v1/denials?tenant=alice").json()["denials"][0]
+    what = {"host": "docs.example.com", "method": "DELETE", "path": "/x", "muted": True}
+    assert {**denial, "muted": True} == {**denial, **what} and denial["count"] == 1, denial
+    ask(204, "POST", mute.format("alice"), what)
+    assert ask(200, "GET", "/v1/denials?tenant=alice&muted=1").json()["denials"] == [{**denial, "muted": True}], denial
     ask(400, "POST", mute.format("alice") + "?x=1", what)
     ask(413, "POST", mute.format("alice"), LARGE)
     ask(422, "POST", mute.format("alice"), {**what, "muted": 1})
@@ -303,10 +310,15 @@ def play(ask):
     ask(400, "DELETE", made.headers["location"] + "?x=1")
 
     # ---- the audit ----
+    assert send("GET", "nothing.example.com", "/") == 502  # allowed, and nobody is there
+    lines = [json.loads(line) for line in ask(200, "GET", "/v1/audit?tenant=alice&limit=1000&newest=1").body.splitlines()]
+    assert {line["kind"] for line in lines} == {"decision", "outcome", "change"}, "there are records that nothing was looked at of"
     ask(200, "GET", "/v1/audit?tenant=alice&limit=10&newest=1")
     ask(400, "GET", "/v1/audit?limit=0")
     ask(200, "HEAD", "/v1/audit:follow")
     ask(400, "GET", "/v1/audit:follow?after=x")
+    for kind in ("decision", "outcome", "change"):
+        assert ask(200, "GET", f"/v1/audit:search?tenant=alice&kind={kind}&limit=1").json()["records"], kind
     ask(200, "GET", "/v1/audit:search?tenant=alice&kind=decision&text=%2F&limit=1")
     ask(400, "GET", "/v1/audit:search?kind=none")
     ask(200, "GET", "/v1/series?tenant=alice&step=60")
