@@ -435,7 +435,8 @@ const struct session_route *session_find(struct span method, struct span path, s
         bool takes_name = own.ptr[own.len - 1] == '/';
         if (takes_name ? path.len > own.len && span_starts(path, own) : span_eq(path, own)) {
             *there = true;
-            if (span_eq_str(method, routes[i].method)) {
+            /* Of an answer to HEAD the body is left out (reply.c). */
+            if (span_eq_str(span_eq_str(method, "HEAD") ? SPAN_LIT("GET") : method, routes[i].method)) {
                 *name = takes_name ? span_sub(path, own.len, SIZE_MAX) : SPAN_EMPTY;
                 return &routes[i];
             }

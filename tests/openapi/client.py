@@ -17,12 +17,9 @@ class Connection(http.client.HTTPConnection):
 
 
 class Answer:
-    def __init__(self, method, target, response):
-        self.method = method
-        self.target = target
-        self.status = response.status
-        self.headers = {name.lower(): value for name, value in response.getheaders()}
-        self.body = response.read()
+    def __init__(self, method, target, status, fields, body):
+        self.method, self.target, self.status, self.body = method, target, status, body
+        self.headers = {name.lower(): value for name, value in fields}
 
     def __str__(self):
         return f"{self.method} {self.target}: {self.status} {self.body[:900].decode(errors='replace')}"
@@ -45,6 +42,7 @@ class Client:
         connection = Connection(self.path)
         try:
             connection.request(method, target, body.encode() if isinstance(body, str) else body, headers)
-            return Answer(method, target, connection.getresponse())
+            response = connection.getresponse()
+            return Answer(method, target, response.status, response.getheaders(), response.read())
         finally:
             connection.close()

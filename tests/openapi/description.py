@@ -12,11 +12,12 @@ METHODS = ("get", "put", "post", "delete")
 
 
 class Description:
-    def __init__(self):
+    def __init__(self, browser=False):
+        """Of what is on the control socket; or of what the console answers to its pages itself. What is there for the console alone is neither."""
         with open(FILE) as file:
             self.document = yaml.safe_load(file)
-        # What is there for the console alone is not on the control socket.
-        self.paths = {path: item for path, item in self.document["paths"].items() if not item.get("x-console")}
+        self.paths = {path: item for path, item in self.document["paths"].items()
+                      if not item.get("x-console") and bool(item.get("x-browser")) == browser}
         # What does not end is asked for by the scenario alone.
         self.ending = {path for path, item in self.paths.items() if not item.get("x-stream")}
         self.operations = {(path, method.upper()): item[method] for path, item in self.paths.items()

@@ -45,13 +45,25 @@ class Adapter(requests.adapters.HTTPAdapter):
         return self.pool
 
 
-def operations(path, paths, prepare):
+class There:
+    """Where the operations are, and what every request has besides: a function of the operation's method and path."""
+
+    def __init__(self, url, adapter=None, fields=lambda method, path: {}):
+        self.url, self.fields = url, fields
+        self.session = requests.Session()
+        self.session.trust_env = False
+        if adapter:
+            self.session.mount(url, adapter)
+
+
+def on_socket(path):
+    return There("http://clawbox", Adapter(path))
+
+
+def operations(there, paths, prepare, cases=CASES):
     """A test for each operation: (name, function). A name that is made up is nobody's, so every other request is about tenant alice and
     credential docs, which `prepare` sees to before."""
     schema = openapi.from_path(FILE)
-    session = requests.Session()
-    session.trust_env = False
-    session.mount("http://clawbox", Adapter(path))
     for result in schema.get_all_operations():
         operation = result.ok()
         if operation.path not in paths:
@@ -59,8 +71,9 @@ def operations(path, paths, prepare):
 
         def run(operation=operation):
             turn = itertools.count()
+            method = operation.method.upper()
 
-            @hypothesis.settings(max_examples=CASES, deadline=None, database=None, derandomize=True,
+            @hypothesis.settings(max_examples=cases, deadline=None, database=None, derandomize=True,
                                  suppress_health_check=list(hypothesis.HealthCheck), phases=[hypothesis.Phase.generate])
             @hypothesis.given(case=operation.as_strategy())
             def one(case):
@@ -68,7 +81,7 @@ def operations(path, paths, prepare):
                     prepare()
                     case.path_parameters.update({name: value for name, value in (("tenant", "alice"), ("credential", "docs"))
                                                  if name in case.path_parameters})
-                case.call_and_validate(base_url="http://clawbox", session=session, checks=[
+                case.call_and_validate(base_url=there.url, session=there.session, headers=there.fields(method, operation.path), checks=[
                     checks.not_a_server_error, openapi_checks.status_code_conformance,
                     openapi_checks.content_type_conformance, openapi_checks.response_schema_conformance])
             one()

@@ -17,6 +17,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
 
+import console  # noqa: E402
+import pages  # noqa: E402
 import scenario  # noqa: E402
 from appliance import Agent, Appliance  # noqa: E402
 from client import Client  # noqa: E402
@@ -95,6 +97,25 @@ def answers_are_as_described(client, description, appliance):
     assert not missing, f"described, and never seen: {sorted(missing)}"
 
 
+def of_the_console(report):
+    """The same server with a console: what that answers itself, and all of the API as somebody who is signed in has it."""
+    description, own = Description(), Description(browser=True)
+    with console.console() as c:
+        page = pages.Page(c)
+        report.run("of the console: pages get none of its own routes", lambda: pages.own_routes_are_its_own(page, description.document))
+        if generated is None:
+            report.skip("of the console", MISSING)
+            return
+        report.run("of the console: answers are as described", lambda: pages.answers_are_as_described(page, own, Draft202012Validator))
+        for there, paths, cases in ((generated.There(page.origin, fields=page.fields), own.paths, pages.OWN_CASES),
+                                    (generated.There(page.origin + "/api", fields=page.fields), description.ending, pages.API_CASES)):
+            for name, function in generated.operations(there, paths, page.prepare, cases):
+                report.run(f"generated, of the console: {name}", function)
+        report.run("of the console: it is still there", lambda: page.ask("GET", "/api/v1/status").json()["version"])
+        log = c.p.appliance.log()
+    report.run("of the console: no errors in the log", lambda: check("error:" not in log, log[-2000:]))
+
+
 def main():
     report = Report(sys.argv[1] if len(sys.argv) > 1 else "")
     description = Description()
@@ -108,7 +129,7 @@ def main():
             report.skip("generated requests", MISSING)
         else:
             report.run("answers are as described", lambda: answers_are_as_described(client, description, appliance))
-            for name, function in generated.operations(socket, description.ending, lambda: client.ask("PUT", "/v1/tenants/alice", scenario.ALICE)):
+            for name, function in generated.operations(generated.on_socket(socket), description.ending, lambda: client.ask("PUT", "/v1/tenants/alice", scenario.ALICE)):
                 report.run("generated: " + name, function)
             report.run("the server is still there", lambda: client.ask("GET", "/v1/status").json()["version"])
     finally:
@@ -117,6 +138,7 @@ def main():
         shutil.rmtree(appliance.home, ignore_errors=True)
     report.run("serve ends with status 0", lambda: check(status == 0, f"status {status}\n{log[-2000:]}"))
     report.run("no errors in the log", lambda: check("error:" not in log, log[-2000:]))
+    of_the_console(report)
     print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
     return 1 if report.failed or not report.passed else 0
 
