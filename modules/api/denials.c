@@ -4,6 +4,7 @@
 #include "base/encode.h"
 #include "base/strnum.h"
 #include "policy/address.h"
+#include "policy/grant.h"
 #include "policy/host.h"
 #include "policy/path.h"
 #include "policy/verdict.h"
@@ -13,7 +14,7 @@
 
 #define PAGE_LIMIT_DEFAULT 100
 #define TAG_BYTES          4 /* of the digest in a suggested name */
-#define WHY_MAX            512
+#define WHY_MAX            768
 /* In place of a credential in the audit, and of a tenant file's own meaning. */
 #define CREDENTIAL_MARK SPAN_LIT("{credential}")
 
@@ -23,7 +24,8 @@ struct denial {
     uint64_t id;
     struct api_what what;
     enum policy_reason reason;
-    struct span route; /* that came nearest, with its credential; empty: none */
+    struct span detail; /* behind it; empty: none */
+    struct span route;  /* that came nearest, with its credential; empty: none */
     struct span credential;
     uint64_t count;
     uint64_t first_ms;
@@ -99,43 +101,78 @@ static const char *special_block(struct span host)
     return public ? NULL : block;
 }
 
-static bool is_no_route(enum policy_reason reason)
+/* What can be said to somebody who looks at a refusal. */
+struct advice {
+    bool grantable;        /* a grant would let it pass */
+    bool suggests;         /* so would a route of its own: */
+    struct api_what route; /* of just that */
+    char why[WHY_MAX];     /* in words what there is to know before somebody does */
+};
+
+/* Nothing is suggested: a route for the host is there already, and where the host leads says whoever answers for its name. A suggestion
+ * with that address in it would let them choose what of the inside is opened. */
+static void judge_special(const struct denial *d, struct advice *out)
 {
-    return reason == POLICY_REASON_NO_ROUTE || reason == POLICY_REASON_NO_ROUTE_PORT ||
-           reason == POLICY_REASON_NO_ROUTE_SCHEME || reason == POLICY_REASON_NO_ROUTE_METHOD ||
-           reason == POLICY_REASON_NO_ROUTE_PATH;
+    (void)snprintf(
+        out->why, WHY_MAX,
+        "\"%.*s\" allows it, but the name leads to an address that is not public%s%.*s. Whoever answers for the name "
+        "chooses that, so no route is suggested. If it belongs there, write the address that you know of into a route for "
+        "this host (upstream.address).",
+        SPAN_ARG(d->route), d->detail.len != 0 ? ": " : "", SPAN_ARG(d->detail));
 }
 
-/* Whether a route of its own would allow it; and in words what there is to know before somebody does. */
-static bool judge(const struct denial *d, char why[WHY_MAX])
+/* The least that opens the tunnel: then what is asked in it is seen, refused, and listed with a route of its own. */
+static void judge_tunnel(const struct denial *d, struct advice *out)
 {
-    const char *block = special_block(d->what.host);
-    if (!is_no_route(d->reason)) {
-        (void)snprintf(why, WHY_MAX, "%s", policy_reason_detail(d->reason));
-    } else if (block != NULL) {
-        (void)snprintf(why, WHY_MAX,
-                       "The address is in %s: only a route that names it (upstream.address) leads there.",
-                       block);
-    } else if (span_eq_str(d->what.method, "CONNECT")) {
-        (void)snprintf(
-            why, WHY_MAX,
-            "The tunnel itself was refused, so what would have been asked for in it is not known.");
-    } else if (!is_plain(&d->what)) {
-        (void)snprintf(why, WHY_MAX,
+    bool clear = d->what.port == 80;
+    out->suggests = d->what.port != 0;
+    out->route.scheme = clear ? SPEC_SCHEME_HTTP : SPEC_SCHEME_HTTPS;
+    out->route.method = SPAN_LIT("HEAD");
+    out->route.path = SPAN_LIT("/");
+    (void)snprintf(
+        out->why, WHY_MAX,
+        "The tunnel itself was refused, so what would have been asked for in it is not known. What is suggested opens the tunnel and "
+        "allows next to nothing in it%s: what is then asked for is listed here, each with a route of its own.",
+        clear ? " (port 80 is for clear text)" : "");
+}
+
+static void judge_request(const struct denial *d, struct advice *out)
+{
+    out->suggests = is_plain(&d->what);
+    if (!out->suggests) {
+        (void)snprintf(out->why, WHY_MAX,
                        "No pattern stands for exactly this method and path: write a route by hand.");
     } else if (d->credential.len != 0) {
         (void)snprintf(
-            why, WHY_MAX,
+            out->why, WHY_MAX,
             "Route \"%.*s\" comes nearest. What is suggested carries no credential, and a request with a "
             "placeholder is refused as a tripwire: if credential \"%.*s\" is to go in, widen that route.",
             SPAN_ARG(d->route), SPAN_ARG(d->credential));
-        return true;
     } else {
-        (void)snprintf(why, WHY_MAX, "%s What is suggested allows just this, without a credential.",
+        (void)snprintf(out->why, WHY_MAX, "%s What is suggested allows just this, without a credential.",
                        policy_reason_detail(d->reason));
-        return true;
     }
-    return false;
+}
+
+static void judge(const struct denial *d, struct advice *out)
+{
+    const char *block = special_block(d->what.host);
+    bool special = d->reason == POLICY_REASON_SPECIAL_ADDRESS;
+    bool open = policy_grant_may(d->reason);
+    *out = (struct advice){.grantable = open && block == NULL, .route = d->what};
+    if (block != NULL && (open || special)) {
+        (void)snprintf(out->why, WHY_MAX,
+                       "The address is in %s: only a route that names it (upstream.address) leads there.",
+                       block);
+    } else if (special) {
+        judge_special(d, out);
+    } else if (!open) {
+        (void)snprintf(out->why, WHY_MAX, "%s", policy_reason_detail(d->reason));
+    } else if (span_eq_str(d->what.method, "CONNECT")) {
+        judge_tunnel(d, out);
+    } else {
+        judge_request(d, out);
+    }
 }
 
 /* A name that no other route is likely to have, and always the same for the same route. */
@@ -188,6 +225,7 @@ static struct denial read_denial(struct reader *r)
     d.what.method = ipc_read_text(r, 32);
     d.what.path = ipc_read_text(r, IPC_AUDIT_PATH_MAX);
     d.reason = (enum policy_reason)reader_u8(r);
+    d.detail = ipc_read_text(r, IPC_AUDIT_DETAIL_MAX);
     d.route = ipc_read_text(r, IPC_NAME_MAX);
     d.credential = ipc_read_text(r, IPC_NAME_MAX);
     d.count = reader_u64(r);
@@ -197,7 +235,7 @@ static struct denial read_denial(struct reader *r)
     return d;
 }
 
-static void write_name(struct json *j, const char *key, struct span name)
+static void write_text_or_null(struct json *j, const char *key, struct span name)
 {
     if (name.len != 0) {
         json_text(j, key, name);
@@ -208,23 +246,26 @@ static void write_name(struct json *j, const char *key, struct span name)
 
 static void write_denial(struct json *j, const struct denial *d)
 {
-    char why[WHY_MAX];
+    struct advice advice;
+    judge(d, &advice);
     json_object(j, NULL);
     json_text(j, "tenant", d->tenant);
     api_what_write(j, &d->what);
     json_text(j, "reason", span_str(policy_reason_name(d->reason)));
-    write_name(j, "route", d->route);
-    write_name(j, "credential", d->credential);
+    write_text_or_null(j, "detail", d->detail);
+    write_text_or_null(j, "route", d->route);
+    write_text_or_null(j, "credential", d->credential);
     json_number(j, "count", d->count);
     json_time(j, "first", d->first_ms);
     json_time(j, "last", d->last_ms);
     json_bool(j, "muted", d->muted);
-    if (judge(d, why)) {
-        write_suggestion(j, &d->what);
+    json_bool(j, "grantable", advice.grantable);
+    if (advice.suggests) {
+        write_suggestion(j, &advice.route);
     } else {
         json_null(j, "suggestion");
     }
-    json_text(j, "why", span_str(why));
+    json_text(j, "why", span_str(advice.why));
     json_object_end(j);
 }
 

@@ -769,8 +769,8 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(U64, before_ms, 0)          \
     F(U64, before_id, 0)          \
     F(U16, limit, 0)
-/* `denials` is a list of: text tenant, u64 id, u8 scheme, text host, u16 port, text method, text path, u8 reason (enum policy_reason), text route
- * and text credential ("": none came near), u64 count, u64 first_ms, u64 last_ms, u8 muted. */
+/* `denials` is a list of: text tenant, u64 id, u8 scheme, text host, u16 port, text method, text path, u8 reason (enum policy_reason), text detail
+ * behind it, text route and text credential ("": none came near), u64 count, u64 first_ms, u64 last_ms, u8 muted. */
 #define IPC_FIELDS_denials(F) \
     F(U32, code, 0)           \
     F(BOOL, more, 0)          \

@@ -100,7 +100,8 @@ static int write_outcome(struct store *s, const struct batch_outcome *o)
         .output_tokens = o->m.output_tokens,
     };
     uint64_t seq;
-    return store_audit_append(s->db, &row, &seq);
+    int r = store_audit_append(s->db, &row, &seq);
+    return r == 0 ? store_denial_note(s->db, &row, clock_wall_ms()) : r;
 }
 
 /* Outcomes that wait go first, in the order in which they came. */

@@ -25,6 +25,19 @@ bool store_denial_counts(uint8_t reason)
     }
 }
 
+bool store_denial_comes_late(uint8_t reason)
+{
+    switch ((enum policy_reason)reason) {
+    case POLICY_REASON_SPECIAL_ADDRESS:
+    case POLICY_REASON_FOREIGN_CREDENTIAL:
+    case POLICY_REASON_PLACEHOLDER_MISPLACED:
+    case POLICY_REASON_PLACEHOLDER_REQUIRED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* What was asked for: the parameters 1 to 6 of the statements below. */
 static void bind_what(sqlite3_stmt *stmt, uint64_t tenant_id, const struct store_audit_row *row)
 {
@@ -45,16 +58,14 @@ static int denial_write(struct store_db *db, enum store_stmt which, const struct
     store_bind_text(stmt, 8, row->route);
     store_bind_text(stmt, 9, row->credential);
     store_bind_u64(stmt, 10, now_ms);
+    store_bind_text(stmt, 11, row->detail);
     return store_stmt_run(db, stmt);
 }
 
-int store_denial_note(struct store_db *db, const struct store_audit_row *row, uint64_t now_ms)
+static int denial_count(struct store_db *db, const struct store_audit_row *row, uint64_t now_ms)
 {
-    if (row->host.len == 0 || !store_denial_counts(row->reason)) {
+    if (row->host.len == 0) {
         return 0;
-    }
-    if (!store_db_in_transaction(db)) {
-        return store_db_fail(db, CB_ESTATE, "no transaction is open");
     }
     int r = denial_write(db, STORE_STMT_DENIAL_AGAIN, row, now_ms);
     if (r != 0 || sqlite3_changes(db->sqlite) != 0) {
@@ -65,6 +76,59 @@ int store_denial_note(struct store_db *db, const struct store_audit_row *row, ui
     store_bind_u64(stmt, 2, STORE_DENIALS_MAX - 1);
     r = store_stmt_run(db, stmt);
     return r != 0 ? r : denial_write(db, STORE_STMT_DENIAL_ADD, row, now_ms);
+}
+
+/* The decision of the outcome's request, whose texts go into `encoded`. 1: found. A record that cannot be read is not it: the audit's own
+ * verification is there to complain about that. */
+static int find_decision(struct store_db *db, const struct store_audit_row *outcome, struct buf *encoded,
+                         struct store_audit_row *out)
+{
+    int r;
+    sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_AUDIT_TENANT_DOWN);
+    store_bind_text(stmt, 1, outcome->tenant);
+    store_bind_u64(stmt, 2, STORE_DENIALS_BACK);
+    while ((r = store_stmt_step(db, stmt)) == 1) {
+        struct span row = store_column_span(stmt, 0);
+        bool found = store_audit_row_decode(row, out) == 0 && out->kind == STORE_AUDIT_DECISION &&
+                     out->tenant_id == outcome->tenant_id && out->reason == POLICY_REASON_ROUTE &&
+                     span_eq(out->request_id, outcome->request_id);
+        if (found) {
+            r = buf_append_span(encoded, row);
+            r = r == 0 ? store_audit_row_decode(buf_span(encoded), out) : r;
+            r = r == 0 ? 1 : r;
+            break;
+        }
+    }
+    store_stmt_done(stmt);
+    return r;
+}
+
+/* Counts what the decision says, with the outcome's reason. */
+static int denial_count_late(struct store_db *db, const struct store_audit_row *outcome, uint64_t now_ms)
+{
+    struct buf encoded;
+    struct store_audit_row row;
+    buf_init(&encoded, STORE_AUDIT_ROW_MAX);
+    int r = find_decision(db, outcome, &encoded, &row);
+    if (r == 1) {
+        row.reason = outcome->reason;
+        row.detail = outcome->detail;
+        r = denial_count(db, &row, now_ms);
+    }
+    buf_deinit(&encoded);
+    return r;
+}
+
+int store_denial_note(struct store_db *db, const struct store_audit_row *row, uint64_t now_ms)
+{
+    bool outcome = row->kind == STORE_AUDIT_OUTCOME;
+    if (outcome ? !store_denial_comes_late(row->reason) : !store_denial_counts(row->reason)) {
+        return 0;
+    }
+    if (!store_db_in_transaction(db)) {
+        return store_db_fail(db, CB_ESTATE, "no transaction is open");
+    }
+    return outcome ? denial_count_late(db, row, now_ms) : denial_count(db, row, now_ms);
 }
 
 /* ---- pages ---- */
@@ -82,6 +146,7 @@ static int denial_append(sqlite3_stmt *stmt, struct buf *out)
     ipc_write_text(&w, store_column_span(stmt, 5), 32);
     ipc_write_text(&w, store_column_span(stmt, 6), IPC_AUDIT_PATH_MAX);
     writer_u8(&w, (uint8_t)store_column_u64(stmt, 7));
+    ipc_write_text(&w, store_column_span(stmt, 14), IPC_AUDIT_DETAIL_MAX);
     ipc_write_text(&w, store_column_span(stmt, 8), IPC_NAME_MAX);
     ipc_write_text(&w, store_column_span(stmt, 9), IPC_NAME_MAX);
     writer_u64(&w, store_column_u64(stmt, 10));
@@ -193,6 +258,7 @@ static int denials_get(struct store_peer *p, const struct ipc_in *in)
     if (r != 0) {
         return r;
     }
+    batch_flush(p->store); /* outcomes may be waiting */
     buf_init(&list, IPC_PAGE_MAX);
     struct ipc_denials answer = {.code = 0};
     int code = store_denials_list(p->store->db, &m, &list, &answer.more);

@@ -147,21 +147,21 @@
       "DELETE FROM sign_in_link WHERE hash IN (SELECT hash FROM sign_in_link ORDER BY ends_ms DESC, hash LIMIT -1 OFFSET ?1)") \
     \
     S(DENIAL_AGAIN, \
-      "UPDATE denial SET count = count + 1, reason = ?7, route = ?8, credential = ?9, last_ms = max(last_ms, ?10)" \
+      "UPDATE denial SET count = count + 1, reason = ?7, route = ?8, credential = ?9, last_ms = max(last_ms, ?10), detail = ?11" \
       " WHERE tenant_id = ?1 AND scheme = ?2 AND host = ?3 AND port = ?4 AND method = ?5 AND path = ?6") \
     S(DENIAL_ADD, \
-      "INSERT INTO denial (tenant_id, scheme, host, port, method, path, reason, route, credential, count, first_ms, last_ms)" \
-      " SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?10 FROM tenant WHERE id = ?1") \
+      "INSERT INTO denial (tenant_id, scheme, host, port, method, path, reason, route, credential, count, first_ms, last_ms," \
+      " detail) SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?10, ?11 FROM tenant WHERE id = ?1") \
     S(DENIAL_TRIM, \
       "DELETE FROM denial WHERE id IN (SELECT id FROM denial WHERE tenant_id = ?1 ORDER BY muted DESC, last_ms DESC" \
       " LIMIT -1 OFFSET ?2)") \
     S(DENIAL_PAGE, \
       "SELECT t.name, d.id, d.scheme, d.host, d.port, d.method, d.path, d.reason, d.route, d.credential, d.count, d.first_ms," \
-      " d.last_ms, d.muted FROM denial d JOIN tenant t ON t.id = d.tenant_id WHERE d.muted = ?1 AND (d.last_ms, d.id) < (?2, ?3)" \
+      " d.last_ms, d.muted, d.detail FROM denial d JOIN tenant t ON t.id = d.tenant_id WHERE d.muted = ?1 AND (d.last_ms, d.id) < (?2, ?3)" \
       " ORDER BY d.last_ms DESC, d.id DESC LIMIT ?4") \
     S(DENIAL_PAGE_TENANT, \
       "SELECT t.name, d.id, d.scheme, d.host, d.port, d.method, d.path, d.reason, d.route, d.credential, d.count, d.first_ms," \
-      " d.last_ms, d.muted FROM tenant t JOIN denial d ON d.tenant_id = t.id WHERE t.name = ?5 AND d.muted = ?1" \
+      " d.last_ms, d.muted, d.detail FROM tenant t JOIN denial d ON d.tenant_id = t.id WHERE t.name = ?5 AND d.muted = ?1" \
       " AND (d.last_ms, d.id) < (?2, ?3) ORDER BY d.last_ms DESC, d.id DESC LIMIT ?4") \
     S(DENIAL_MUTE, \
       "UPDATE denial SET muted = ?7 WHERE tenant_id = ?1 AND scheme = ?2 AND host = ?3" \
@@ -211,6 +211,7 @@
     S(SERIES_PRUNE, "DELETE FROM series INDEXED BY series_minute WHERE span = 60 AND start < ?1") \
     S(CREDENTIAL_USED, \
       "UPDATE credential SET used_ms = ?3 WHERE tenant_id = ?1 AND name = ?2 AND used_ms < ?3") \
+    S(AUDIT_TENANT_DOWN, "SELECT row FROM audit WHERE tenant = ?1 ORDER BY seq DESC LIMIT ?2") \
     S(AUDIT_DOWN, "SELECT seq, row, hash FROM audit WHERE seq >= ?1 AND seq < ?2 ORDER BY seq DESC") \
     S(AUDIT_BLOCK_ROWS, "SELECT time_ms, row FROM audit WHERE seq > ?1 AND seq <= ?2 ORDER BY seq") \
     S(AUDIT_BLOCK_ADD, "INSERT INTO audit_block (block, min_ms, max_ms, keys) VALUES (?1, ?2, ?3, ?4)") \

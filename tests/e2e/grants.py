@@ -7,6 +7,7 @@ import signal
 import time
 
 from api_tcp import Place as Api
+from appliance import Agent
 from health import free_port
 from lifecycle import EXTRA, EXTRA_HOST, OPENAI, HOST, all_gone, place
 from scenarios import absent, equal, get, wait_for
@@ -150,7 +151,6 @@ def what_a_grant_does_not_open():
         grant(a, "/**", host="127.0.0.1", scheme="http", port=port, seconds=600)
         agent = p.tunnel(host=EXTRA_HOST)
         agent.close()
-        from appliance import Agent
         agent = Agent(p.environments["alice"])
         agent.send((f"GET http://127.0.0.1:{port}/v1/x HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
                     f"Proxy-Authorization: Basic {agent.token}\r\n\r\n").encode())
@@ -179,6 +179,51 @@ def no_credential_goes_by_a_grant():
         equal("by its route", outcome(p, "/v1/models", host=HOST), 200)
         equal("its credential", p.provider().take()[0].header("Authorization"), ["Bearer sk-real-alice"])
         absent("the log", "sk-real-alice", p.appliance.log())
+
+
+def a_tunnel_that_was_refused_has_a_route_that_opens_it():
+    with allowed_little() as (p, a):
+        agent = Agent(p.environments["alice"])
+        equal("CONNECT", agent.connect(f"{EXTRA_HOST}:8443").status, 403)
+        agent.close()
+        found = wait_for("its line", lambda: denials(a, "?tenant=alice"))[0]
+        equal("what", (found["method"], found["path"], found["port"], found["reason"], found["grantable"]),
+              ("CONNECT", "", 8443, "no_route_port", True))
+        suggestion = found["suggestion"]
+        equal("suggestion", {k: v for k, v in suggestion.items() if k != "name"},
+              {"host": EXTRA_HOST, "port": 8443, "methods": ["HEAD"], "paths": ["/"]})
+        # It opens the tunnel, and what is asked in it is seen: refused, with the route for just that.
+        p.appliance.apply(p.tenant(routes=EXTRA, methods="GET") + "    - " + json.dumps(suggestion) + "\n")
+        agent = Agent(p.environments["alice"])
+        equal("CONNECT", wait_for("the tunnel", lambda: opened(agent, 8443)), 200)
+        agent.start_tls(EXTRA_HOST)
+        agent.send(f"GET /v2/x HTTP/1.1\r\nHost: {EXTRA_HOST}:8443\r\n\r\n".encode())
+        equal("in it", agent.response().problem().get("reason"), "no_route_method")
+        agent.close()
+        inside = wait_for("its line", lambda: [d for d in denials(a) if d["method"] == "GET"])[0]
+        equal("what to add", (inside["suggestion"]["methods"], inside["suggestion"]["paths"]), (["GET"], ["/v2/x"]))
+
+
+def opened(agent, port):
+    """200, once the new routes have come to the gate."""
+    status = agent.connect(f"{EXTRA_HOST}:{port}").status
+    return status if status == 200 else None
+
+
+def what_its_host_leads_to_is_listed_and_nothing_is_suggested():
+    with allowed_little() as (p, a):
+        port = p.provider().port
+        grant(a, "/**", host="127.0.0.1", scheme="http", port=port, seconds=600)
+        agent = Agent(p.environments["alice"])
+        agent.send((f"GET http://127.0.0.1:{port}/v1/x HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+                    f"Proxy-Authorization: Basic {agent.token}\r\n\r\n").encode())
+        equal("a special address", agent.response().problem().get("reason"), "special_address")
+        agent.close()
+        found = wait_for("its line", lambda: denials(a, "?tenant=alice"))[0]
+        equal("what", (found["host"], found["method"], found["path"], found["reason"], found["route"]),
+              ("127.0.0.1", "GET", "/v1/x", "special_address", "grant:1"))
+        equal("what can be done", (found["suggestion"], found["grantable"]), (None, False))
+        assert found["detail"].startswith("127.0.0.1 is in 127.0.0.0/8") and "upstream.address" in found["why"], found
 
 
 def explain(a, path, host=EXTRA_HOST, **more):
@@ -234,4 +279,5 @@ def taking_back_ends_it():
 TESTS = [what_is_refused_is_counted_with_the_smallest_route_for_it, a_grant_for_a_time_ends_by_itself,
          once_is_once_also_when_everything_is_killed_in_between, of_many_at_once_one_passes, what_a_grant_does_not_open,
          no_credential_goes_by_a_grant,
-         explain_says_what_a_grant_allows_and_the_proxy_does_it, taking_back_ends_it]
+         explain_says_what_a_grant_allows_and_the_proxy_does_it,
+         a_tunnel_that_was_refused_has_a_route_that_opens_it, what_its_host_leads_to_is_listed_and_nothing_is_suggested, taking_back_ends_it]

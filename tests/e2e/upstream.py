@@ -4,6 +4,9 @@ Each test is one process (`unshare -n`), with an appliance, a DNS server and a p
 loopback, which also has PUBLIC, so that a name can have an address that is not special. Needs root.
 """
 
+import contextlib
+import http.client
+import json
 import os
 import socket
 import ssl
@@ -102,6 +105,18 @@ class World:
         finally:
             agent.close()
 
+    def get(self, target):
+        """What the API answers on the control socket."""
+        connection = http.client.HTTPConnection("control")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(WAIT)
+        with contextlib.closing(connection):
+            connection.sock.connect(os.path.join(self.appliance.state, "control.sock"))
+            connection.request("GET", target)
+            response = connection.getresponse()
+            equal("status", response.status, 200)
+            return json.load(response)
+
     def outcome(self):
         """The last outcome in the audit."""
         def find():
@@ -147,7 +162,12 @@ def an_allowed_suffix_that_points_inside(w):
     w.names.records["db.example.com"] = [[("A", "192.168.1.5")]]
     w.names.records["mixed.example.com"] = [[("A", "127.0.0.1"), ("A", PUBLIC)]]
     w.apply(w.route(host='"*.example.com"'))
-    w.refused("special_address", "192.168.1.5 is in 192.168.0.0/16 (private)", host="db.example.com", status=403)
+    inside = "192.168.1.5 is in 192.168.0.0/16 (private)"
+    w.refused("special_address", inside, host="db.example.com", status=403)
+    listed = w.get("/v1/denials")["denials"]
+    equal("listed", [(d["host"], d["reason"], d["detail"], d["route"], d["suggestion"], d["grantable"]) for d in listed],
+          [("db.example.com", "special_address", inside, "api", None, False)])
+    assert listed[0]["why"].startswith(f'"api" allows it, but the name leads to an address that is not public: {inside}.'), listed
     # Of a name with both kinds only the public address is dialled.
     w.refused("upstream_certificate", "name mixed.example.com not in certificate", host="mixed.example.com", status=502)
 

@@ -1,6 +1,7 @@
 /* test_api_denials.c - refusals as the api shows them: the smallest route for each, what there is to know, pages, muting. */
 #include "api_world.h"
 
+#include "policy/grant.h"
 #include "policy/verdict.h"
 
 TEST_MAIN()
@@ -15,27 +16,41 @@ static const struct {
     const char *method;
     const char *path;
     enum policy_reason reason;
+    const char *detail;
     const char *route;
     const char *credential;
     const char *suggestion; /* behind its name; NULL: there is none */
     const char *why;        /* part of it */
 } rows[] = {
-    {"new.example", 443, 0, "POST", "/v1/x", POLICY_REASON_NO_ROUTE, "", "",
+    {"new.example", 443, 0, "POST", "/v1/x", POLICY_REASON_NO_ROUTE, "", "", "",
      "\"host\":\"new.example\",\"methods\":[\"POST\"],\"paths\":[\"/v1/x\"]}", "without a credential"},
-    {"new.example", 8080, 1, "GET", "/", POLICY_REASON_NO_ROUTE_SCHEME, "docs", "",
+    {"new.example", 8080, 1, "GET", "/", POLICY_REASON_NO_ROUTE_SCHEME, "", "docs", "",
      "\"host\":\"new.example\",\"scheme\":\"http\",\"port\":8080,\"methods\":[\"GET\"],\"paths\":[\"/\"]}",
      "another scheme"},
-    {"api.example", 443, 0, "GET", "/v2", POLICY_REASON_NO_ROUTE_PATH, "openai", "key",
+    {"api.example", 443, 0, "GET", "/v2", POLICY_REASON_NO_ROUTE_PATH, "", "openai", "key",
      "\"host\":\"api.example\",\"methods\":[\"GET\"],\"paths\":[\"/v2\"]}",
      "credential \\\"key\\\" is to go in"},
-    {"api.example", 443, 0, "GET", "/a*b", POLICY_REASON_NO_ROUTE_PATH, "openai", "", NULL, "by hand"},
-    {"api.example", 443, 0, "GET", "/{credential}/x", POLICY_REASON_NO_ROUTE_METHOD, "bot", "", NULL,
+    {"api.example", 443, 0, "GET", "/a*b", POLICY_REASON_NO_ROUTE_PATH, "", "openai", "", NULL, "by hand"},
+    {"api.example", 443, 0, "GET", "/{credential}/x", POLICY_REASON_NO_ROUTE_METHOD, "", "bot", "", NULL,
      "by hand"},
-    {"api.example", 443, 0, "get", "/a", POLICY_REASON_NO_ROUTE_METHOD, "openai", "", NULL, "by hand"},
-    {"api.example", 8443, 0, "CONNECT", "", POLICY_REASON_NO_ROUTE_PORT, "", "", NULL, "tunnel itself"},
-    {"169.254.169.254", 80, 1, "GET", "/latest", POLICY_REASON_NO_ROUTE, "", "", NULL, "The address is in "},
-    {"api.example", 443, 0, "GET", "/a", POLICY_REASON_ROUTE_DENIES, "no", "", NULL, "A deny route forbids"},
-    {"api.example", 443, 0, "GET", "/a", POLICY_REASON_FOREIGN_CREDENTIAL, "openai", "key", NULL,
+    {"api.example", 443, 0, "get", "/a", POLICY_REASON_NO_ROUTE_METHOD, "", "openai", "", NULL, "by hand"},
+    {"api.example", 8443, 0, "CONNECT", "", POLICY_REASON_NO_ROUTE_PORT, "", "", "",
+     "\"host\":\"api.example\",\"port\":8443,\"methods\":[\"HEAD\"],\"paths\":[\"/\"]}", "opens the tunnel"},
+    {"api.example", 80, 0, "CONNECT", "", POLICY_REASON_NO_ROUTE_PORT, "", "", "",
+     "\"host\":\"api.example\",\"scheme\":\"http\",\"methods\":[\"HEAD\"],\"paths\":[\"/\"]}", "clear text"},
+    {"10.0.0.1", 8443, 0, "CONNECT", "", POLICY_REASON_NO_ROUTE, "", "", "", NULL, "The address is in "},
+    {"in.example", 443, 0, "GET", "/x", POLICY_REASON_SPECIAL_ADDRESS, "10.0.0.1 is private", "docs", "key",
+     NULL,
+     "\\\"docs\\\" allows it, but the name leads to an address that is not public: 10.0.0.1 is private."},
+    {"in.example", 443, 0, "GET", "/x", POLICY_REASON_SPECIAL_ADDRESS, "", "grant:17", "", NULL,
+     "\\\"grant:17\\\" allows it, but the name leads to an address that is not public."},
+    {"10.0.0.1", 443, 0, "GET", "/x", POLICY_REASON_SPECIAL_ADDRESS, "10.0.0.1 is private", "docs", "", NULL,
+     "The address is in "},
+    {"169.254.169.254", 80, 1, "GET", "/latest", POLICY_REASON_NO_ROUTE, "", "", "", NULL,
+     "The address is in "},
+    {"api.example", 443, 0, "GET", "/a", POLICY_REASON_ROUTE_DENIES, "", "no", "", NULL,
+     "A deny route forbids"},
+    {"api.example", 443, 0, "GET", "/a", POLICY_REASON_FOREIGN_CREDENTIAL, "", "openai", "key", NULL,
      "placeholder"},
 };
 
@@ -51,6 +66,7 @@ static void write_row(struct writer *w, size_t i)
     ipc_write_text(w, span_str(rows[i].method), 32);
     ipc_write_text(w, span_str(rows[i].path), IPC_AUDIT_PATH_MAX);
     writer_u8(w, (uint8_t)rows[i].reason);
+    ipc_write_text(w, span_str(rows[i].detail), IPC_AUDIT_DETAIL_MAX);
     ipc_write_text(w, span_str(rows[i].route), IPC_NAME_MAX);
     ipc_write_text(w, span_str(rows[i].credential), IPC_NAME_MAX);
     writer_u64(w, 3);
@@ -104,6 +120,9 @@ TEST(each_has_the_smallest_route_or_why_there_is_none)
         bool fine = rows[row].suggestion != NULL ? client_body_has(&c, "\"suggestion\":{\"name\":\"allow-") &&
                                                        client_body_has(&c, rows[row].suggestion)
                                                  : client_body_has(&c, "\"suggestion\":null,\"why\":\"");
+        bool grantable = client_body_has(&c, "\"grantable\":true");
+        fine = fine &&
+               grantable == (policy_grant_may(rows[row].reason) && strstr(rows[row].why, "address") == NULL);
         if (!CHECK(fine && client_body_has(&c, rows[row].why))) {
             printf("row %zu: %.*s\n", row, SPAN_ARG(buf_span(&c.body)));
         }

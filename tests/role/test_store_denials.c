@@ -22,6 +22,7 @@ static void ask_denials(struct store_friend *api, const char *tenant, char out[2
         (void)ipc_read_text(&r, 32);
         (void)ipc_read_text(&r, IPC_AUDIT_PATH_MAX);
         (void)reader_u8(&r);
+        (void)ipc_read_text(&r, IPC_AUDIT_DETAIL_MAX);
         (void)ipc_read_text(&r, IPC_NAME_MAX);
         (void)ipc_read_text(&r, IPC_NAME_MAX);
         len += (size_t)snprintf(out + len, 256 - len, "%.*s %.*s x%" PRIu64 ";", SPAN_ARG(name),
@@ -70,6 +71,33 @@ TEST(refusals_are_counted_with_their_records)
     ask_denials(&api, "alice", text);
     CHECK_EQ_STR(text, "alice api.example.com x2;");
     store_leave(&api);
+    CHECK_EQ_INT(stage_stop(&t->s, 1000), 0);
+    free(t);
+}
+
+/* An outcome waits for company, and nobody who looks has to. */
+TEST(what_is_refused_on_its_way_is_there_for_who_looks)
+{
+    struct store_stage *t = store_stage_new();
+    struct store_friend api;
+    struct store_friend alice;
+    char text[256];
+    store_stage_serve(t);
+    store_join(t, &api, IPC_ROLE_API, 0, NULL);
+    store_join(t, &alice, IPC_ROLE_EGRESS, store_create(t, &api, "alice"), "alice");
+    CHECK_EQ_INT(store_decide_one(&alice, 2), 0); /* allowed */
+    ask_denials(&api, "alice", text);
+    CHECK_EQ_STR(text, "");
+    for (unsigned i = 0; i < 2; i++) {
+        struct ipc_audit_outcome m = store_outcome(2);
+        m.reason = POLICY_REASON_SPECIAL_ADDRESS;
+        CHECK_EQ_INT(ipc_send_audit_outcome(alice.chan, 0, &m), 0);
+    }
+    CHECK_EQ_INT(store_decide_one(&alice, 4), 0); /* the outcomes are there */
+    ask_denials(&api, "alice", text);
+    CHECK_EQ_STR(text, "alice api.example.com x2;");
+    store_leave(&api);
+    store_leave(&alice);
     CHECK_EQ_INT(stage_stop(&t->s, 1000), 0);
     free(t);
 }

@@ -23,6 +23,10 @@ const where = ({ scheme, host, port, path }) => `${scheme}://${host}${port === (
 // A tunnel that was refused: nothing is known of the requests that would have gone through it.
 const isTunnel = (denial) => denial.method === 'CONNECT';
 
+/** Its records in the audit. One that was refused on its way has the reason in its outcome, which names no host. */
+const recordsOf = ({ tenant, host, reason, detail }) =>
+  `/audit?tenant=${encodeURIComponent(tenant)}${detail === null ? `&host=${encodeURIComponent(host)}` : ''}&reason=${encodeURIComponent(reason)}`;
+
 const SPANS = [['once', 'once, within a day'], ['3600', 'for an hour'], ['28800', 'for eight hours'], ['86400', 'for a day'], ['604800', 'for a week']];
 const limitsOf = (span) => (span === 'once' ? { uses: 1 } : { seconds: Number(span) });
 
@@ -116,13 +120,13 @@ function Acts({ denial, acts }) {
   const what = html`<span class="hidden"> ${denial.method} ${where(denial)}</span>`;
   const small = (label, act) => html`<${Button} class="button small" onClick=${act}>${label}${what}<//>`;
   if (denial.muted) return small('Unmute', () => acts.onMute(denial, false));
-  return html`${small('Once', () => acts.onTime(denial, 'once'))}${small('An hour', () => acts.onTime(denial, '3600'))}
+  return html`${denial.grantable && html`${small('Once', () => acts.onTime(denial, 'once'))}${small('An hour', () => acts.onTime(denial, '3600'))}`}
     ${denial.suggestion && small('For ever', () => acts.onEver(denial))}${small('Mute', () => acts.onMute(denial, true))}`;
 }
 
 const COLUMNS = (change, acts) => [
   { label: 'Tenant', cell: (one) => one.tenant },
-  { label: 'Refused', half: true, cell: (one) => html`<code class="clamped" title=${where(one)}>${one.method} ${where(one)}</code><p class="hint"><a href=${`/audit?tenant=${encodeURIComponent(one.tenant)}&host=${encodeURIComponent(one.host)}&reason=${encodeURIComponent(one.reason)}`}>${one.reason}</a></p>` },
+  { label: 'Refused', half: true, cell: (one) => html`<code class="clamped" title=${where(one)}>${one.method} ${where(one)}</code><p class="hint"><a href=${recordsOf(one)}>${one.reason}</a></p>` },
   { label: 'Times', number: true, cell: (one) => count(one.count) },
   { label: 'Last', cell: (one) => html`<${Ago} at=${one.last} />${one.count > 1 && html`<p class="hint">since <${Time} at=${one.first} /></p>`}` },
   { label: 'What would allow it', half: true, cell: (one) => html`<${Suggestion} denial=${one} />` },

@@ -1,4 +1,5 @@
 /* What was refused, counted: what counts, what makes room, whose it is, and muting. */
+#include "store/audit.h"
 #include "store/denials.h"
 #include "store_test.h"
 
@@ -45,8 +46,8 @@ static int note_one(struct store_db *db, uint64_t tenant_id, const char *host, c
 
 /* What a page has, and where the next one begins. */
 struct page {
-    char
-        text[2048]; /* "TENANT METHOD HOST PATH xCOUNT FIRST-LAST\n" of each, the times from TEST_NOW_MS on */
+    char text
+        [2048]; /* "TENANT METHOD HOST PATH xCOUNT FIRST-LAST DETAIL\n" of each, the times from TEST_NOW_MS on */
     uint32_t count;
     bool more;
     uint64_t last_ms;
@@ -71,6 +72,7 @@ static void ask(struct store_db *db, const struct ipc_denials_get *m, struct pag
         struct span method = ipc_read_text(&r, 32);
         struct span path = ipc_read_text(&r, IPC_AUDIT_PATH_MAX);
         (void)reader_u8(&r);
+        struct span detail = ipc_read_text(&r, IPC_AUDIT_DETAIL_MAX);
         CHECK(span_eq_str(ipc_read_text(&r, IPC_NAME_MAX), "main"));
         CHECK(span_eq_str(ipc_read_text(&r, IPC_NAME_MAX), "key"));
         uint64_t count = reader_u64(&r);
@@ -79,9 +81,10 @@ static void ask(struct store_db *db, const struct ipc_denials_get *m, struct pag
         CHECK_EQ_UINT(reader_u8(&r), m->muted ? 1 : 0);
         if (len < sizeof(out->text)) {
             len += (size_t)snprintf(out->text + len, sizeof(out->text) - len,
-                                    "%.*s %.*s %.*s %.*s x%" PRIu64 " %" PRIu64 "-%" PRIu64 "\n",
+                                    "%.*s %.*s %.*s %.*s x%" PRIu64 " %" PRIu64 "-%" PRIu64 "%s%.*s\n",
                                     SPAN_ARG(tenant), SPAN_ARG(method), SPAN_ARG(host), SPAN_ARG(path), count,
-                                    first - TEST_NOW_MS, out->last_ms - TEST_NOW_MS);
+                                    first - TEST_NOW_MS, out->last_ms - TEST_NOW_MS,
+                                    detail.len != 0 ? " " : "", SPAN_ARG(detail));
         }
     }
     CHECK_EQ_INT(reader_finish(&r), 0);
@@ -153,6 +156,79 @@ TEST(only_what_somebody_could_want_to_allow_counts)
     CHECK_EQ_INT(note(db, &row, TEST_NOW_MS), 0);
     check_list(db, "", false, "alice POST x.example /a x1 0-0\n");
     CHECK_EQ_INT(store_denial_note(db, &row, TEST_NOW_MS), CB_ESTATE);
+    store_db_free(db);
+}
+
+/* An allowed request of that number, and how it ended. */
+static void pass(struct store_db *db, uint8_t n, uint64_t tenant_id, const char *path)
+{
+    const uint8_t id[IPC_REQUEST_ID_LEN] = {n};
+    struct store_audit_row row = refusal(tenant_id, "x.example", path);
+    uint64_t seq;
+    row.reason = POLICY_REASON_ROUTE;
+    row.tenant = tenant_id == BOB ? SPAN_LIT("bob") : SPAN_LIT("alice");
+    row.request_id = span_of(id, sizeof(id));
+    CHECK_EQ_INT(store_db_begin(db), 0);
+    CHECK_EQ_INT(store_audit_append(db, &row, &seq), 0);
+    CHECK_EQ_INT(store_denial_note(db, &row, TEST_NOW_MS), 0);
+    CHECK_EQ_INT(store_db_commit(db), 0);
+}
+
+static void end(struct store_db *db, uint8_t n, uint64_t tenant_id, enum policy_reason reason)
+{
+    const uint8_t id[IPC_REQUEST_ID_LEN] = {n};
+    struct store_audit_row row = {.kind = STORE_AUDIT_OUTCOME,
+                                  .tenant = SPAN_LIT("alice"),
+                                  .tenant_id = tenant_id,
+                                  .request_id = span_of(id, sizeof(id)),
+                                  .time_ms = TEST_NOW_MS,
+                                  .reason = (uint8_t)reason,
+                                  .detail = SPAN_LIT("10.0.0.1 is private")};
+    uint64_t seq;
+    CHECK_EQ_INT(store_db_begin(db), 0);
+    CHECK_EQ_INT(store_audit_append(db, &row, &seq), 0);
+    CHECK_EQ_INT(store_denial_note(db, &row, TEST_NOW_MS + n), 0);
+    CHECK_EQ_INT(store_db_commit(db), 0);
+}
+
+TEST(what_was_refused_on_its_way_is_what_the_decision_says)
+{
+    struct store_db *db = open_two("late.db");
+    pass(db, 1, ALICE, "/one");
+    pass(db, 2, ALICE, "/two");
+    pass(db, 3, BOB, "/three");
+    end(db, 1, ALICE, POLICY_REASON_SPECIAL_ADDRESS);
+    check_list(db, "", false, "alice POST x.example /one x1 1-1 10.0.0.1 is private\n");
+    end(db, 2, ALICE, POLICY_REASON_ROUTE);
+    end(db, 2, ALICE, POLICY_REASON_NO_ROUTE_PATH); /* a route was taken away: nobody asked anew */
+    end(db, 2, ALICE, POLICY_REASON_TENANT_SUSPENDED);
+    end(db, 3, ALICE, POLICY_REASON_SPECIAL_ADDRESS); /* not hers */
+    end(db, 9, ALICE, POLICY_REASON_SPECIAL_ADDRESS); /* no decision */
+    end(db, 1, 77, POLICY_REASON_SPECIAL_ADDRESS);    /* an earlier tenant of that name */
+    check_list(db, "", false, "alice POST x.example /one x1 1-1 10.0.0.1 is private\n");
+    end(db, 2, ALICE, POLICY_REASON_PLACEHOLDER_MISPLACED);
+    check_list(db, "", false,
+               "alice POST x.example /two x1 2-2 10.0.0.1 is private\n"
+               "alice POST x.example /one x1 1-1 10.0.0.1 is private\n");
+    /* Refused at once the next time: there is nothing behind that. */
+    CHECK_EQ_INT(note_one(db, ALICE, "x.example", "/one", TEST_NOW_MS + 5), 0);
+    check_list(db, "", false,
+               "alice POST x.example /one x2 1-5\nalice POST x.example /two x1 2-2 10.0.0.1 is private\n");
+    store_db_free(db);
+}
+
+/* An outcome has to be written whatever is found; and looking for its decision has an end. */
+TEST(a_decision_that_is_far_back_is_not_looked_for)
+{
+    struct store_db *db = open_two("far.db");
+    pass(db, 1, ALICE, "/one");
+    for (unsigned i = 0; i < STORE_DENIALS_BACK - 2; i++) {
+        pass(db, 2, ALICE, "/two");
+    }
+    end(db, 1, ALICE, POLICY_REASON_SPECIAL_ADDRESS); /* the decision is the last one that is looked at */
+    check_list(db, "", false, "alice POST x.example /one x1 1-1 10.0.0.1 is private\n");
+    end(db, 1, ALICE, POLICY_REASON_SPECIAL_ADDRESS);
+    check_list(db, "", false, "alice POST x.example /one x1 1-1 10.0.0.1 is private\n");
     store_db_free(db);
 }
 

@@ -91,6 +91,24 @@ export default [
     await explained('denied');
     assert.equal(await ask(world, '/private/hour'), 403);
   }],
+  ['denials: a tunnel has a route that opens it; for an address inside nothing is offered that would not help', async (world) => {
+    await apply(world, (text) => `${text}    - {name: inside, host: 10.1.2.3}\n`);
+    await world.curl('dora', '-o', '/dev/null', 'https://docs.example.com:8443/');
+    assert.equal(await ask(world, '/inside', { host: '10.1.2.3' }), 403);
+    await world.visit(PAGE);
+    const tunnel = row(world, 'CONNECT https://docs.example.com:8443');
+    await tunnel.getByText('HEAD /', { exact: true }).waitFor();
+    await tunnel.getByText('What is suggested opens the tunnel').waitFor();
+    for (const name of [/^Once/, /^An hour/, /^For ever/, /^Mute/]) await tunnel.getByRole('button', { name }).waitFor();
+    const inside = row(world, 'GET https://10.1.2.3/inside');
+    await inside.getByText('The address is in 10.0.0.0/8').waitFor();
+    await inside.getByRole('button', { name: /^Mute/ }).waitFor();
+    for (const name of [/^Once/, /^An hour/, /^For ever/]) assert.equal(await inside.getByRole('button', { name }).count(), 0, String(name));
+    await world.look('denials-tunnel-and-inside', PAGE);
+    await inside.getByRole('link', { name: 'special_address' }).click();
+    await world.page.getByRole('row').filter({ hasText: 'special_address' }).first().waitFor();
+    await apply(world);
+  }],
   ['denials: one is muted, stays refused, and comes back', async (world) => {
     await refused(world, '/private/mute');
     await row(world, '/private/mute').getByRole('button', { name: /^Mute/ }).click();
