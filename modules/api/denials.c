@@ -382,12 +382,8 @@ void api_denials_mute(struct api_request *q)
     if (!api_query_read(q, NULL, 0) || !api_body_read(q, known, &body)) {
         return;
     }
-    const struct conf_node *muted = conf_node_get(body.documents, "muted");
-    bool yes = muted != NULL && muted->plain && strcmp(muted->text, "true") == 0;
-    bool no = muted != NULL && muted->plain && strcmp(muted->text, "false") == 0;
-    if (!yes && !no) {
-        api_refuse(q, 422, "\"muted\" should be true or false.");
-    } else if (api_what_read(q, &body, &what)) {
+    bool muted;
+    if (api_member_bool(q, &body, "muted", &muted) && api_what_read(q, &body, &what)) {
         struct ipc_chan *store = q->api->store;
         struct ipc_denial_mute m = {.tenant = q->tenant,
                                     .scheme = (uint8_t)what.scheme,
@@ -395,7 +391,7 @@ void api_denials_mute(struct api_request *q)
                                     .port = what.port,
                                     .method = what.method,
                                     .path = what.path,
-                                    .muted = yes,
+                                    .muted = muted,
                                     .by = api_by(q)};
         api_wait(q, store, API_CALL(q, store, denial_mute, &m), IPC_MSG_DONE, api_on_done);
     }

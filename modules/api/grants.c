@@ -72,6 +72,10 @@ static bool read_what(struct api_request *q, const struct conf_tree *body, struc
                                  .port = what.port,
                                  .method = what.method,
                                  .path = what.path};
+    if (conf_node_get(body->documents, "websocket") != NULL &&
+        !api_member_bool(q, body, "websocket", &grant.websocket)) {
+        return false;
+    }
     if (policy_grant_check(&grant, why, sizeof(why)) != 0) {
         api_refuse(q, 422, "This cannot be granted: %s.", why);
         return false;
@@ -81,12 +85,14 @@ static bool read_what(struct api_request *q, const struct conf_tree *body, struc
     m->port = what.port;
     m->method = what.method;
     m->path = what.path;
+    m->websocket = grant.websocket;
     return true;
 }
 
 void api_grant_create(struct api_request *q)
 {
-    static const char *const known[] = {"scheme", "host", "port", "method", "path", "seconds", "uses", NULL};
+    static const char *const known[] = {"scheme",  "host", "port",      "method", "path",
+                                        "seconds", "uses", "websocket", NULL};
     struct ipc_chan *store = q->api->store;
     struct ipc_grant_create m = {.tenant = q->tenant, .by = api_by(q)};
     struct conf_tree body;
@@ -128,6 +134,7 @@ static void write_listed(struct json *j, const struct listed *l)
     json_object(j, NULL);
     json_number(j, "id", g->id);
     api_what_write(j, &what);
+    json_bool(j, "websocket", g->websocket);
     json_time(j, "until", g->until_ms);
     if (g->uses_left == POLICY_GRANT_ANY) {
         json_null(j, "uses_left");

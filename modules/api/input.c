@@ -207,6 +207,18 @@ bool api_member_text(struct api_request *q, const struct conf_tree *body, const 
     return true;
 }
 
+bool api_member_bool(struct api_request *q, const struct conf_tree *body, const char *key, bool *out)
+{
+    const struct conf_node *node = conf_node_get(body->documents, key);
+    bool plain = node != NULL && node->kind == CONF_KIND_SCALAR && node->plain;
+    *out = plain && strcmp(node->text, "true") == 0;
+    if (!*out && !(plain && strcmp(node->text, "false") == 0)) {
+        api_refuse(q, 422, "\"%s\" should be true or false.", key);
+        return false;
+    }
+    return true;
+}
+
 bool api_member_number(struct api_request *q, const struct conf_tree *body, const char *key, uint64_t *out)
 {
     const struct conf_node *node = conf_node_get(body->documents, key);

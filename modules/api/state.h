@@ -364,6 +364,7 @@ bool api_body_read(struct api_request *q, const char *const *known, struct conf_
 /* A required member of it; they refuse the request when it is not there or is something else. */
 bool api_member_text(struct api_request *q, const struct conf_tree *body, const char *key, struct span *out);
 bool api_member_number(struct api_request *q, const struct conf_tree *body, const char *key, uint64_t *out);
+bool api_member_bool(struct api_request *q, const struct conf_tree *body, const char *key, bool *out);
 /* So many bytes in hexadecimal digits. */
 bool api_member_hex(struct api_request *q, const struct conf_tree *body, const char *key, uint8_t *out,
                     size_t len);

@@ -796,6 +796,7 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(TEXT, path, IPC_AUDIT_PATH_MAX) \
     F(U64, for_ms, 0)                 \
     F(BOOL, once, 0)                  \
+    F(BOOL, websocket, 0)             \
     F(TEXT, by, IPC_BY_MAX)
 #define IPC_FIELDS_grant_created(F) \
     F(U32, code, 0)                 \

@@ -39,6 +39,8 @@ int policy_grant_check(const struct policy_grant *grant, char *why, size_t why_s
     } else if (grant->path.len > SPEC_PATH_MAX ||
                policy_path_pattern_check(grant->path, path_why, sizeof(path_why)) != 0) {
         what = "the path is a pattern as a route has it";
+    } else if (grant->websocket && !span_eq(grant->method, SPAN_LIT("GET"))) {
+        what = "a WebSocket is asked for with GET";
     }
     if (what != NULL) {
         (void)snprintf(why, why_size, "%s%s%s", what, path_why[0] != '\0' ? ": " : "", path_why);

@@ -25,6 +25,7 @@ struct policy_grant {
     struct span path; /* a pattern as a route has it */
     uint64_t until_ms;
     uint8_t uses_left; /* 0, 1 or POLICY_GRANT_ANY */
+    bool websocket;    /* it may become one, which ends with the grant */
 };
 
 /* 0, or CB_EINVAL with a message for people: what is granted has to be something that a route could allow. */

@@ -16,6 +16,7 @@ void policy_grant_write(struct writer *w, const struct policy_grant *grant)
     writer_bytes(w, grant->path, SPEC_PATH_MAX);
     writer_u64(w, grant->until_ms);
     writer_u8(w, grant->uses_left);
+    writer_bool(w, grant->websocket);
 }
 
 struct policy_grant policy_grant_read(struct reader *r)
@@ -28,6 +29,7 @@ struct policy_grant policy_grant_read(struct reader *r)
     g.path = reader_bytes(r, SPEC_PATH_MAX);
     g.until_ms = reader_u64(r);
     g.uses_left = reader_u8(r);
+    g.websocket = reader_bool(r);
     return g;
 }
 
@@ -99,6 +101,7 @@ static int fill_route(const struct policy_grants *grants, const struct policy_gr
     route->inject = SPEC_INJECT_NONE;
     route->scheme = g->scheme;
     route->port = g->port;
+    route->websocket = g->websocket;
     int r = copy_text(span_str(name), &route->name);
     if (r == 0) {
         r = copy_text(g->host, &route->host);

@@ -7,7 +7,7 @@
 #include "store/change.h"
 #include "store/tenants.h"
 
-/* The row that a statement stands on, whose columns are id, scheme, host, port, method, path, until_ms, uses_left. */
+/* The row that a statement stands on, whose columns are id, scheme, host, port, method, path, until_ms, uses_left, websocket. */
 static struct policy_grant grant_row(sqlite3_stmt *stmt)
 {
     bool any = sqlite3_column_type(stmt, 7) == SQLITE_NULL;
@@ -18,7 +18,8 @@ static struct policy_grant grant_row(sqlite3_stmt *stmt)
                                  .method = store_column_span(stmt, 4),
                                  .path = store_column_span(stmt, 5),
                                  .until_ms = store_column_u64(stmt, 6),
-                                 .uses_left = any ? POLICY_GRANT_ANY : (uint8_t)store_column_u64(stmt, 7)};
+                                 .uses_left = any ? POLICY_GRANT_ANY : (uint8_t)store_column_u64(stmt, 7),
+                                 .websocket = store_column_u64(stmt, 8) != 0};
 }
 
 /* ---- making and taking back ---- */
@@ -29,11 +30,11 @@ static int record(struct store_db *db, const struct store_tenant *t, const struc
 {
     char detail[IPC_AUDIT_DETAIL_MAX + 1];
     uint64_t seconds = g->until_ms > now_ms ? (g->until_ms - now_ms) / 1000 : 0;
-    (void)snprintf(detail, sizeof(detail), "grant:%llu %s %llu s %.*s %s://%.*s:%u%.*s",
+    (void)snprintf(detail, sizeof(detail), "grant:%llu %s %llu s %s%.*s %s://%.*s:%u%.*s",
                    (unsigned long long)g->id, g->uses_left == POLICY_GRANT_ANY ? "for" : "once within",
-                   (unsigned long long)seconds, SPAN_ARG(g->method),
-                   g->scheme == SPEC_SCHEME_HTTP ? "http" : "https", SPAN_ARG(g->host), (unsigned)g->port,
-                   SPAN_ARG(g->path));
+                   (unsigned long long)seconds, g->websocket ? "also as a WebSocket " : "",
+                   SPAN_ARG(g->method), g->scheme == SPEC_SCHEME_HTTP ? "http" : "https", SPAN_ARG(g->host),
+                   (unsigned)g->port, SPAN_ARG(g->path));
     struct store_change row = {.tenant = span_str(t->name),
                                .tenant_id = t->id,
                                .change = change,
@@ -80,6 +81,7 @@ static int grant_insert(struct store_db *db, const struct policy_grant *g, uint6
     }
     store_bind_u64(stmt, 9, now_ms);
     store_bind_text(stmt, 10, by);
+    store_bind_u64(stmt, 11, g->websocket ? 1 : 0);
     int r = store_stmt_run(db, stmt);
     *id = r == 0 ? (uint64_t)sqlite3_last_insert_rowid(db->sqlite) : 0;
     return r;
@@ -114,7 +116,8 @@ int store_grant_create(struct store_db *db, const struct ipc_grant_create *m, ui
                              .method = m->method,
                              .path = m->path,
                              .until_ms = now_ms + m->for_ms,
-                             .uses_left = m->once ? 1 : POLICY_GRANT_ANY};
+                             .uses_left = m->once ? 1 : POLICY_GRANT_ANY,
+                             .websocket = m->websocket};
     if (m->for_ms == 0 || m->for_ms > POLICY_GRANT_MS_MAX || m->by.len == 0) {
         return store_db_fail(db, CB_EINVAL, "a grant ends within a week, and somebody makes it");
     }
@@ -193,8 +196,8 @@ int store_grants_list(struct store_db *db, uint64_t tenant_id, uint64_t now_ms, 
         struct policy_grant g = grant_row(stmt);
         policy_grant_write(&w, &g);
         if (people) {
-            writer_u64(&w, store_column_u64(stmt, 8));
-            ipc_write_text(&w, store_column_span(stmt, 9), IPC_BY_MAX);
+            writer_u64(&w, store_column_u64(stmt, 9));
+            ipc_write_text(&w, store_column_span(stmt, 10), IPC_BY_MAX);
         }
         count++;
     }

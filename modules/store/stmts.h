@@ -169,13 +169,13 @@
     S(GRANT_COUNT, \
       "SELECT count(*), (SELECT routes FROM tenant WHERE id = ?1) FROM granted WHERE tenant_id = ?1 AND until_ms > ?2") \
     S(GRANT_ADD, \
-      "INSERT INTO granted (tenant_id, scheme, host, port, method, path, until_ms, uses_left, created_ms, by)" \
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)") \
+      "INSERT INTO granted (tenant_id, scheme, host, port, method, path, until_ms, uses_left, created_ms, by, websocket)" \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)") \
     S(GRANT_LIST, \
-      "SELECT id, scheme, host, port, method, path, until_ms, uses_left, created_ms, by FROM granted" \
+      "SELECT id, scheme, host, port, method, path, until_ms, uses_left, websocket, created_ms, by FROM granted" \
       " WHERE tenant_id = ?1 AND until_ms > ?2 ORDER BY id") \
     S(GRANT_GET, \
-      "SELECT id, scheme, host, port, method, path, until_ms, uses_left FROM granted" \
+      "SELECT id, scheme, host, port, method, path, until_ms, uses_left, websocket FROM granted" \
       " WHERE id = ?1 AND tenant_id = ?2 AND until_ms > ?3") \
     S(GRANT_USE, "UPDATE granted SET uses_left = 0 WHERE id = ?1 AND uses_left = 1") \
     S(GRANT_DELETE, "DELETE FROM granted WHERE id = ?1") \

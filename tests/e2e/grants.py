@@ -11,6 +11,7 @@ from appliance import Agent
 from health import free_port
 from lifecycle import EXTRA, EXTRA_HOST, OPENAI, HOST, all_gone, place
 from scenarios import absent, equal, get, wait_for
+from websockets import Socket, SocketProvider
 
 DENY = """    - name: no-secrets
       action: deny
@@ -263,6 +264,39 @@ def explain_says_what_a_grant_allows_and_the_proxy_does_it():
         assert once["id"] != made["id"]
 
 
+def a_websocket_needs_a_grant_that_says_so_and_ends_with_it():
+    little = """    - name: little
+      host: api.openai.com
+      paths: [/v1/models]
+      upstream: {{address: "127.0.0.1:{port}", caFile: {ca}}}
+"""
+    port = free_port()
+    with place("--api", f"127.0.0.1:{port}") as p:
+        p.providers["alice"] = SocketProvider(p.certificate, p.key)
+        p.make(value=None, routes=little)
+        a = Api(p, port)
+        made = grant(a, "/v1/ws/echo", host=HOST, seconds=600)
+        s = Socket(p)
+        assert s.status != 101, "a WebSocket was opened by a grant for a request"
+        s.close()
+        a.expect(204, a.admin, "DELETE", f"/v1/tenants/alice/grants/{made['id']}")
+        made = grant(a, "/v1/ws/echo", host=HOST, uses=1, websocket=True)
+        s = Socket(p)
+        equal("opened", s.status, 101)
+        s.send(b"hello")
+        equal("echo", s.read()[2], b"hello")
+        again = Socket(p)
+        equal("twice", again.status, 403)
+        again.close()
+        s.send(b"still here")
+        equal("used up, and going on", s.read()[2], b"still here")
+        a.expect(204, a.admin, "DELETE", f"/v1/tenants/alice/grants/{made['id']}")
+        equal("cut", s.rest(), b"")
+        s.close()
+        equal("for", wait_for("the outcome", lambda: [r["reason"] for r in p.appliance.audit("alice") if r["kind"] == "outcome"
+                                                      and r["reason"] != "route"])[-1], "no_route_path")
+
+
 def taking_back_ends_it():
     with allowed_little() as (p, a):
         made = grant(a, "/v2/x", seconds=600)
@@ -280,4 +314,5 @@ TESTS = [what_is_refused_is_counted_with_the_smallest_route_for_it, a_grant_for_
          once_is_once_also_when_everything_is_killed_in_between, of_many_at_once_one_passes, what_a_grant_does_not_open,
          no_credential_goes_by_a_grant,
          explain_says_what_a_grant_allows_and_the_proxy_does_it,
-         a_tunnel_that_was_refused_has_a_route_that_opens_it, what_its_host_leads_to_is_listed_and_nothing_is_suggested, taking_back_ends_it]
+         a_tunnel_that_was_refused_has_a_route_that_opens_it, what_its_host_leads_to_is_listed_and_nothing_is_suggested,
+         a_websocket_needs_a_grant_that_says_so_and_ends_with_it, taking_back_ends_it]

@@ -302,6 +302,7 @@ def play(ask, send):
     ask(422, "POST", grants.format("alice"), what)
     ask(422, "POST", grants.format("alice"), {**what, "seconds": 604801})
     ask(422, "POST", grants.format("alice"), {**what, "host": "*.example", "uses": 1})
+    ask(422, "POST", grants.format("alice"), {**what, "method": "PUT", "websocket": True, "uses": 1})
     ask(400, "GET", grants.format("alice") + "?x=1")
     ask(404, "GET", grants.format("nobody"))
     ask(204, "DELETE", made.headers["location"])

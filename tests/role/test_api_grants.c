@@ -1,7 +1,7 @@
 /* test_api_grants.c - the rest of test_api_denials: what a grant is asked for with, what is never asked of the store, and the list. */
 #include "api_world.h"
 
-#include "policy/grant.h"
+#include "policy/grants.h"
 
 #define PATH "/v1/tenants/alice/grants"
 
@@ -14,10 +14,10 @@ static int play_grants(struct world *w, struct ipc_chan *chan, struct ipc_in *in
     int r = CB_EPERM;
     buf_init(&list, IPC_GRANTS_MAX);
     if (in->msg == IPC_MSG_GRANT_CREATE && (r = ipc_get_grant_create(in->payload, &create)) == 0) {
-        world_note(w, "grant %.*s %u %.*s:%u %.*s %.*s for %llu once %d by %.*s\n", SPAN_ARG(create.tenant),
+        world_note(w, "grant %.*s %u %.*s:%u %.*s %.*s for %llu once %d%s by %.*s\n", SPAN_ARG(create.tenant),
                    create.scheme, SPAN_ARG(create.host), create.port, SPAN_ARG(create.method),
                    SPAN_ARG(create.path), (unsigned long long)create.for_ms, create.once,
-                   SPAN_ARG(create.by));
+                   create.websocket ? " websocket" : "", SPAN_ARG(create.by));
         r = ipc_send_grant_created(
             chan, in->call,
             &(struct ipc_grant_created){
@@ -27,14 +27,15 @@ static int play_grants(struct world *w, struct ipc_chan *chan, struct ipc_in *in
         struct writer out = writer_to(&list);
         size_t at = ipc_list_begin(&out);
         for (uint8_t i = 0; i < 2; i++) {
-            writer_u64(&out, (uint64_t)17 + i);
-            writer_u8(&out, i);
-            ipc_write_text(&out, SPAN_LIT("x.example"), IPC_HOST_MAX);
-            writer_u16(&out, 443);
-            ipc_write_text(&out, SPAN_LIT("GET"), 32);
-            ipc_write_text(&out, SPAN_LIT("/a/*"), SPEC_PATH_MAX);
-            writer_u64(&out, 951782400007);
-            writer_u8(&out, i == 0 ? POLICY_GRANT_ANY : 1);
+            policy_grant_write(&out, &(struct policy_grant){.id = (uint64_t)17 + i,
+                                                            .scheme = (enum spec_scheme)i,
+                                                            .host = SPAN_LIT("x.example"),
+                                                            .port = 443,
+                                                            .method = SPAN_LIT("GET"),
+                                                            .path = SPAN_LIT("/a/*"),
+                                                            .until_ms = 951782400007,
+                                                            .uses_left = i == 0 ? POLICY_GRANT_ANY : 1,
+                                                            .websocket = i != 0});
             writer_u64(&out, 951782400006);
             ipc_write_text(&out, SPAN_LIT("admin:root"), IPC_BY_MAX);
         }
@@ -67,11 +68,11 @@ TEST(a_grant_says_what_and_for_how_long)
     CHECK_EQ_INT(c.status, 201);
     CHECK(client_ask(
         &c, "POST", PATH,
-        "{\"host\":\"x.example\",\"port\":8443,\"method\":\"GET\",\"path\":\"/**\",\"uses\":1,\"seconds\":60}"));
+        "{\"host\":\"x.example\",\"port\":8443,\"method\":\"GET\",\"path\":\"/**\",\"uses\":1,\"seconds\":60,\"websocket\":true}"));
     CHECK_EQ_INT(c.status, 201);
     CHECK_EQ_STR(w.seen, "grant alice 0 x.example:443 GET /a/* for 3600000 once 0 by socket\n"
                          "grant alice 1 x.example:80 GET / for 86400000 once 1 by socket\n"
-                         "grant alice 0 x.example:8443 GET /** for 60000 once 1 by socket\n");
+                         "grant alice 0 x.example:8443 GET /** for 60000 once 1 websocket by socket\n");
     w.code = (uint32_t)-CB_ELIMIT;
     w.why = "too many";
     CHECK(client_ask(&c, "POST", PATH,
@@ -104,6 +105,9 @@ TEST(what_cannot_be_granted_is_not_asked_for)
         "{\"host\":\"x.example\",\"method\":\"GET\",\"path\":\"/a/../b\",\"uses\":1}",
         "{\"host\":\"x.example\",\"method\":\"GET\",\"path\":\"/\",\"uses\":1,\"port\":0}",
         "{\"host\":\"x.example\",\"method\":\"GET\",\"path\":\"/\",\"uses\":1,\"credential\":\"key\"}",
+        "{\"host\":\"x.example\",\"method\":\"POST\",\"path\":\"/\",\"uses\":1,\"websocket\":true}",
+        "{\"host\":\"x.example\",\"method\":\"GET\",\"path\":\"/\",\"uses\":1,\"websocket\":\"true\"}",
+        "{\"host\":\"x.example\",\"method\":\"GET\",\"path\":\"/\",\"uses\":1,\"websocket\":{}}",
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         CHECK(client_ask(&c, "POST", PATH, wrong[i]));
@@ -134,9 +138,9 @@ TEST(grants_are_listed_and_taken_back)
     CHECK(client_body_has(
         &c,
         "{\"grants\":[{\"id\":17,\"scheme\":\"https\",\"host\":\"x.example\",\"port\":443,\"method\":\"GET\","
-        "\"path\":\"/a/*\",\"until\":\"2000-02-29T00:00:00.007Z\",\"uses_left\":null,"
+        "\"path\":\"/a/*\",\"websocket\":false,\"until\":\"2000-02-29T00:00:00.007Z\",\"uses_left\":null,"
         "\"created\":\"2000-02-29T00:00:00.006Z\",\"by\":\"admin:root\"},{\"id\":18,\"scheme\":\"http\","));
-    CHECK(client_body_has(&c, "\"uses_left\":1,"));
+    CHECK(client_body_has(&c, "\"websocket\":true,\"until\":\"2000-02-29T00:00:00.007Z\",\"uses_left\":1,"));
     CHECK(client_ask(&c, "DELETE", PATH "/17", NULL));
     CHECK_EQ_INT(c.status, 204);
     CHECK_EQ_STR(w.seen, "grants alice\ntake back alice 17 by socket\n");

@@ -2,27 +2,32 @@
 #include "egress_stage.h"
 
 #include "base/clock.h"
-#include "policy/grant.h"
+#include "policy/grants.h"
 
 #define HOUR_MS UINT64_C(3600000)
 
-/* The only grant there is: that method and path, of http://HOST:80, for so long from now on. Not told yet. */
-static void grant(struct egress_stage *t, const char *host, const char *method, const char *path,
-                  uint64_t for_ms, uint8_t uses_left)
+/* The only grant there is. Not told yet. */
+static void grant_as(struct egress_stage *t, const struct policy_grant *grant)
 {
     buf_reset(&t->grants);
     struct writer w = writer_to(&t->grants);
-    size_t at = ipc_list_begin(&w);
-    writer_u64(&w, 17);
-    writer_u8(&w, SPEC_SCHEME_HTTP);
-    ipc_write_text(&w, span_str(host), IPC_HOST_MAX);
-    writer_u16(&w, 80);
-    ipc_write_text(&w, span_str(method), 32);
-    ipc_write_text(&w, span_str(path), SPEC_PATH_MAX);
-    writer_u64(&w, clock_wall_ms() + for_ms);
-    writer_u8(&w, uses_left);
-    ipc_list_end(&w, at, 1);
+    writer_u32(&w, 1);
+    policy_grant_write(&w, grant);
     CHECK_EQ_INT(writer_finish(&w), 0);
+}
+
+/* That method and path, of http://HOST:80, for so long from now on. */
+static void grant(struct egress_stage *t, const char *host, const char *method, const char *path,
+                  uint64_t for_ms, uint8_t uses_left)
+{
+    grant_as(t, &(struct policy_grant){.id = 17,
+                                       .scheme = SPEC_SCHEME_HTTP,
+                                       .host = span_str(host),
+                                       .port = 80,
+                                       .method = span_str(method),
+                                       .path = span_str(path),
+                                       .until_ms = clock_wall_ms() + for_ms,
+                                       .uses_left = uses_left});
 }
 
 static struct egress_ask ask_for(const char *host, const char *method, const char *path)
@@ -228,6 +233,56 @@ TEST(its_end_cuts_what_it_began)
         egress_stream_close(&st);
         egress_stage_end(t);
     }
+}
+
+/* Only one that says so; it is used up by the handshake, goes on all the same, and is cut by the grant's end. */
+TEST(a_websocket_by_a_grant_lives_as_long_as_that)
+{
+    struct egress_stage *t = egress_stage_new();
+    struct egress_stream st;
+    struct egress_ask q = ask_for("plain.example.com", "GET", "/v2/x");
+    struct policy_grant g = {.id = 17,
+                             .scheme = SPEC_SCHEME_HTTP,
+                             .host = span_str(q.host),
+                             .port = 80,
+                             .method = SPAN_LIT("GET"),
+                             .path = span_str(q.path),
+                             .until_ms = clock_wall_ms() + HOUR_MS,
+                             .uses_left = POLICY_GRANT_ANY};
+    q.socket_key = "dGhlIHNhbXBsZSBub25jZQ=="; /* of RFC 6455, 1.3, and the answer to it */
+    egress_stage_serve(t);
+    egress_stream_open(t, &st);
+    grant_as(t, &g);
+    egress_reload(t);
+    expect(&st, &q, POLICY_REASON_ROUTE);
+    CHECK(!egress_provider_got(t->providers[0], "Upgrade"));
+    egress_stream_close(&st);
+    g.websocket = true;
+    g.uses_left = 1;
+    grant_as(t, &g);
+    egress_reload(t);
+    t->answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    egress_stream_open(t, &st);
+    egress_ask(&st, &q);
+    EGRESS_UNTIL(t, st.status != 0);
+    CHECK_EQ_UINT(st.status, 101);
+    struct egress_provider *p = t->providers[t->provider_count - 1];
+    CHECK(egress_provider_got(p, "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"));
+    CHECK(!egress_provider_got(p, "Authorization"));
+    g.uses_left = 0;
+    grant_as(t, &g);
+    egress_reload(t);
+    egress_send_bytes(&st, SPAN_LIT("\x81\x82\0\0\0\0hi"));
+    EGRESS_UNTIL(t, egress_provider_got(p, "hi"));
+    size_t ended = t->outcome_count;
+    buf_reset(&t->grants);
+    egress_reload(t);
+    EGRESS_UNTIL(t, st.aborted && t->outcome_count == ended + 1);
+    CHECK_EQ_INT(t->outcomes[ended].reason, POLICY_REASON_NO_ROUTE_PATH);
+    EGRESS_UNTIL(t, p->closed);
+    egress_stream_close(&st);
+    egress_stage_end(t);
 }
 
 /* A store that was tampered with cannot make routes of them: what is in use stays. */

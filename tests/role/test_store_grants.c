@@ -5,7 +5,7 @@
 #include "store_stage.h"
 
 #include "base/clock.h"
-#include "policy/grant.h"
+#include "policy/grants.h"
 
 #define HOUR_MS UINT64_C(3600000)
 
@@ -57,13 +57,7 @@ static void spec_grants(struct store_friend *egress, char out[16])
     struct reader r = reader_of(m.grants);
     uint32_t count = ipc_list_read(&r, 15);
     for (uint32_t i = 0; i < count && r.error == 0; i++) {
-        (void)reader_take(&r, 8 + 1);
-        (void)ipc_read_text(&r, IPC_HOST_MAX);
-        (void)reader_u16(&r);
-        (void)ipc_read_text(&r, 32);
-        (void)ipc_read_text(&r, SPEC_PATH_MAX);
-        (void)reader_u64(&r);
-        uint8_t left = reader_u8(&r);
+        uint8_t left = policy_grant_read(&r).uses_left;
         out[len++] = left == POLICY_GRANT_ANY ? '*' : (char)('0' + left);
     }
     CHECK_EQ_INT(reader_finish(&r), 0);

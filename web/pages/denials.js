@@ -37,6 +37,7 @@ function AllowForTime({ denial, span: first, onClose, onDone }) {
   const [span, setSpan] = useState(first);
   const [method, setMethod] = useState(isTunnel(denial) ? 'GET' : denial.method);
   const [path, setPath] = useState(denial.path || '/**');
+  const [websocket, setWebsocket] = useState(false);
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
   const allow = async () => {
@@ -44,7 +45,7 @@ function AllowForTime({ denial, span: first, onClose, onDone }) {
     setError(null);
     try {
       const { scheme, host, port } = denial;
-      await send('POST', `${at(denial.tenant)}/grants`, { scheme, host, port, method, path, ...limitsOf(span) });
+      await send('POST', `${at(denial.tenant)}/grants`, { scheme, host, port, method, path, websocket: websocket && method === 'GET', ...limitsOf(span) });
       toast(`${method} ${host} is allowed ${SPANS.find(([value]) => value === span)[1]}.`);
       onDone();
       onClose();
@@ -62,6 +63,7 @@ function AllowForTime({ denial, span: first, onClose, onDone }) {
         <${Select} label="How long" value=${span} options=${SPANS} onValue=${setSpan} />
       </div>
       <${TextField} label="Path" hint="* stands for a part of it, ** at the end for everything below." value=${path} maxlength="1024" onValue=${setPath} />
+      ${method === 'GET' && html`<${Checkbox} label="Also as a WebSocket" hint="It can send as much as it likes, and is cut when the time is over." checked=${websocket} onValue=${setWebsocket} />`}
       <${Problem} error=${error} />
       <div class="dialog-actions"><${Button} onClick=${onClose}>Cancel<//><${Button} tone="main" type="submit" busy=${busy}>Allow<//></div>
     <//>
@@ -139,7 +141,7 @@ function Grants({ tenants, turn, change, onChanged }) {
   const [ending, setEnding] = useState(null);
   const columns = [
     { label: 'Tenant', key: 'tenant' },
-    { label: 'Allowed', wide: true, cell: (one) => html`<code>${one.method} ${where(one)}</code>` },
+    { label: 'Allowed', wide: true, cell: (one) => html`<code>${one.method} ${where(one)}</code>${one.websocket && html`<p class="hint">also as a WebSocket</p>`}` },
     { label: 'Ends', cell: (one) => html`<span class="whole"><${Time} at=${one.until} /></span> <span class="quiet"><${Ago} at=${one.until} /></span>` },
     { label: 'Uses left', cell: (one) => (one.uses_left === null ? html`<span class="quiet">any number</span>` : count(one.uses_left)) },
     { label: 'By', cell: (one) => html`${one.by} <span class="quiet"><${Ago} at=${one.created} /></span>` },

@@ -59,6 +59,11 @@ TEST(what_a_route_could_allow_may_be_granted)
     g.port = 443;
     g.scheme = SPEC_SCHEME__COUNT;
     CHECK_EQ_INT(policy_grant_check(&g, why, sizeof(why)), CB_EINVAL);
+    g.scheme = SPEC_SCHEME_HTTPS;
+    g.websocket = true;
+    CHECK_EQ_INT(policy_grant_check(&g, why, sizeof(why)), 0);
+    g.method = SPAN_LIT("POST");
+    CHECK_EQ_INT(policy_grant_check(&g, why, sizeof(why)), CB_EINVAL);
 }
 
 TEST(a_request_is_what_was_granted_in_every_part_of_it)

@@ -54,8 +54,10 @@ TEST(each_is_a_route_behind_the_specifications_own)
     struct policy_grants grants;
     struct policy_table *table = NULL;
     char why[128];
-    const struct policy_grant list[] = {grant(17, "a.example", 443), grant(18, "b.example", 443)};
+    struct policy_grant list[] = {grant(17, "a.example", 443), grant(18, "b.example", 443)};
+    list[0].websocket = true;
     CHECK_EQ_INT(take(spec, list, 2, &grants), 0);
+    CHECK(spec->routes[1].websocket);
     CHECK_EQ_UINT(grants.own, 1);
     CHECK_EQ_UINT(grants.count, 2);
     CHECK_EQ_UINT(spec->route_count, 3);

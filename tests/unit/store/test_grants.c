@@ -76,15 +76,13 @@ static void check_list(struct store_db *db, uint64_t tenant_id, uint64_t now_ms,
         struct reader r = reader_of(buf_span(&list));
         uint32_t count = ipc_list_read(&r, POLICY_GRANTS_MAX);
         for (uint32_t i = 0; i < count && r.error == 0; i++) {
-            uint64_t id = reader_u64(&r);
-            (void)reader_u8(&r);
-            CHECK(span_eq_str(ipc_read_text(&r, IPC_HOST_MAX), "x.example"));
-            CHECK_EQ_UINT(reader_u16(&r), 443);
-            CHECK(span_eq_str(ipc_read_text(&r, 32), "POST"));
-            struct span path = ipc_read_text(&r, SPEC_PATH_MAX);
-            CHECK_EQ_UINT(reader_u64(&r), TEST_NOW_MS + HOUR_MS);
-            len += (size_t)snprintf(text + len, sizeof(text) - len, "%" PRIu64 " %.*s %u;", id,
-                                    SPAN_ARG(path), (unsigned)reader_u8(&r));
+            struct policy_grant g = policy_grant_read(&r);
+            CHECK(span_eq_str(g.host, "x.example"));
+            CHECK_EQ_UINT(g.port, 443);
+            CHECK(span_eq_str(g.method, g.websocket ? "GET" : "POST"));
+            CHECK_EQ_UINT(g.until_ms, TEST_NOW_MS + HOUR_MS);
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%" PRIu64 " %.*s %u%s;", g.id,
+                                    SPAN_ARG(g.path), (unsigned)g.uses_left, g.websocket ? " websocket" : "");
             if (people != 0) {
                 CHECK_EQ_UINT(reader_u64(&r), TEST_NOW_MS);
                 CHECK(span_eq_str(ipc_read_text(&r, IPC_BY_MAX), "admin:root"));
@@ -132,6 +130,19 @@ TEST(a_grant_for_a_time_is_used_until_it_ends)
     CHECK_EQ_INT(use(db, ALICE, id, "/v1/x", TEST_NOW_MS + HOUR_MS - 1), 0);
     CHECK_EQ_INT(use(db, ALICE, id, "/v1/x", TEST_NOW_MS + HOUR_MS), CB_EPERM);
     check_list(db, ALICE, TEST_NOW_MS + HOUR_MS, "");
+    store_db_free(db);
+}
+
+TEST(a_websocket_is_kept)
+{
+    struct store_db *db = open_two("websocket.db");
+    struct store_granted granted;
+    struct ipc_grant_create m = wish("alice", "/ws", true);
+    m.websocket = true;
+    CHECK_EQ_INT(store_grant_create(db, &m, TEST_NOW_MS, &granted), CB_EINVAL); /* a POST */
+    m.method = SPAN_LIT("GET");
+    CHECK_EQ_INT(store_grant_create(db, &m, TEST_NOW_MS, &granted), 0);
+    check_list(db, ALICE, TEST_NOW_MS, "1 /ws 1 websocket;");
     store_db_free(db);
 }
 
