@@ -117,7 +117,7 @@ function remember(session) {
 }
 
 export const session = {
-  /** Who is signed in: {name, scope, first}; an ApiError with 401 when nobody is. */
+  /** Who is signed in: {name, by, scope, first}; an ApiError with 401 when nobody is. */
   async current() {
     return remember(await get('/session'));
   },

@@ -93,6 +93,7 @@ void api_session_check(struct api_request *q)
 static void write_session(struct json *j, const struct api_who *who)
 {
     json_text(j, "name", span_str(who->name));
+    json_text(j, "by", span_str(who->by));
     api_write_scope(j, (uint8_t)who->scope, span_str(who->tenant));
     json_bool(j, "first", who->kind == IPC_SIGN_IN_LINK);
     json_time(j, "since", who->made_ms);
@@ -105,7 +106,6 @@ void api_session_show(struct api_request *q)
         uint64_t now_ms = clock_wall_ms();
         struct json *j = api_json_begin(q);
         write_session(j, &q->who);
-        json_text(j, "by", span_str(q->who.by));
         json_number(j, "age", now_ms > q->who.made_ms ? (now_ms - q->who.made_ms) / 1000 : 0);
         api_answer_json(q);
     }

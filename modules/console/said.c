@@ -15,6 +15,7 @@ static void init(struct buf *text)
 void session_said_free(struct session_said *said)
 {
     buf_deinit(&said->name);
+    buf_deinit(&said->by);
     buf_deinit(&said->scope);
     buf_deinit(&said->session);
     buf_deinit(&said->device);
@@ -25,8 +26,11 @@ static int take(const struct json_member *m, struct session_said *out)
     const struct {
         const char *name;
         struct buf *to;
-    } texts[] = {
-        {"name", &out->name}, {"scope", &out->scope}, {"session", &out->session}, {"device", &out->device}};
+    } texts[] = {{"name", &out->name},
+                 {"by", &out->by},
+                 {"scope", &out->scope},
+                 {"session", &out->session},
+                 {"device", &out->device}};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         if (span_eq_str(m->name, texts[i].name) && m->kind == JSON_TEXT) {
             buf_reset(texts[i].to);
@@ -49,6 +53,7 @@ int session_said_read(struct span json, struct session_said *out)
     int error = 0;
     *out = (struct session_said){.first = false};
     init(&out->name);
+    init(&out->by);
     init(&out->scope);
     init(&out->session);
     init(&out->device);

@@ -79,7 +79,7 @@ static struct span target_of(struct browser *b, const char *before, struct span 
 
 /* ---- what is answered ---- */
 
-/* {"name","scope","first","csrf"} of what the api has said of a session. */
+/* {"name","by","scope","first","csrf"} of what the api has said of a session. */
 static void answer_with(struct browser *b, unsigned status, struct span session)
 {
     struct session_work *w = b->work;
@@ -96,6 +96,7 @@ static void answer_with(struct browser *b, unsigned status, struct span session)
     ask_csrf(session, csrf);
     begin_object(&out, &j);
     json_text(&j, "name", text_of(&said.name));
+    json_text(&j, "by", text_of(&said.by));
     json_text(&j, "scope", text_of(&said.scope));
     json_bool(&j, "first", said.first);
     json_text(&j, "csrf", span_str(csrf));

@@ -88,6 +88,7 @@ void session_swap_answers(struct session_work *w);
 
 struct session_said {
     struct buf name;
+    struct buf by; /* as whom their changes are recorded */
     struct buf scope;
     struct buf session;
     struct buf device; /* empty: none */

@@ -224,7 +224,7 @@ TEST(nobody_may_sign_in_and_nothing_else)
     CHECK_EQ_STR(w.seen, "how ada 0\nsign in 0 ada 32 32\n");
     CHECK(client_body_has(&c, "\"session\":\"cbxs_"));
     CHECK(client_body_has(&c, "\"device\":\"cbxd_aa00"));
-    CHECK(client_body_has(&c, "\"name\":\"ada\",\"scope\":\"admin\",\"first\":false"));
+    CHECK(client_body_has(&c, "\"name\":\"ada\",\"by\":\"admin:ada\",\"scope\":\"admin\",\"first\":false"));
     client_close(&c);
     people_end(&w);
 }
@@ -292,9 +292,10 @@ TEST(whose_session_it_is_decides_what_may_be_done)
     }
     CHECK_EQ_UINT(ask(&c, NULL, "GET", "/v1/session", NULL), 401);
     CHECK_EQ_UINT(ask(&c, LINK, "GET", "/v1/session", NULL), 200);
-    CHECK(client_body_has(&c, "{\"name\":\"\",\"scope\":\"admin\",\"first\":true,"));
+    CHECK(client_body_has(&c, "{\"name\":\"\",\"by\":\"link\",\"scope\":\"admin\",\"first\":true,"));
     CHECK_EQ_UINT(ask(&c, TENANT, "GET", "/v1/session", NULL), 200);
-    CHECK(client_body_has(&c, "{\"name\":\"ada\",\"scope\":\"tenant:alice\",\"first\":false,"));
+    CHECK(client_body_has(
+        &c, "{\"name\":\"ada\",\"by\":\"token:ada\",\"scope\":\"tenant:alice\",\"first\":false,"));
     client_close(&c);
     people_end(&w);
 }

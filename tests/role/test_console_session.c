@@ -87,7 +87,8 @@ TEST(a_password_becomes_a_key_and_the_session_a_cookie_that_no_script_and_no_oth
     int api = take_stream(&s);
     play_sign_in(api, "ann", "cbxd_00ff");
     answer_json(api, 201,
-                "{\"session\":\"" OTHER_SESSION "\",\"name\":\"ann\",\"scope\":\"admin\",\"first\":false,"
+                "{\"session\":\"" OTHER_SESSION
+                "\",\"name\":\"ann\",\"by\":\"admin:ann\",\"scope\":\"admin\",\"first\":false,"
                 "\"since\":\"x\",\"expires\":\"y\",\"device\":\"cbxd_11ee\"}");
     read_answer(&s, fd, &a);
     CHECK_EQ_INT(a.status, 200);
@@ -97,8 +98,10 @@ TEST(a_password_becomes_a_key_and_the_session_a_cookie_that_no_script_and_no_oth
     char csrf[CONSOLE_CSRF_LEN + 1];
     char body[256];
     ask_csrf(span_str(OTHER_SESSION), csrf);
-    (void)snprintf(body, sizeof(body),
-                   "\r\n\r\n{\"name\":\"ann\",\"scope\":\"admin\",\"first\":false,\"csrf\":\"%s\"}", csrf);
+    (void)snprintf(
+        body, sizeof(body),
+        "\r\n\r\n{\"name\":\"ann\",\"by\":\"admin:ann\",\"scope\":\"admin\",\"first\":false,\"csrf\":\"%s\"}",
+        csrf);
     CHECK(answer_has(&a, body));
     CHECK(strstr(strstr(a.text, "\r\n\r\n"), "cbxs_") == NULL); /* a script never sees it */
     CHECK(!answer_has(&a, SESSION));                            /* what was brought is not made anybody's */
@@ -188,24 +191,28 @@ TEST(a_session_is_shown_and_made_anew_when_it_is_old)
     int api = take_stream(&s);
     CHECK(strstr(hear(api, "\r\n\r\n"),
                  "GET /v1/session HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer " SESSION "\r\n") != NULL);
-    answer_json(api, 200, "{\"name\":\"ann\",\"scope\":\"viewer\",\"first\":false,\"age\":900}");
+    answer_json(api, 200,
+                "{\"name\":\"ann\",\"by\":\"admin:ann\",\"scope\":\"viewer\",\"first\":false,\"age\":900}");
     read_answer(&s, fd, &a);
     CHECK(a.status == 200 && answer_has(&a, s.csrf) && !answer_has(&a, "Set-Cookie"));
 
     say_show(fd, &s);
     (void)hear(api, "\r\n\r\n");
-    answer_json(api, 200, "{\"name\":\"ann\",\"scope\":\"viewer\",\"first\":false,\"age\":901}");
+    answer_json(api, 200,
+                "{\"name\":\"ann\",\"by\":\"admin:ann\",\"scope\":\"viewer\",\"first\":false,\"age\":901}");
     CHECK(strstr(hear(api, "\r\n\r\n"),
                  "POST /v1/session:rotate HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer " SESSION) != NULL);
     answer_json(api, 201, "{\"session\":\"" OTHER_SESSION "\"}");
     read_answer(&s, fd, &a);
     CHECK(a.status == 200 && answer_has(&a, "Set-Cookie: __Host-clawbox=" OTHER_SESSION COOKIE_FLAGS "\r\n"));
-    CHECK(answer_has(&a, "\"name\":\"ann\",\"scope\":\"viewer\"") && !answer_has(&a, s.csrf));
+    CHECK(answer_has(&a, "\"name\":\"ann\",\"by\":\"admin:ann\",\"scope\":\"viewer\"") &&
+          !answer_has(&a, s.csrf));
 
     /* Another tab was quicker. */
     say_show(fd, &s);
     (void)hear(api, "\r\n\r\n");
-    answer_json(api, 200, "{\"name\":\"ann\",\"scope\":\"viewer\",\"first\":false,\"age\":901}");
+    answer_json(api, 200,
+                "{\"name\":\"ann\",\"by\":\"admin:ann\",\"scope\":\"viewer\",\"first\":false,\"age\":901}");
     (void)hear(api, "\r\n\r\n");
     answer_json(api, 409, "{}");
     read_answer(&s, fd, &a);

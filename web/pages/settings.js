@@ -1,7 +1,7 @@
 // settings.js: who may come in. Administrators, tokens for programs, the reader's own password and sessions, and the colours.
 import { send, session as sessions } from '../api.js';
 import { chooseTheme, theme } from '../theme.js';
-import { Ago, Badge, Button, Confirm, ConfirmTyped, Copy, Dialog, Empty, Facts, Form, Notice, Page, Problem, Section, Select, Table, TextField, Time, html, toast, useAction, useData, useState } from '../ui.js';
+import { Ago, Badge, Button, Confirm, ConfirmTyped, Copy, Dialog, Empty, Form, Notice, Page, Problem, Section, Select, Table, TextField, Time, html, toast, useAction, useData, useState } from '../ui.js';
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;
 const NAME_HINT = 'Lower-case letters, digits and hyphens, at most 40.';
@@ -14,15 +14,15 @@ export default function Settings({ session }) {
       <${Own} session=${session} />
       <${Look} />
     </div>
-    ${admin && html`<${Access} />`}
+    ${admin && html`<${Access} by=${session.by} />`}
     ${!admin && html`<${Notice}>Administrators and tokens are shown to administrators.<//>`}
   <//>`;
 }
 
-function Access() {
+function Access({ by }) {
   const administrators = useData('/v1/administrators');
   const tokens = useData('/v1/tokens');
-  return html`<${Administrators} list=${administrators} /><${Tokens} list=${tokens} />`;
+  return html`<${Administrators} by=${by} list=${administrators} /><${Tokens} list=${tokens} />`;
 }
 
 function Look() {
@@ -37,15 +37,14 @@ function Look() {
 function Own({ session }) {
   const [asked, ask] = useState(false);
   const [password, setPassword] = useState(false);
-  const own = useData('/v1/session').data;
-  const token = own?.by.startsWith('token:');
+  const token = session.by.startsWith('token:');
   const everywhere = async () => {
     await sessions.signOut(true);
     location.assign('/');
   };
   return html`<${Section} title="Your account" about=${`${session.name || 'Signed in with a link'}, ${session.scope}`}>
-    ${own && html`<${Facts} rows=${[['Signed in', html`<${Time} at=${own.since} />`], ['Ends at the latest', html`<${Time} at=${own.expires} />`], token && ['By', 'a token, which has no password']]} />`}
-    <div class="actions">${own && !token && html`<${Button} onClick=${() => setPassword(true)}>Change the password<//>`}<${Button} tone="danger" onClick=${() => ask(true)}>Sign out everywhere<//></div>
+    ${token && html`<p class="quiet">Signed in with a token, which has no password.</p>`}
+    <div class="actions">${!token && html`<${Button} onClick=${() => setPassword(true)}>Change the password<//>`}<${Button} tone="danger" onClick=${() => ask(true)}>Sign out everywhere<//></div>
     ${password && html`<${Password} onClose=${() => setPassword(false)} />`}
     ${asked && html`<${Confirm} title="Sign out everywhere?" verb="Sign out everywhere" tone="danger" onClose=${() => ask(false)} act=${everywhere}><p>Every browser that you are signed in with has to sign in again, this one too.</p><//>`}
   <//>`;
@@ -81,8 +80,7 @@ function NewPassword({ next, setNext, again, setAgain, wrong }) {
 
 const scopeBadge = (scope) => html`<${Badge} tone=${scope === 'admin' ? 'info' : 'quiet'}>${scope}<//>`;
 
-function Administrators({ list }) {
-  const by = useData('/v1/session').data?.by;
+function Administrators({ by, list }) {
   const [asked, ask] = useState(null);
   const close = () => ask(null);
   const columns = [
