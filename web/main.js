@@ -1,6 +1,6 @@
 // main.js: the shell. Finds out who is signed in, shows the navigation and the page that the address names.
 import { render } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, session as sessions, whenSignedOut } from './api.js';
 import { pages } from './pages.js';
 import { go, match, useAddress } from './router.js';
@@ -21,7 +21,7 @@ function find(path) {
 // The page's code, loaded when it is first asked for.
 function useModule(load) {
   const [state, setState] = useState({ load: null, module: null, error: null });
-  useEffect(() => {
+  useLayoutEffect(() => {
     let gone = false;
     load?.().then((module) => gone || setState({ load, module, error: null }), (error) => gone || setState({ load, module: null, error }));
     return () => { gone = true; };
@@ -68,16 +68,17 @@ function Shell() {
 
   const look = async () => {
     setError(null);
-    // A link from the command line is for signing in again, whoever was signed in.
-    if (location.pathname === '/sign-in' && location.hash.startsWith('#cbxl_')) return setSession(null);
+    if (hasLink()) return setSession(null);
+    const asked = early ?? sessions.current();
+    early = null;
     try {
-      setSession(await sessions.current());
+      setSession(await asked);
     } catch (failure) {
       if (failure instanceof ApiError && failure.status === 401) setSession(null);
       else setError(failure);
     }
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     whenSignedOut(() => setSession(null));
     look();
   }, []);
@@ -105,6 +106,13 @@ function Shell() {
 }
 
 const loadSignIn = () => import('./pages/sign_in.js');
+// A link from the command line is for signing in again, whoever was signed in.
+const hasLink = () => location.pathname === '/sign-in' && location.hash.startsWith('#cbxl_');
+
+// What every view begins with is on its way before anything is drawn: who this is, and the page's code. Failures are met where they are used.
+let early = hasLink() ? null : sessions.current();
+early?.catch(() => {});
+find(location.pathname)?.page.load().catch(() => {});
 
 applyTheme();
 render(html`<${Shell} />`, document.getElementById('app'));

@@ -95,6 +95,7 @@ static int on_list(struct api_request *q, struct span payload)
         json_number(j, "requests_24h", reader_u64(&r));
         json_number(j, "denied_24h", reader_u64(&r));
         write_time_or_null(j, "last_request", reader_u64(&r));
+        json_number(j, "grants", reader_u32(&r));
         json_object_end(j);
     }
     json_array_end(j);

@@ -512,7 +512,8 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(TEXT, after, IPC_NAME_MAX)  \
     F(U16, limit, 0)
 /* `tenants` is a list of: text name, u64 id, u16 port, u32 routes, u32 credentials used, u32 credentials set, u64 created_ms, u64 updated_ms,
- * u64 suspended_ms (0: it is not), u64 requests and u64 of them refused in the last 24 hours, u64 when the last one was (ms; 0: none). */
+ * u64 suspended_ms (0: it is not), u64 requests and u64 of them refused in the last 24 hours, u64 when the last one was (ms; 0: none),
+ * u32 grants that are not over. */
 #define IPC_FIELDS_tenant_page(F) \
     F(U32, code, 0)               \
     F(BOOL, more, 0)              \

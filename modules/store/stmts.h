@@ -49,7 +49,8 @@
       "SELECT t.name, t.id, t.port, t.routes," \
       " (SELECT count(*) FROM credential c WHERE c.tenant_id = t.id AND c.used = 1)," \
       " (SELECT count(*) FROM credential c WHERE c.tenant_id = t.id AND c.box IS NOT NULL)," \
-      " t.created_ms, t.updated_ms, t.suspended_ms FROM tenant t" \
+      " t.created_ms, t.updated_ms, t.suspended_ms," \
+      " (SELECT count(*) FROM granted g WHERE g.tenant_id = t.id AND g.until_ms > ?4) FROM tenant t" \
       " WHERE t.name > ?1 AND (?3 = '' OR t.name = ?3) ORDER BY t.name LIMIT ?2") \
     \
     S(CREDENTIAL_GET, \

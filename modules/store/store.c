@@ -206,7 +206,7 @@ static int name_tenants(struct store *s)
             struct ipc_tenant_up m = {.tenant = ipc_read_text(&reader, IPC_NAME_MAX)};
             m.tenant_id = reader_u64(&reader);
             m.port = reader_u16(&reader);
-            (void)reader_take(&reader, 3 * 4 + 6 * 8);
+            (void)reader_take(&reader, 3 * 4 + 6 * 8 + 4);
             r = reader.error != 0 ? reader.error : ipc_send_tenant_up(ipc_role()->life, 0, &m);
             (void)snprintf(after, sizeof(after), "%.*s", SPAN_ARG(m.tenant));
             total++;

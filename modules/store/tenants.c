@@ -110,6 +110,7 @@ int store_tenant_list(struct store_db *db, struct span only, struct span after, 
     store_bind_text(stmt, 1, after);
     store_bind_u64(stmt, 2, (uint64_t)limit + 1);
     store_bind_text(stmt, 3, only);
+    store_bind_u64(stmt, 4, now_ms);
     while ((r = store_stmt_step(db, stmt)) == 1) {
         struct store_recent recent = {.requests = 0};
         if (count == limit || buf_room(out) < TENANT_LIST_ROW_MAX) {
@@ -134,6 +135,7 @@ int store_tenant_list(struct store_db *db, struct span only, struct span after, 
         writer_u64(&w, recent.requests);
         writer_u64(&w, recent.denied);
         writer_u64(&w, recent.last_ms);
+        writer_u32(&w, (uint32_t)store_column_u64(stmt, 9));
         count++;
     }
     store_stmt_done(stmt);

@@ -94,6 +94,7 @@ int answer_page(struct ipc_chan *chan, const struct ipc_in *in)
     writer_u64(&out, 12);
     writer_u64(&out, 3);
     writer_u64(&out, 951782400009);
+    writer_u32(&out, 4);
     ipc_list_end(&out, at, 1);
     struct ipc_tenant_page m = {.more = true, .tenants = buf_span(&list)};
     int r = ipc_send_tenant_page(chan, in->call, &m);

@@ -27,7 +27,7 @@ static const struct {
      "{\"tenants\":[{\"name\":\"alice\",\"id\":7,\"port\":4711,\"routes\":3,\"credentials_used\":2,"
      "\"credentials_set\":1,\"created\":\"1970-01-01T00:00:00.000Z\",\"updated\":\"2000-02-29T00:00:00.007Z\","
      "\"suspended\":\"2000-02-29T00:00:00.008Z\",\"requests_24h\":12,\"denied_24h\":3,"
-     "\"last_request\":\"2000-02-29T00:00:00.009Z\"}],"
+     "\"last_request\":\"2000-02-29T00:00:00.009Z\",\"grants\":4}],"
      "\"next\":\"/v1/tenants?limit=100&after=alice\"}\n"},
     {"GET", "/v1/tenants?after=al&limit=7", NULL, "list after=al limit=7\n", 200, "application/json", NULL},
     {"GET", "/v1/tenants?after=&limit=1000", NULL, "list after= limit=1000\n", 200, "application/json", NULL},

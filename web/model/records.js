@@ -66,7 +66,12 @@ function cell(value) {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-/** RFC 4180, with a first line of names. */
-export const toCsv = (records) => [COLUMNS, ...records.map((record) => COLUMNS.map((name) => record[name]))].map((line) => `${line.map(cell).join(',')}\r\n`).join('');
+const csvLine = (values) => `${values.map(cell).join(',')}\r\n`;
+
+/** The first line of a file in CSV (RFC 4180). */
+export const CSV_NAMES = csvLine(COLUMNS);
+
+/** Its other lines. */
+export const toCsv = (records) => records.map((record) => csvLine(COLUMNS.map((name) => record[name]))).join('');
 
 export const toJsonLines = (records) => records.map((record) => `${JSON.stringify(record)}\n`).join('');

@@ -1,6 +1,6 @@
 // denials.js: what the assistants were refused, grouped, with the smallest route that would allow it; and what is allowed for a time.
 import { useEffect, useState } from 'preact/hooks';
-import { get, getTagged, send } from '../api.js';
+import { get, getAll, getTagged, send } from '../api.js';
 import { setQuery } from '../router.js';
 import { Button } from '../ui/button.js';
 import { Changes, saveDocument, useDiff } from '../ui/changes.js';
@@ -135,9 +135,16 @@ const COLUMNS = (change, acts) => [
   change && { label: 'Allow or mute', cell: (one) => html`<div class="pairs"><${Acts} denial=${one} acts=${acts} /></div>` },
 ].filter(Boolean);
 
-function Grants({ tenants, turn, change, onChanged }) {
-  const load = async () => (await Promise.all(tenants.map(async (tenant) => (await get(`${at(tenant)}/grants`)).grants.map((grant) => ({ tenant, ...grant }))))).flat();
-  const { data, error, reload } = useData(tenants.length > 0 ? `grants of ${tenants.join(' ')} ${turn}` : null, { load, every: EVERY_MS });
+/** Of one tenant, or of all (''): only those are asked that have some by the list of tenants. */
+async function allGrants(only) {
+  const tenants = only ? [only] : (await getAll('/v1/tenants?limit=1000', 'tenants')).filter((one) => one.grants > 0).map((one) => one.name);
+  const lists = [];
+  for (const tenant of tenants) lists.push(...(await get(`${at(tenant)}/grants`)).grants.map((grant) => ({ tenant, ...grant })));
+  return lists;
+}
+
+function Grants({ tenant, turn, change, onChanged }) {
+  const { data, error, reload } = useData(`grants of ${tenant}, ${turn}`, { load: () => allGrants(tenant), every: EVERY_MS });
   const [ending, setEnding] = useState(null);
   const columns = [
     { label: 'Tenant', key: 'tenant' },
@@ -198,7 +205,7 @@ export default function Denials({ query, session }) {
       ${data && rows.length === 0 && html`<${Empty} title=${muted ? 'Nothing is muted.' : 'Nothing was refused.'}>${muted ? 'What you mute is kept here.' : 'When an assistant asks for what no route allows, it is listed here, with the route that would.'}<//>`}
       ${data?.next && limit < PAGE_MAX && html`<${More} onMore=${() => setLimit(Math.min(limit + PAGE, PAGE_MAX))} />`}
     <//>
-    <${Grants} tenants=${tenant ? [tenant] : names ?? []} turn=${turn} change=${change} onChanged=${changed} />
+    <${Grants} tenant=${tenant} turn=${turn} change=${change} onChanged=${changed} />
     ${asked?.span && html`<${AllowForTime} denial=${asked.denial} span=${asked.span} onClose=${() => setAsked(null)} onDone=${changed} />`}
     ${asked && !asked.span && html`<${AllowForEver} denial=${asked.denial} onClose=${() => setAsked(null)} onDone=${changed} />`}
   <//>`;

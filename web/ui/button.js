@@ -21,9 +21,9 @@ export function Copy({ text, label = 'Copy', what }) {
   return html`<button type="button" class="button small" onClick=${copy} aria-label=${what ? `${label}: ${what}` : undefined}>${label}</button>`;
 }
 
-/** Gives the reader a file, made here. */
-export function download(name, type, text) {
-  const address = URL.createObjectURL(new Blob([text], { type }));
+/** Gives the reader a file, made here of texts and Blobs. */
+export function download(name, type, ...parts) {
+  const address = URL.createObjectURL(new Blob(parts, { type }));
   const link = document.createElement('a');
   link.href = address;
   link.download = name;
@@ -41,14 +41,18 @@ export function Menu({ label, items }) {
   const [open, setOpen] = useState(false);
   const box = useRef(null);
   const close = () => setOpen(false);
-  const leave = (event) => box.current.contains(event.relatedTarget) || close();
-  const key = (event) => {
-    if (event.key !== 'Escape' || !open) return;
+  // The focus goes back to what opened it, where a dialog that is closed later finds it.
+  const back = () => {
     close();
     box.current.querySelector('button').focus();
   };
+  const leave = (event) => box.current?.contains(event.relatedTarget) === false && close(); // null: it is taken out of the page
+  const key = (event) => {
+    if (event.key !== 'Escape' || !open) return;
+    back();
+  };
   return html`<div class="menu" ref=${box} onFocusOut=${leave} onKeyDown=${key}>
     <button type="button" class="button" aria-expanded=${open ? 'true' : 'false'} onClick=${() => setOpen(!open)}>${label} <span aria-hidden="true">▾</span></button>
-    ${open && html`<ul class="menu-items">${items.filter(Boolean).map((item) => html`<li><button type="button" class=${item.tone ?? ''} onClick=${() => { close(); item.act(); }}>${item.label}</button></li>`)}</ul>`}
+    ${open && html`<ul class="menu-items">${items.filter(Boolean).map((item) => html`<li><button type="button" class=${item.tone ?? ''} onClick=${() => { back(); item.act(); }}>${item.label}</button></li>`)}</ul>`}
   </div>`;
 }

@@ -1,5 +1,5 @@
 // data.js: what a page reads and what it does, with the states in between.
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { getTagged } from '../api.js';
 import { toast } from './toast.js';
 import { useWaiting } from './together.js';
@@ -19,7 +19,8 @@ export function useData(target, { every = 0, load = null } = {}) {
   const shown = state.of === target ? state : { ...NOTHING, loading: target !== null };
   useWaiting(shown.loading);
 
-  useEffect(() => {
+  // Before the browser paints, which gains a frame for each of what a page asks for.
+  useLayoutEffect(() => {
     if (target === null) return undefined;
     const abort = new AbortController();
     let timer = 0;

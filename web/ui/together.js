@@ -1,6 +1,6 @@
 // together.js: a page is shown when everything that it begins with has been read, so that no part of it is moved by what comes after.
 import { createContext } from 'preact';
-import { useContext, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useContext, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { html } from './html.js';
 
 // {wait(part), leave(part), shown}; nobody waits where there is none.
@@ -32,8 +32,8 @@ export function useWaiting(loading) {
     part.current = {};
     if (loading) page.wait(part.current); // while it is drawn: before that which drew it says that it has got what it waited for
   }
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!loading) page.leave(part.current);
   }, [loading]);
-  useEffect(() => () => page.leave(part.current), []);
+  useLayoutEffect(() => () => page.leave(part.current), []);
 }

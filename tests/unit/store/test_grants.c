@@ -1,5 +1,6 @@
 /* What somebody allowed for a time, or once: whose it is, its use in the transaction of a record, its end, its place in the audit. */
 #include "store/grants.h"
+#include "store/tenants.h"
 #include "store_test.h"
 
 enum { ALICE = 1, BOB = 2 };
@@ -115,6 +116,37 @@ static void check_changes(struct store_db *db, const char *want)
     }
     CHECK_EQ_STR(text, want);
     buf_deinit(&rows);
+}
+
+/* How many grants the list of tenants has for each, at that time. */
+static void check_counts(struct store_db *db, uint64_t now_ms, uint32_t alice, uint32_t bob)
+{
+    struct buf page;
+    bool more;
+    buf_init(&page, 1000);
+    CHECK_EQ_INT(store_tenant_list(db, SPAN_EMPTY, SPAN_EMPTY, 10, now_ms, &page, &more), 0);
+    struct reader r = reader_of(buf_span(&page));
+    CHECK_EQ_UINT(ipc_list_read(&r, 10), 2);
+    (void)ipc_read_text(&r, IPC_NAME_MAX);
+    (void)reader_take(&r, 8 + 2 + 3 * 4 + 6 * 8);
+    CHECK_EQ_UINT(reader_u32(&r), alice);
+    (void)ipc_read_text(&r, IPC_NAME_MAX);
+    (void)reader_take(&r, 8 + 2 + 3 * 4 + 6 * 8);
+    CHECK_EQ_UINT(reader_u32(&r), bob);
+    CHECK_EQ_INT(reader_finish(&r), 0);
+    buf_deinit(&page);
+}
+
+TEST(the_list_of_tenants_counts_what_is_not_over)
+{
+    struct store_db *db = open_two("counted.db");
+    check_counts(db, TEST_NOW_MS, 0, 0);
+    CHECK(create(db, "bob", "/one", true) != 0);
+    CHECK(create(db, "bob", "/two", false) != 0);
+    check_counts(db, TEST_NOW_MS, 0, 2);
+    check_counts(db, TEST_NOW_MS + HOUR_MS - 1, 0, 2);
+    check_counts(db, TEST_NOW_MS + HOUR_MS, 0, 0);
+    store_db_free(db);
 }
 
 TEST(a_grant_for_a_time_is_used_until_it_ends)

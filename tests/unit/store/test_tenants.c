@@ -557,7 +557,7 @@ static uint32_t list_page(struct store_db *db, const char *after, uint32_t limit
         struct span name = ipc_read_text(&reader, IPC_NAME_MAX);
         (void)snprintf(names[i], 64, "%.*s", SPAN_ARG(name));
         CHECK(reader_u64(&reader) > 0);
-        (void)reader_take(&reader, 2 + 3 * 4 + 6 * 8);
+        (void)reader_take(&reader, 2 + 3 * 4 + 6 * 8 + 4);
     }
     CHECK_EQ_INT(reader_finish(&reader), 0);
     buf_deinit(&page);
@@ -646,6 +646,7 @@ TEST(a_row_of_the_list)
     CHECK_EQ_UINT(reader_u64(&r), 0); /* no request, none refused, and so no last one: see test_series.c */
     CHECK_EQ_UINT(reader_u64(&r), 0);
     CHECK_EQ_UINT(reader_u64(&r), 0);
+    CHECK_EQ_UINT(reader_u32(&r), 0); /* grants: see test_grants.c */
     CHECK_EQ_INT(reader_finish(&r), 0);
     buf_deinit(&page);
     store_db_free(db);

@@ -109,6 +109,30 @@ export default [
     await world.page.getByRole('row').filter({ hasText: 'special_address' }).first().waitFor();
     await apply(world);
   }],
+  ['denials: of all tenants, only those are asked for grants that have some', async (world) => {
+    const { page } = world;
+    await refused(world, '/private/counted');
+    const asked = new Set();
+    const listen = (request) => {
+      const tenant = /\/v1\/tenants\/([^/]+)\/grants$/.exec(request.url())?.[1];
+      if (tenant && request.method() === 'GET') asked.add(tenant);
+    };
+    page.on('request', listen);
+    const granted = async () => (await page.evaluate(async () => (await (await fetch('/api/v1/tenants')).json()).tenants)).filter((one) => one.grants > 0).map((one) => one.name);
+    await world.visit('/denials');
+    assert.deepEqual([...asked].sort(), await granted());
+    await row(world, '/private/counted').getByRole('button', { name: /^An hour/ }).click();
+    await dialog(world).getByRole('button', { name: 'Allow', exact: true }).click();
+    await closed(world);
+    const allowed = page.getByRole('table', { name: 'Allowed for a time' }).getByRole('row').filter({ hasText: '/private/counted' });
+    await allowed.waitFor();
+    assert.deepEqual([...asked].sort(), await granted());
+    await world.look('denials-granted', '/denials');
+    await allowed.getByRole('button', { name: /^End/ }).click();
+    await dialog(world).getByRole('button', { name: 'End', exact: true }).click();
+    await allowed.waitFor({ state: 'detached' });
+    page.off('request', listen);
+  }],
   ['denials: one is muted, stays refused, and comes back', async (world) => {
     await refused(world, '/private/mute');
     await row(world, '/private/mute').getByRole('button', { name: /^Mute/ }).click();

@@ -22,6 +22,28 @@ export default [
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     assert.equal(await page.evaluate(() => document.activeElement.textContent), 'New tenant', 'the focus is back');
+    // A menu is left by Escape, and what was opened from it gives the focus back to it.
+    await world.visit('/tenants/alice');
+    const more = world.button('More');
+    await more.focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Manifests for Kubernetes');
+    await page.keyboard.press('Escape');
+    assert.equal(await page.locator('.menu-items').count(), 0);
+    assert.ok(await more.evaluate((button) => button === document.activeElement), 'at the menu');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').getByRole('button', { name: 'Save this file' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    assert.ok(await more.evaluate((button) => button === document.activeElement), 'at the menu again');
+    // Whoever tabs sees where: every control that has the focus has an outline.
+    for (let i = 0; i < 12; i += 1) {
+      await page.keyboard.press('Tab');
+      assert.ok(await page.evaluate(() => document.activeElement === document.body || parseFloat(getComputedStyle(document.activeElement).outlineWidth) >= 2), `after ${i + 1} steps`);
+    }
   }],
   ['the first view is under 100 KiB, and quick', async (world) => {
     const times = [];

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { lastWord, matches, merge, searchTarget, target, toCsv, toJsonLines } from '../../../web/model/records.js';
+import { CSV_NAMES, lastWord, matches, merge, searchTarget, target, toCsv, toJsonLines } from '../../../web/model/records.js';
 
 const decision = (seq, id, more = {}) => ({ seq, time: '2026-01-02T03:04:05.000Z', kind: 'decision', tenant: 'alice', request_id: id, verdict: 'allowed', reason: 'route',
   route: 'openai', credential: 'openai', method: 'GET', scheme: 'https', host: 'api.openai.com', port: 443, path: '/v1/models', query_keys: [], hash: '00', ...more });
@@ -51,7 +51,7 @@ test('the search as the server reads it', () => {
 });
 
 test('CSV quotes what has to be, and starts no formula', () => {
-  const csv = toCsv([decision(1, 'a', { path: '/a,"b"\n', host: '=cmd()' }), decision(2, 'b', { path: '+1', method: '@X', host: '-1', query_keys: ['a', 'b'] })]);
+  const csv = CSV_NAMES + toCsv([decision(1, 'a', { path: '/a,"b"\n', host: '=cmd()' }), decision(2, 'b', { path: '+1', method: '@X', host: '-1', query_keys: ['a', 'b'] })]);
   const lines = csv.split('\r\n');
   assert.ok(lines[0].startsWith('seq,time,kind,'));
   assert.ok(csv.includes(',"/a,""b""\n",') && csv.includes(",'=cmd(),"));

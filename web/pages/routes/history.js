@@ -42,7 +42,7 @@ export function History({ tenant, generation, onTake }) {
     { label: 'When', cell: (one) => html`<${Time} at=${one.time} />` },
     { label: 'Who', cell: (one) => html`<span class="any">${one.by || 'unknown'}</span>` },
     { label: 'What', cell: (one) => html`<span class="whole">${changeWords(one.change)}</span>` },
-    { label: 'About', wide: true, cell: (one) => html`<span class="any">${one.detail ?? ''}</span>` },
+    { label: 'About', wide: true, cell: (one) => one.detail },
     { label: 'Document', cell: (one) => (one.generation === null ? html`<span class="quiet">–</span>`
       : html`<${Button} class="button small" onClick=${() => setOpen(one.generation)}><span class="hidden">Generation </span>${one.generation}${one.generation === generation ? ', now' : ''}<//>`) },
   ];
