@@ -19,7 +19,7 @@ static const char help_serve[] =
     "  --console ADDRESS:PORT  where browsers find the console, or off; without TLS 127.0.0.1 or [::1] (default: 127.0.0.1:9180,\n"
     "                      unless that is taken)\n"
     "  --tls-cert FILE, --tls-key FILE  TLS for the console and the API: the certificate with its issuers, and its key, in PEM.\n"
-    "                      The names in it are those that browsers may use\n"
+    "                      The names in it are those that browsers may use. SIGHUP reads both again\n"
     "  --api ADDRESS:PORT  serves the API there too, for those with a token (clawbox token); without TLS 127.0.0.1 or [::1] (default:\n"
     "                     the control socket alone)\n"
     "  --master-key-file FILE  the vault's key: 64 hexadecimal digits, readable by its owner and at most its group\n"

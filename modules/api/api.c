@@ -205,7 +205,7 @@ static int on_listener(void *arg, enum ipc_listener_kind kind, int fd)
     return 0;
 }
 
-/* The certificate comes first, and both before the role is confined. */
+/* The certificate comes first, and then its key: before the role is confined, and again when somebody has renewed them. */
 static int on_file(void *arg, enum ipc_file_kind what, int fd)
 {
     struct api *api = arg;
@@ -213,13 +213,23 @@ static int on_file(void *arg, enum ipc_file_kind what, int fd)
         api->tls_cert_fd = fd;
         return 0;
     }
-    if (what != IPC_FILE_TLS_KEY || api->tls_cert_fd < 0 || api->serving != NULL) {
+    if (what != IPC_FILE_TLS_KEY || api->tls_cert_fd < 0) {
         (void)close(fd);
         return CB_EPERM;
     }
     int cert_fd = api->tls_cert_fd;
     api->tls_cert_fd = -1;
     return link_serving_read(cert_fd, fd, &api->serving);
+}
+
+static int on_file_again(void *arg, enum ipc_file_kind what, int fd)
+{
+    struct api *api = arg;
+    if (api->serving == NULL) { /* what is in clear stays in clear */
+        (void)close(fd);
+        return CB_ESTATE;
+    }
+    return on_file(arg, what, fd);
 }
 
 static int on_go(void *arg, uint32_t waived)
@@ -290,6 +300,7 @@ static int on_life(void *arg, struct ipc_in *in)
 }
 
 static const struct ipc_role_handler api_role = {.on_file = on_file,
+                                                 .on_file_again = on_file_again,
                                                  .on_listener = on_listener,
                                                  .on_peer = on_peer,
                                                  .on_go = on_go,

@@ -99,7 +99,7 @@ static int on_listener(void *arg, enum ipc_listener_kind kind, int fd)
     return 0;
 }
 
-/* The certificate comes first, and both before the role is confined. */
+/* The certificate comes first, and then its key: before the role is confined, and again when somebody has renewed them. */
 static int on_file(void *arg, enum ipc_file_kind what, int fd)
 {
     struct console *console = arg;
@@ -107,13 +107,23 @@ static int on_file(void *arg, enum ipc_file_kind what, int fd)
         console->tls_cert_fd = fd;
         return 0;
     }
-    if (what != IPC_FILE_TLS_KEY || console->tls_cert_fd < 0 || console->serving != NULL) {
+    if (what != IPC_FILE_TLS_KEY || console->tls_cert_fd < 0) {
         (void)close(fd);
         return CB_EPERM;
     }
     int cert_fd = console->tls_cert_fd;
     console->tls_cert_fd = -1;
     return link_serving_read(cert_fd, fd, &console->serving);
+}
+
+static int on_file_again(void *arg, enum ipc_file_kind what, int fd)
+{
+    struct console *console = arg;
+    if (console->serving == NULL) { /* what is in clear stays in clear */
+        (void)close(fd);
+        return CB_ESTATE;
+    }
+    return on_file(arg, what, fd);
 }
 
 static void on_room_timer(void *arg)
@@ -170,8 +180,12 @@ static void on_stop(void *arg, uint32_t grace_ms)
     net_timer_start(console->stop_timer, grace_ms, 0);
 }
 
-static const struct ipc_role_handler console_role = {
-    .on_file = on_file, .on_listener = on_listener, .on_peer = on_peer, .on_go = on_go, .on_stop = on_stop};
+static const struct ipc_role_handler console_role = {.on_file = on_file,
+                                                     .on_file_again = on_file_again,
+                                                     .on_listener = on_listener,
+                                                     .on_peer = on_peer,
+                                                     .on_go = on_go,
+                                                     .on_stop = on_stop};
 
 int console_run(struct console *console)
 {

@@ -77,12 +77,16 @@ static int on_file(struct ipc_in *in)
 {
     struct ipc_file m;
     int r = ipc_get_file(in->payload, &m);
-    if (r != 0 || role.state != ROLE_STARTED || role.handler->on_file == NULL) {
+    int (*take)(void *arg, enum ipc_file_kind what, int fd) =
+        role.state == ROLE_STARTED ? role.handler->on_file
+        : role.state == ROLE_READY ? role.handler->on_file_again
+                                   : NULL;
+    if (r != 0 || take == NULL) {
         return r != 0 ? r : CB_ESTATE;
     }
     int fd = in->fd;
     in->fd = -1;
-    return descriptor_result(role.handler->on_file(role.arg, (enum ipc_file_kind)m.what, fd), "a file");
+    return descriptor_result(take(role.arg, (enum ipc_file_kind)m.what, fd), "a file");
 }
 
 static int on_listener(struct ipc_in *in)

@@ -3,7 +3,7 @@
  *
  * A role starts in a fresh address space (re-executed) with descriptor IPC_ROLE_LIFE_FD connected to the monitor, and
  * standard error. What it gets comes over that channel, in this order: START, any FILE, LISTENER and PEER, then GO. On GO it
- * confines itself and says READY. Later PEERs replace or add channels (a peer was restarted; a tenant became active).
+ * confines itself and says READY. Later FILEs stand in the place of what was given; later PEERs replace or add channels (a peer was restarted; a tenant became active).
  * STOP asks it to end; so does the death of the monitor.
  *
  *     int store_main(void) { ...; return ipc_role_run(IPC_ROLE_STORE, &handler, &state); }
@@ -19,6 +19,8 @@ struct ipc_role_handler {
     /* Descriptors are the callee's from here on. A result other than 0 ends the process (before GO) or drops the
      * descriptor and is logged (after GO). Members that a role has no use for may be NULL. */
     int (*on_file)(void *arg, enum ipc_file_kind what, int fd);
+    /* A file again, after READY: there is another one in its place. NULL: that does not happen to this role. */
+    int (*on_file_again)(void *arg, enum ipc_file_kind what, int fd);
     int (*on_listener)(void *arg, enum ipc_listener_kind kind, int fd);
     int (*on_peer)(void *arg, enum ipc_role role, uint64_t tenant_id, struct span tenant, int fd);
     /* Everything that was to come before GO has come. Open what needs opening, confine (priv/confine.h), and either

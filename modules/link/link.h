@@ -16,9 +16,9 @@ struct link_serving;
 
 /* From PEM. *why (may be NULL) says for people what is wrong: CB_EINVAL then. */
 CB_MUST_USE int link_serving_new(struct span pem, struct link_serving **out, const char **why);
-/* The same, of a descriptor with the certificates and of one with the key, which are closed: before a role is confined. What is wrong is
- * logged. */
-CB_MUST_USE int link_serving_read(int cert_fd, int key_fd, struct link_serving **out);
+/* The same, of a descriptor with the certificates and of one with the key, which are closed. Where *serving is one already, it shows these to
+ * whoever connects from now on; after a failure it shows what it showed before. What is wrong is logged. */
+CB_MUST_USE int link_serving_read(int cert_fd, int key_fd, struct link_serving **serving);
 /* Whether a client that looks for this name or address (IPv6 without brackets) believes the certificate. */
 bool link_serves(const struct link_serving *serving, struct span host);
 

@@ -50,7 +50,19 @@ static int append_file(int fd, struct buf *out)
     }
 }
 
-int link_serving_read(int cert_fd, int key_fd, struct link_serving **out)
+/* Connections that stand keep the leaf that they began with, and tickets go on: they are the server's. */
+static int serve_another(struct link_serving *serving, struct span pem, const char **why)
+{
+    struct tls_leaf *leaf;
+    int r = tls_leaf_serving(pem, &leaf, why);
+    if (r == 0) {
+        tls_leaf_unref(serving->leaf);
+        serving->leaf = leaf;
+    }
+    return r;
+}
+
+int link_serving_read(int cert_fd, int key_fd, struct link_serving **serving)
 {
     struct buf pem;
     const char *why = NULL;
@@ -61,7 +73,8 @@ int link_serving_read(int cert_fd, int key_fd, struct link_serving **out)
     (void)close(cert_fd);
     (void)close(key_fd);
     if (r == 0) {
-        r = link_serving_new(buf_span(&pem), out, &why);
+        r = *serving == NULL ? link_serving_new(buf_span(&pem), serving, &why)
+                             : serve_another(*serving, buf_span(&pem), &why);
     }
     buf_deinit(&pem);
     if (r != 0) {

@@ -171,6 +171,11 @@ static void on_signal(void *arg, int signum)
     struct monitor *m = arg;
     if (signum == SIGCHLD) {
         process_reap(m);
+    } else if (signum == SIGHUP) {
+        log_info("reading the certificate again");
+        for (size_t i = 0; i < m->fixed_count; i++) {
+            process_renew(&m->fixed[i]);
+        }
     } else if (m->stop_stage == STOP_GATES) {
         log_info("stopping at once (signal %d)", signum);
         on_stop_timeout(m);
@@ -387,12 +392,14 @@ int monitor_run(const struct monitor_options *options)
         log_error("no event loop");
         return 1;
     }
-    static const int signals[] = {SIGCHLD, SIGTERM, SIGINT};
-    struct net_signal *handlers[3];
+    /* Without a certificate there is nothing to read again, and a terminal that goes takes the server along. */
+    static const int signals[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP};
+    const size_t signal_count = options->tls_cert_path != NULL ? 4 : 3;
+    struct net_signal *handlers[4] = {NULL};
     status_init(&m);
     m.stop_timer = net_timer_new(m.loop, on_stop_timeout, &m);
     bool armed = m.stop_timer != NULL;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < signal_count; i++) {
         handlers[i] = net_signal_new(m.loop, signals[i], on_signal, &m);
         armed = armed && handlers[i] != NULL;
     }

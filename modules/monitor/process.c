@@ -196,12 +196,30 @@ static int send_tls_files(struct process *p)
     const struct monitor_options *o = p->monitor->options;
     bool listens =
         p->role->gets_console_listener || (p->role->gets_control_socket && p->monitor->api_fd >= 0);
-    int r = 0;
-    if (listens && o->tls_cert_path != NULL) {
-        r = hand_over(p, open_file(o->tls_cert_path), send_tls_cert);
-        r = r == 0 ? hand_over(p, open_file(o->tls_key_path), send_tls_key) : r;
+    if (!listens || o->tls_cert_path == NULL) {
+        return 0;
     }
-    return r;
+    int cert_fd = open_file(o->tls_cert_path);
+    int key_fd = cert_fd >= 0 ? open_file(o->tls_key_path) : cert_fd;
+    if (key_fd < 0) { /* one without the other is of no use */
+        if (cert_fd >= 0) {
+            (void)close(cert_fd);
+        }
+        return key_fd;
+    }
+    int r = hand_over(p, cert_fd, send_tls_cert);
+    if (r != 0) {
+        (void)close(key_fd);
+        return r;
+    }
+    return hand_over(p, key_fd, send_tls_key);
+}
+
+void process_renew(struct process *p)
+{
+    if (p->ready && send_tls_files(p) != 0) {
+        log_error("%s goes on with the certificate that it has", process_name(p));
+    }
 }
 
 static int send_descriptors(struct process *p)

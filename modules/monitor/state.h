@@ -157,6 +157,8 @@ CB_MUST_USE int process_start(struct process *p);
 void process_kill(struct process *p);
 /* Asks it to end within that time. */
 void process_stop(struct process *p, uint32_t grace_ms);
+/* Hands the certificate and its key over again, to whoever has such: the files may have changed. */
+void process_renew(struct process *p);
 /* Takes notice of children that ended. */
 void process_reap(struct monitor *m);
 

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -528,6 +529,59 @@ def a_certificate_that_is_none_is_an_error_and_without_one_nobody_else_is_served
             assert said in done.stderr, (options, done.stderr)
 
 
+def a_renewed_certificate_is_shown_after_sighup():
+    with place(start=False) as p:
+        home = p.appliance.home
+        os.makedirs(home, exist_ok=True)
+        cert, key = certificate(home)
+        port = free_port()
+        p.appliance.options = ["--console", "127.0.0.1:0", "--api", f"127.0.0.1:{port}", "--tls-cert", cert, "--tls-key", key]
+        p.appliance.start()
+        console_port = int(re.search(r"console at https://127\.0\.0\.1:(\d+)/", p.appliance.log())[1])
+
+        def shown(there):
+            return ssl.get_server_certificate(("127.0.0.1", there))
+
+        def written(path):
+            with open(path) as file:
+                return file.read()
+
+        first = written(cert)
+        equal("at first", [shown(console_port), shown(port)], [first, first])
+        standing = Browser(console_port, ssl.create_default_context(cafile=cert))
+        equal("a session", standing.ask("GET", "/session")[0], 401)
+        processes = p.appliance.roles()
+
+        # Another one, with other names; whoever is connected stays so.
+        certificate(home, names="IP:127.0.0.1,DNS:other.example.com")
+        second = written(cert)
+        assert first != second
+        p.appliance.process.send_signal(signal.SIGHUP)
+        wait_for("the new certificate", lambda: shown(console_port) == shown(port) == second)
+        connection = standing.connection.sock
+        equal("a connection that stands", standing.ask("GET", "/session")[0], 401)
+        assert standing.connection.sock is connection, "it was made anew"
+        fresh = Browser(console_port, ssl.create_default_context(cafile=cert))
+        for host, expected in (("other.example.com", 401), ("console.example.com", 421)):
+            equal(f"Host {host}", fresh.ask("GET", "/session", Host=host)[0], expected)
+        equal("processes", p.appliance.roles(), processes)
+
+        # What is of no use is said, and the one before goes on.
+        for spoil, words in ((lambda: open(key, "w").close(), "--tls-cert and --tls-key"), (lambda: os.remove(key), "No such file"),
+                             (lambda: os.remove(cert), "No such file")):
+            before = len(p.appliance.log())
+            spoil()
+            p.appliance.process.send_signal(signal.SIGHUP)
+            wait_for(f"{words} for the console and the API", lambda: p.appliance.log()[before:].count(words) == 2)
+            equal("still", [shown(console_port), shown(port)], [second, second])
+        certificate(home)
+        p.appliance.process.send_signal(signal.SIGHUP)
+        wait_for("the third", lambda: shown(console_port) == shown(port) == written(cert))
+        equal("processes", p.appliance.roles(), processes)
+        standing.close()
+        fresh.close()
+
+
 TESTS = [the_first_start_prints_a_link_that_signs_in_once_and_makes_an_administrator, a_password_signs_in_and_can_be_changed,
          a_viewer_changes_nothing_and_a_tenants_token_sees_its_tenant, another_page_in_the_same_browser_gets_nothing,
          a_name_that_was_rebound_to_this_address_is_another_host, every_answer_tells_the_browser_what_it_may,
@@ -536,4 +590,5 @@ TESTS = [the_first_start_prints_a_link_that_signs_in_once_and_makes_an_administr
          who_opens_many_connections_keeps_no_administrator_out, who_guesses_passwords_is_slowed_down_and_the_administrator_is_not,
          the_console_lives_without_the_api_and_the_api_without_the_console, the_usual_port_may_be_taken_and_a_given_one_not,
          a_new_link_is_the_way_back_in, with_a_certificate_all_of_it_is_in_tls_and_for_its_names_alone,
+         a_renewed_certificate_is_shown_after_sighup,
          a_certificate_that_is_none_is_an_error_and_without_one_nobody_else_is_served]
