@@ -12,7 +12,7 @@
 #include "store/db.h"
 
 #define STORE_DENIALS_MAX  1000
-#define STORE_DENIALS_BACK 1000
+#define STORE_DENIALS_BACK 256
 
 /* Whether a decision for that reason is one that somebody could want to allow. Not those about the proxy itself: its token, a tenant that is
  * suspended, a page in a browser. */
@@ -22,8 +22,8 @@ bool store_denial_counts(uint8_t reason);
 bool store_denial_comes_late(uint8_t reason);
 /*
  * Counts a decision, if store_denial_counts() its reason; or an outcome, if its reason store_denial_comes_late(): what was asked for then says the
- * decision, which is looked for among the last STORE_DENIALS_BACK records of the tenant.
- * Only inside a transaction (CB_ESTATE else). A tenant that is gone is no error.
+ * decision, which is looked for among the last STORE_DENIALS_BACK records of the tenant: no more, because an agent can make it be looked for with
+ * every request. Only inside a transaction (CB_ESTATE else). A tenant that is gone is no error.
  */
 CB_MUST_USE int store_denial_note(struct store_db *db, const struct store_audit_row *row, uint64_t now_ms);
 /* Appends the list of the message DENIALS: as many of what is asked for as there is room. CB_ELIMIT when there is not room for one. */
