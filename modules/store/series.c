@@ -4,6 +4,7 @@
 #include "base/strnum.h"
 #include "policy/verdict.h"
 #include "store/audit.h"
+#include "store/audit_block.h"
 #include "store/credentials.h"
 #include "wire/writer.h"
 
@@ -223,15 +224,15 @@ static int write_seq(struct store_db *db, uint64_t seq)
     return store_meta_put(db, META_SEQ, span_str(text));
 }
 
-/* Adds at most SLICE records, in the transaction that is open or in one of its own. */
-static int catch_up(struct store_db *db, uint64_t minutes_from_ms, bool *more)
+/* Adds at most SLICE records, in the transaction that is open or in one of its own, when they are `least` or more. */
+static int catch_up(struct store_db *db, uint64_t least, uint64_t minutes_from_ms, bool *more)
 {
     uint64_t done = 0;
     uint64_t last = 0;
     *more = false;
     int r = read_seq(db, &done);
     r = r == 0 ? store_audit_last_seq(db, &last) : r;
-    if (r != 0 || last <= done) {
+    if (r != 0 || last < done + least) {
         return r;
     }
     *more = last - done > SLICE;
@@ -254,7 +255,7 @@ int store_series_catch_up(struct store_db *db)
     bool more = true;
     int r = 0;
     while (r == 0 && more) {
-        r = catch_up(db, 0, &more);
+        r = catch_up(db, 1, 0, &more);
     }
     return r;
 }
@@ -264,7 +265,8 @@ int store_series_complete(struct store_db *db, uint64_t now_ms)
     bool more = true;
     int r = 0;
     while (r == 0 && more) {
-        r = catch_up(db, now_ms > STORE_SERIES_MINUTES_MS ? now_ms - STORE_SERIES_MINUTES_MS : 0, &more);
+        r = catch_up(db, STORE_BLOCK_ROWS,
+                     now_ms > STORE_SERIES_MINUTES_MS ? now_ms - STORE_SERIES_MINUTES_MS : 0, &more);
     }
     return r;
 }

@@ -38,7 +38,7 @@ CB_MUST_USE int store_series_forget(struct store_db *db, uint64_t tenant_id);
 /* Takes away minutes that are too old: at most an hour of them, so that nobody waits for it; *more: call it again. A transaction of its own. */
 CB_MUST_USE int store_series_prune(struct store_db *db, uint64_t now_ms, bool *more);
 /* The same at the start, with as many transactions as it takes: the records of before there were sums, of which minutes are made only
- * where they are kept. */
+ * where they are kept. Not what any store leaves for the next one, fewer than 256: a start that fails after this has changed nothing. */
 CB_MUST_USE int store_series_complete(struct store_db *db, uint64_t now_ms);
 
 #endif

@@ -13,7 +13,7 @@ import subprocess
 import threading
 
 from appliance import EVERYWHERE
-from lifecycle import all_gone, need_root, place
+from lifecycle import need_root, orphans, place
 from process_memory import memory_has
 from scenarios import equal, wait_for
 
@@ -268,16 +268,9 @@ def a_rekey_killed_at_any_moment():
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             timer = threading.Timer(rng.uniform(0.005, 0.12), process.kill)
             timer.start()
-            children = set()
-            try:
-                while process.poll() is None:
-                    with open(f"/proc/{process.pid}/task/{process.pid}/children") as file:
-                        children |= {int(pid) for pid in file.read().split()}
-            except OSError:
-                pass
             process.wait()
             timer.cancel()
-            wait_for("the end of its roles", all_gone(children))
+            wait_for("the end of its roles", lambda: not orphans(os.path.realpath(p.appliance.program)))
             serves(p, "sk-real-alice")
             changed.add(public_key(p))
             equal("files", sorted(n for n in os.listdir(p.appliance.state) if n.startswith("master")), ["master.key"])

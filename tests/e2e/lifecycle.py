@@ -139,6 +139,23 @@ def all_gone(pids):
     return lambda: all(is_gone(pid) for pid in pids)
 
 
+def orphans(program):
+    """Processes of the program whose monitor is gone, and which are about to go."""
+    executables = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            executables[int(pid)] = os.readlink(f"/proc/{pid}/exe")
+    found = []
+    for pid, executable in executables.items():
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/stat") as file:
+                parent = int(file.read().rsplit(")", 1)[1].split()[1])
+            if executable == program and executables.get(parent) != program:
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    found += [pid] if b"\0@" in file.read() else []
+    return found
+
+
 def sockets(directory):
     return sorted(
         os.path.join(folder, name)

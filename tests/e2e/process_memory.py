@@ -16,7 +16,8 @@ MAPS = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (r\S+) \S+ \S+ \S+ *(.*)")
 
 
 def memory(pid):
-    """Every byte that the process could read, in parts that overlap: (address, name of the mapping, bytes)."""
+    """Every byte that the process could read, in parts that overlap: (address, name of the mapping, bytes). What it unmaps meanwhile is passed
+    over."""
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as file:
         for line in maps:
             match = MAPS.match(line)
@@ -27,7 +28,10 @@ def memory(pid):
             left = end - at
             tail = b""
             while left:
-                part = file.read(min(left, 1 << 22))
+                try:
+                    part = file.read(min(left, 1 << 22))
+                except OSError:
+                    break
                 assert part, f"memory of {pid} at {at:x} cannot be read"
                 yield end - left - len(tail), match[4], tail + part
                 left -= len(part)

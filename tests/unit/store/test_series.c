@@ -257,6 +257,9 @@ TEST(what_was_not_added_yet_is_added_once)
     store_db_free(db);
     db = test_open(test_path("older.db"));
     CHECK_EQ_INT(store_series_complete(db, TEST_NOW_MS), 0);
+    CHECK_EQ_INT(
+        number(db, "SELECT CAST(CAST(value AS TEXT) AS INTEGER) FROM meta WHERE name = 'series_seq'"),
+        added); /* a start alone writes nothing */
     CHECK_EQ_INT(append_rows(db, 701, MANY), 0);
     CHECK_EQ_INT(store_series_complete(db, TEST_NOW_MS), 0);
     CHECK_EQ_INT(store_series_complete(db, TEST_NOW_MS), 0);
