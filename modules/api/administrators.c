@@ -56,10 +56,10 @@ void api_administrators_list(struct api_request *q)
 
 /* ---- make, remove ---- */
 
-static bool read_scope(struct api_request *q, const struct conf_tree *body, uint8_t *out)
+static bool read_scope(struct api_request *q, const struct api_texts *body, uint8_t *out)
 {
     struct span text;
-    if (!api_member_text(q, body, "scope", &text)) {
+    if (!api_text(q, body, "scope", &text)) {
         return false;
     }
     bool admin = span_eq_str(text, "admin");
@@ -79,19 +79,19 @@ void api_administrator_put(struct api_request *q)
     struct ipc_administrator_put m = {.name = q->administrator, .by = api_by(q)};
     uint8_t kdf[IPC_KDF_LEN];
     uint8_t key[IPC_HASH_LEN];
-    struct conf_tree body;
-    if (!api_query_read(q, NULL, 0) || !api_body_read(q, known, &body)) {
+    struct api_texts body;
+    if (!api_query_read(q, NULL, 0) || !api_texts_read(q, known, &body)) {
         return;
     }
-    if (read_scope(q, &body, &m.scope) && api_member_hex(q, &body, "kdf", kdf, sizeof(kdf)) &&
-        api_member_hex(q, &body, "key", key, sizeof(key))) {
+    if (read_scope(q, &body, &m.scope) && api_text_hex(q, &body, "kdf", kdf, sizeof(kdf)) &&
+        api_text_hex(q, &body, "key", key, sizeof(key))) {
         m.kdf = span_of(kdf, sizeof(kdf));
         m.key = span_of(key, sizeof(key));
         m.link = span_of(q->who.session, link ? sizeof(q->who.session) : 0);
         api_wait(q, store, API_CALL(q, store, administrator_put, &m), IPC_MSG_DONE, api_on_done);
     }
     secret_wipe(key, sizeof(key));
-    conf_tree_deinit(&body);
+    api_texts_deinit(&body);
 }
 
 void api_administrator_delete(struct api_request *q)

@@ -260,26 +260,12 @@ static int on_device(struct api_request *q, struct span payload)
     return r;
 }
 
-bool api_member_hex(struct api_request *q, const struct conf_tree *body, const char *key, uint8_t *out,
-                    size_t len)
-{
-    struct span text;
-    if (!api_member_text(q, body, key, &text)) {
-        return false;
-    }
-    if (decode_hex(text, out, len) != 0) {
-        api_refuse(q, 422, "\"%s\" should be %zu hexadecimal digits.", key, 2 * len);
-        return false;
-    }
-    return true;
-}
-
 /* What is shown as a token or link is not even asked about when it is none. */
-static bool read_shown(struct api_request *q, const struct conf_tree *body, const char *key,
+static bool read_shown(struct api_request *q, const struct api_texts *body, const char *key,
                        const char *prefix)
 {
     struct span text;
-    if (!api_member_text(q, body, key, &text)) {
+    if (!api_text(q, body, key, &text)) {
         return false;
     }
     if (!api_secret_formed(prefix, text)) {
@@ -291,13 +277,12 @@ static bool read_shown(struct api_request *q, const struct conf_tree *body, cons
     return true;
 }
 
-static bool read_password(struct api_request *q, const struct conf_tree *body)
+static bool read_password(struct api_request *q, const struct api_texts *body)
 {
     struct api_sign_in *s = &q->sign_in;
     struct span name;
     struct span device;
-    if (!api_member_text(q, body, "name", &name) ||
-        !api_member_hex(q, body, "key", s->shown, sizeof(s->shown))) {
+    if (!api_text(q, body, "name", &name) || !api_text_hex(q, body, "key", s->shown, sizeof(s->shown))) {
         return false;
     }
     if (!spec_name_valid(name)) {
@@ -305,17 +290,17 @@ static bool read_password(struct api_request *q, const struct conf_tree *body)
         return false;
     }
     (void)snprintf(s->name, sizeof(s->name), "%.*s", SPAN_ARG(name));
-    if (conf_node_get(body->documents, "device") == NULL) {
+    if (!api_texts_have(body, "device")) {
         return true;
     }
-    s->asks_device = api_member_text(q, body, "device", &device) && read_device(q, device, s->device);
+    s->asks_device = api_text(q, body, "device", &device) && read_device(q, device, s->device);
     return s->asks_device;
 }
 
-static bool read_sign_in(struct api_request *q, const struct conf_tree *body)
+static bool read_sign_in(struct api_request *q, const struct api_texts *body)
 {
     struct span kind;
-    if (!api_member_text(q, body, "kind", &kind)) {
+    if (!api_text(q, body, "kind", &kind)) {
         return false;
     }
     if (span_eq_str(kind, "password")) {
@@ -338,12 +323,12 @@ void api_session_create(struct api_request *q)
 {
     static const char *const known[] = {"kind", "name", "key", "device", "token", "link", NULL};
     struct ipc_chan *store = q->api->store;
-    struct conf_tree body;
-    if (!api_query_read(q, NULL, 0) || !api_body_read(q, known, &body)) {
+    struct api_texts body;
+    if (!api_query_read(q, NULL, 0) || !api_texts_read(q, known, &body)) {
         return;
     }
     bool fine = read_sign_in(q, &body);
-    conf_tree_deinit(&body);
+    api_texts_deinit(&body);
     if (fine && q->sign_in.asks_device) {
         struct ipc_sign_in_get m = {.name = span_str(q->sign_in.name),
                                     .device = span_of(q->sign_in.device, sizeof(q->sign_in.device))};
@@ -432,13 +417,13 @@ void api_session_key(struct api_request *q)
     uint8_t current[IPC_HASH_LEN];
     uint8_t key[IPC_HASH_LEN];
     uint8_t kdf[IPC_KDF_LEN];
-    struct conf_tree body;
-    if (!api_query_read(q, NULL, 0) || !api_body_read(q, known, &body)) {
+    struct api_texts body;
+    if (!api_query_read(q, NULL, 0) || !api_texts_read(q, known, &body)) {
         return;
     }
-    if (api_member_hex(q, &body, "current", current, sizeof(current)) &&
-        api_member_hex(q, &body, "kdf", kdf, sizeof(kdf)) &&
-        api_member_hex(q, &body, "key", key, sizeof(key)) && may_try(q, true, whose)) {
+    if (api_text_hex(q, &body, "current", current, sizeof(current)) &&
+        api_text_hex(q, &body, "kdf", kdf, sizeof(kdf)) && api_text_hex(q, &body, "key", key, sizeof(key)) &&
+        may_try(q, true, whose)) {
         attempts_take(&q->api->attempts, true, whose, net_loop_now_ms(q->api->loop));
         struct ipc_session_key m = {.hash = session,
                                     .current = span_of(current, sizeof(current)),
@@ -449,5 +434,5 @@ void api_session_key(struct api_request *q)
     }
     secret_wipe(current, sizeof(current));
     secret_wipe(key, sizeof(key));
-    conf_tree_deinit(&body);
+    api_texts_deinit(&body);
 }

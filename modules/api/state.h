@@ -6,6 +6,7 @@
  *   router.c       the table of methods and paths
  *   answer.c       answers, problem documents, and calls to store and vault
  *   input.c        what a request says: query, JSON body
+ *   texts.c        JSON bodies with something secret in them
  *   apply.c        tenants:apply
  *   tenants.c      the other requests about tenants
  *   ca.c           a tenant's CA
@@ -365,11 +366,33 @@ bool api_body_read(struct api_request *q, const char *const *known, struct conf_
 bool api_member_text(struct api_request *q, const struct conf_tree *body, const char *key, struct span *out);
 bool api_member_number(struct api_request *q, const struct conf_tree *body, const char *key, uint64_t *out);
 bool api_member_bool(struct api_request *q, const struct conf_tree *body, const char *key, bool *out);
-/* So many bytes in hexadecimal digits. */
-bool api_member_hex(struct api_request *q, const struct conf_tree *body, const char *key, uint8_t *out,
-                    size_t len);
 /* True for a JSON string: a scalar in quotes. */
 bool api_is_text(const struct conf_node *node);
+
+/* ---- texts.c ---- */
+
+#define API_TEXTS_MAX 6
+
+struct api_texts {
+    struct buf memory; /* all of them, one after the other */
+    struct api_text {
+        const char *name;
+        bool there;
+        size_t start;
+        size_t len;
+    } members[API_TEXTS_MAX];
+    size_t count;
+};
+
+/* Reads the body as a JSON object of texts with no other members than `known` (at most API_TEXTS_MAX, ended by NULL), into memory that is
+ * wiped: for what is secret. False when it refused the request; nothing is held then. Else api_texts_deinit() it. */
+bool api_texts_read(struct api_request *q, const char *const *known, struct api_texts *out);
+void api_texts_deinit(struct api_texts *t);
+bool api_texts_have(const struct api_texts *t, const char *key);
+/* A required member of it; they refuse the request when it is not there, or is not so many bytes in hexadecimal digits. */
+bool api_text(struct api_request *q, const struct api_texts *t, const char *key, struct span *out);
+bool api_text_hex(struct api_request *q, const struct api_texts *t, const char *key, uint8_t *out,
+                  size_t len);
 
 /* ---- handlers ---- */
 

@@ -226,12 +226,12 @@ void api_tenant_policy(struct api_request *q)
 void api_tenant_token(struct api_request *q)
 {
     static const char *const known[] = {"token", NULL};
-    struct conf_tree body;
+    struct api_texts body;
     struct ipc_tenant_token m = {.tenant = q->tenant, .by = api_by(q)};
-    if (!api_query_read(q, NULL, 0) || !api_body_read(q, known, &body)) {
+    if (!api_query_read(q, NULL, 0) || !api_texts_read(q, known, &body)) {
         return;
     }
-    if (!api_member_text(q, &body, "token", &m.token)) {
+    if (!api_text(q, &body, "token", &m.token)) {
         /* it has said so */
     } else if (m.token.len > IPC_TOKEN_MAX) {
         api_refuse(q, 422, "\"token\" should have %d bytes at most.", IPC_TOKEN_MAX);
@@ -239,7 +239,7 @@ void api_tenant_token(struct api_request *q)
         struct ipc_chan *store = q->api->store;
         api_wait(q, store, API_CALL(q, store, tenant_token, &m), IPC_MSG_DONE, api_on_done);
     }
-    conf_tree_deinit(&body);
+    api_texts_deinit(&body);
 }
 
 /* ---- suspend, resume ---- */

@@ -132,6 +132,9 @@ int link_open(struct net_loop *loop, int fd, const struct link_serving *serving,
     if (r == 0) {
         r = net_conn_open(loop, fd, &conn_handler, l, &l->conn);
     }
+    if (r == 0 && serving == NULL) {
+        net_conn_set_plain(l->conn); /* tokens, passwords */
+    }
     if (r != 0) {
         tls_session_free(l->tls);
         free(l);

@@ -37,7 +37,7 @@ struct net_conn {
     int fd;
     int error;      /* why it is dead, or 0 */
     int unwritable; /* the peer takes no more, for this reason, but what it has sent is still to be read; or 0 */
-    bool is_local;
+    bool is_plain; /* what is read may be a secret that nothing hides */
     bool reading;
     bool full;
     bool ended;       /* the peer's FIN came */
@@ -66,7 +66,8 @@ int net_conn_open(struct net_loop *loop, int fd, const struct net_conn_handler *
     c->handler = handler;
     c->arg = arg;
     c->fd = fd;
-    c->is_local = domain == AF_UNIX;
+    bool is_local = domain == AF_UNIX;
+    c->is_plain = is_local; /* between roles; what comes from a network is encrypted or the agent's own */
     list_init(&c->link);
     buf_init(&c->queue, CONN_QUEUE_MAX);
     buf_init(&c->flight, CONN_QUEUE_MAX);
@@ -74,7 +75,7 @@ int net_conn_open(struct net_loop *loop, int fd, const struct net_conn_handler *
     buf_set_sensitive(&c->flight);
 
     int r;
-    if (c->is_local) {
+    if (is_local) {
         r = uv_pipe_init(&loop->uv, &c->uv.pipe, 0);
     } else {
         r = uv_tcp_init(&loop->uv, &c->uv.tcp);
@@ -84,7 +85,7 @@ int net_conn_open(struct net_loop *loop, int fd, const struct net_conn_handler *
         return net_uv_error(r);
     }
     c->uv.handle.data = c;
-    if (c->is_local) {
+    if (is_local) {
         r = uv_pipe_open(&c->uv.pipe, fd);
     } else {
         r = uv_tcp_open(&c->uv.tcp, fd);
@@ -99,6 +100,11 @@ int net_conn_open(struct net_loop *loop, int fd, const struct net_conn_handler *
     }
     *out = c;
     return 0;
+}
+
+void net_conn_set_plain(struct net_conn *c)
+{
+    c->is_plain = true;
 }
 
 void net_conn_set_handler(struct net_conn *c, const struct net_conn_handler *handler, void *arg)
@@ -192,11 +198,10 @@ static void conn_has_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *me
     } else if (count < 0) {
         conn_fail(c, net_uv_error((int)count));
     } else if (count > 0 && c->handler != NULL) {
-        bool is_local = c->is_local;
+        bool is_plain = c->is_plain;
         uint8_t *data = c->loop->read_memory;
         c->handler->on_data(c->arg, span_of(data, (size_t)count));
-        if (is_local) {
-            /* Plain text between roles; what comes from a network is encrypted or the agent's own. */
+        if (is_plain) {
             secret_wipe(data, (size_t)count);
         }
     }

@@ -32,6 +32,8 @@ struct net_conn_handler {
  * set on TCP sockets. Reading is off at first. */
 CB_MUST_USE int net_conn_open(struct net_loop *loop, int fd, const struct net_conn_handler *handler,
                               void *arg, struct net_conn **out);
+/* What is read may have secrets in it, as they are: it is wiped from the memory that all connections share. Unix sockets are so already. */
+void net_conn_set_plain(struct net_conn *c);
 /* Gives the connection to another owner. */
 void net_conn_set_handler(struct net_conn *c, const struct net_conn_handler *handler, void *arg);
 void net_conn_read(struct net_conn *c, bool on);

@@ -20,6 +20,7 @@ import kubernetes
 import api_tcp
 import console
 import console_flood
+import console_keys
 import attack
 import cas
 import closed_in
@@ -174,7 +175,7 @@ def main():
         report.run(test.__name__.replace("_", " "), test)
     for test in base_url.LIFE + trust.LIFE + drain.TESTS + health.TESTS + closed_in.TESTS + pod.TESTS + reload.RELOADS + websockets.WEBSOCKETS + tools.TOOLS + upstream.TESTS + provision.PROVISION + verify.TESTS + grants.TESTS:
         report.run(test.__name__.replace("_", " "), test)
-    for test in api_tcp.TESTS + console.TESTS + console_flood.TESTS:
+    for test in api_tcp.TESTS + console.TESTS + console_flood.TESTS + console_keys.TESTS:
         report.run(test.__name__.replace("_", " "), test)
     print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
     return 1 if report.failed or not report.passed else 0
