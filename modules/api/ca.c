@@ -112,7 +112,7 @@ static int rotate(struct api_request *q, struct span payload, bool finish)
     }
     api_tenant_deinit(&tenant);
     struct ipc_chan *vault = q->api->vault;
-    struct ipc_ca_rotate m = {.tenant_id = tenant.row.tenant_id, .finish = finish};
+    struct ipc_ca_rotate m = {.tenant_id = tenant.row.tenant_id, .finish = finish, .by = api_by(q)};
     api_wait(q, vault, API_CALL(q, vault, ca_rotate, &m), IPC_MSG_CA_CERT, on_rotated);
     return 0;
 }

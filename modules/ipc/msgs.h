@@ -73,6 +73,8 @@ enum ipc_listener_kind {
 /* What a token for the API may do: everything, look, or everything about one tenant. */
 enum ipc_scope { IPC_SCOPE_ADMIN, IPC_SCOPE_VIEWER, IPC_SCOPE_TENANT, IPC_SCOPE__COUNT };
 
+/* Who makes a change (`by` of messages) that is asked for over the control socket. */
+#define IPC_BY_SOCKET "socket"
 /* What somebody shows who signs in at the console: a password (what argon2id made of it), a token, a link. */
 enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IPC_SIGN_IN__COUNT };
 
@@ -137,7 +139,7 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     M(CA_GET,              ca_get,            IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
     M(CA_ROW,              ca_row,            IPC_STORE,              IPC_VAULT,              PEER,    ANSWER,  IPC_NO_FD, 16384) \
     M(CA_PUT,              ca_put,            IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16384) \
-    M(CA_FINISH,           ca_finish,         IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
+    M(CA_FINISH,           ca_finish,         IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 128) \
     M(HOSTS_GET,           hosts_get,         IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
     M(HOSTS,               hosts,             IPC_STORE,              IPC_VAULT,              PEER,    ANSWER,  IPC_NO_FD, IPC_PAGE_MAX) \
     M(SEALED_REPLACE,      sealed_replace,    IPC_VAULT,              IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, IPC_BOX_MAX + 256) \
@@ -161,7 +163,7 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     M(SEAL_KEY,            seal_key,          IPC_VAULT,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 64) \
     M(CA_CERT_GET,         ca_cert_get,       IPC_API,                IPC_VAULT,              PEER,    REQUEST, IPC_NO_FD, 16) \
     M(CA_CERT,             ca_cert,           IPC_VAULT,              IPC_API,                PEER,    ANSWER,  IPC_NO_FD, 12288) \
-    M(CA_ROTATE,           ca_rotate,         IPC_API,                IPC_VAULT,              PEER,    REQUEST, IPC_NO_FD, 16) \
+    M(CA_ROTATE,           ca_rotate,         IPC_API,                IPC_VAULT,              PEER,    REQUEST, IPC_NO_FD, 128) \
     /* ---- egress and store: routes and audit ---- */ \
     M(SPEC_GET,            spec_get,          IPC_EGRESS,             IPC_STORE,              PEER,    REQUEST, IPC_NO_FD, 16) \
     M(SPEC,                spec,              IPC_STORE,              IPC_EGRESS,             PEER,    ANSWER,  IPC_NO_FD, IPC_SPEC_MAX + IPC_PAGE_MAX) \
@@ -375,15 +377,19 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
     F(BYTES, next_cert, IPC_CERT_MAX)  \
     F(BOOL, constrained, 0)            \
     F(BYTES, names, IPC_CA_NAMES_MAX)
-/* Or, with `next`, its successor, of which there can be only one; `replace`: in the place of the one there is. Answered by DONE. */
+/* Or, with `next`, its successor, of which there can be only one; `replace`: in the place of the one there is. `by`: who asked for that, or the vault
+ * itself. Answered by DONE. */
 #define IPC_FIELDS_ca_put(F)     \
     F(U64, tenant_id, 0)         \
     F(BOOL, next, 0)             \
     F(BOOL, replace, 0)          \
+    F(TEXT, by, IPC_BY_MAX)      \
     F(BYTES, cert, IPC_CERT_MAX) \
     F(BYTES, sealed_key, IPC_CERT_MAX)
 /* The successor takes its place. Answered by DONE. */
-#define IPC_FIELDS_ca_finish(F) F(U64, tenant_id, 0)
+#define IPC_FIELDS_ca_finish(F) \
+    F(U64, tenant_id, 0)        \
+    F(TEXT, by, IPC_BY_MAX)
 #define IPC_FIELDS_hosts_get(F) F(U64, tenant_id, 0)
 /* Host patterns of the tenant's routes, one per line. */
 #define IPC_FIELDS_hosts(F) \
@@ -437,7 +443,8 @@ enum ipc_sign_in { IPC_SIGN_IN_PASSWORD, IPC_SIGN_IN_TOKEN, IPC_SIGN_IN_LINK, IP
 /* Makes a successor, unless there is one; or lets it take the place. Answered by CA_CERT. */
 #define IPC_FIELDS_ca_rotate(F) \
     F(U64, tenant_id, 0)        \
-    F(BOOL, finish, 0)
+    F(BOOL, finish, 0)          \
+    F(TEXT, by, IPC_BY_MAX)
 
 #define IPC_FIELDS_spec_get(F) F(U64, known_generation, 0)
 /* `spec` is spec_encode()'s. `credentials` is a list (ipc/list.h) of: text name, text placeholder, u64 version (0: not set).

@@ -26,7 +26,8 @@ int store_ca_next_get(struct store_db *db, uint64_t tenant_id, struct buf *cert)
     return r;
 }
 
-static int ca_record(struct store_db *db, uint64_t tenant_id, struct span what, uint64_t now_ms)
+static int ca_record(struct store_db *db, uint64_t tenant_id, struct span what, struct span by,
+                     uint64_t now_ms)
 {
     struct store_brief t;
     int r = store_tenant_brief(db, tenant_id, &t);
@@ -34,7 +35,7 @@ static int ca_record(struct store_db *db, uint64_t tenant_id, struct span what, 
                   : store_change_add(db, &(struct store_change){.tenant = span_str(t.name),
                                                                 .tenant_id = tenant_id,
                                                                 .change = what,
-                                                                .by = SPAN_LIT("vault"),
+                                                                .by = by,
                                                                 .now_ms = now_ms});
 }
 
@@ -47,17 +48,16 @@ static int ca_end(struct store_db *db, int r)
     return r;
 }
 
-int store_ca_next_add(struct store_db *db, uint64_t tenant_id, struct span cert, struct span sealed_key,
-                      bool replace, uint64_t now_ms)
+int store_ca_next_add(struct store_db *db, const struct ipc_ca_put *m, uint64_t now_ms)
 {
     int r = store_db_begin(db);
     if (r != 0) {
         return r;
     }
-    sqlite3_stmt *stmt = store_stmt(db, replace ? STORE_STMT_CA_NEXT_PUT : STORE_STMT_CA_NEXT_ADD);
-    store_bind_u64(stmt, 1, tenant_id);
-    store_bind_blob(stmt, 2, cert);
-    store_bind_blob(stmt, 3, sealed_key);
+    sqlite3_stmt *stmt = store_stmt(db, m->replace ? STORE_STMT_CA_NEXT_PUT : STORE_STMT_CA_NEXT_ADD);
+    store_bind_u64(stmt, 1, m->tenant_id);
+    store_bind_blob(stmt, 2, m->cert);
+    store_bind_blob(stmt, 3, m->sealed_key);
     store_bind_u64(stmt, 4, now_ms);
     r = store_stmt_run(db, stmt);
     if (r == CB_ECONFLICT) {
@@ -65,10 +65,11 @@ int store_ca_next_add(struct store_db *db, uint64_t tenant_id, struct span cert,
                 ? store_db_fail(db, CB_ENOTFOUND, "the tenant has no CA")
                 : store_db_fail(db, CB_EEXIST, "the tenant's CA has a successor already");
     }
-    return ca_end(db, r == 0 ? ca_record(db, tenant_id, SPAN_LIT("CA successor made"), now_ms) : r);
+    return ca_end(db, r == 0 ? ca_record(db, m->tenant_id, SPAN_LIT("CA successor made"), m->by, now_ms) : r);
 }
 
-int store_ca_finish(struct store_db *db, uint64_t tenant_id, uint64_t now_ms, uint64_t *generation)
+int store_ca_finish(struct store_db *db, uint64_t tenant_id, struct span by, uint64_t now_ms,
+                    uint64_t *generation)
 {
     static const enum store_stmt steps[] = {STORE_STMT_CA_FINISH, STORE_STMT_CA_NEXT_DELETE,
                                             STORE_STMT_TENANT_TOUCH};
@@ -86,5 +87,5 @@ int store_ca_finish(struct store_db *db, uint64_t tenant_id, uint64_t now_ms, ui
         *generation = t.generation;
         store_tenant_deinit(&t);
     }
-    return ca_end(db, r == 0 ? ca_record(db, tenant_id, SPAN_LIT("CA replaced"), now_ms) : r);
+    return ca_end(db, r == 0 ? ca_record(db, tenant_id, SPAN_LIT("CA replaced"), by, now_ms) : r);
 }

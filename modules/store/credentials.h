@@ -41,10 +41,9 @@ CB_MUST_USE int store_ca_made(struct store_db *db, uint64_t tenant_id, uint64_t 
 CB_MUST_USE int store_ca_next_get(struct store_db *db, uint64_t tenant_id, struct buf *cert);
 /* Stores a successor, and a record of that in the audit. CB_EEXIST: there is one, which agents may have been given. CB_ENOTFOUND: the
  * tenant has no CA that it could succeed. */
-CB_MUST_USE int store_ca_next_add(struct store_db *db, uint64_t tenant_id, struct span cert,
-                                  struct span sealed_key, bool replace, uint64_t now_ms);
+CB_MUST_USE int store_ca_next_add(struct store_db *db, const struct ipc_ca_put *m, uint64_t now_ms);
 /* The successor takes its place, with a record, and the tenant's generation is raised. CB_ENOTFOUND: there is none. */
-CB_MUST_USE int store_ca_finish(struct store_db *db, uint64_t tenant_id, uint64_t now_ms,
+CB_MUST_USE int store_ca_finish(struct store_db *db, uint64_t tenant_id, struct span by, uint64_t now_ms,
                                 uint64_t *generation);
 
 /* A sealed box, wherever it is. */

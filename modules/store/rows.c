@@ -216,8 +216,7 @@ static int rows_ca_put(struct store_peer *p, const struct ipc_in *in)
     if (r != 0) {
         return r;
     }
-    r = put.next ? store_ca_next_add(p->store->db, put.tenant_id, put.cert, put.sealed_key, put.replace,
-                                     clock_wall_ms())
+    r = put.next ? store_ca_next_add(p->store->db, &put, clock_wall_ms())
                  : store_ca_put(p->store->db, put.tenant_id, put.cert, put.sealed_key, clock_wall_ms());
     return rows_done(p, in->call, r);
 }
@@ -230,7 +229,7 @@ static int rows_ca_finish(struct store_peer *p, const struct ipc_in *in)
     if (r != 0) {
         return r;
     }
-    int code = store_ca_finish(p->store->db, m.tenant_id, clock_wall_ms(), &generation);
+    int code = store_ca_finish(p->store->db, m.tenant_id, m.by, clock_wall_ms(), &generation);
     if (code == 0) {
         /* The gate has leaves of the one before. */
         peer_tell_spec_changed(p->store, m.tenant_id, generation);

@@ -15,8 +15,9 @@
 #define SUCCESSOR_MS (30 * DAY_MS) /* so long before the CA's end there is a successor */
 #define SWITCH_MS    (7 * DAY_MS)  /* and so long before it, it takes the place */
 #define AGAIN_MS     ((uint64_t)3600 * 1000)
+#define OF_ITSELF    SPAN_LIT("vault") /* who asked, when nobody did */
 
-/* What a CA_ROTATE waits for; it stands in the place of its text. */
+/* What a CA_ROTATE waits for: the first byte of its text, behind which stands who asked. */
 enum { ROTATE_SUCCESSOR, ROTATE_FINISH, ROTATE_FINISHING, ROTATE_DONE };
 
 static void rotate_fail(struct vault_tenant *t, int r)
@@ -64,7 +65,7 @@ static int on_successor_stored(void *arg, int code, const struct ipc_in *in)
 }
 
 /* Its key is not kept: it is opened when it signs. */
-static int successor_make(struct vault_tenant *t)
+static int successor_make(struct vault_tenant *t, struct span by)
 {
     struct buf sealed;
     buf_init(&sealed, IPC_CERT_MAX);
@@ -75,6 +76,7 @@ static int successor_make(struct vault_tenant *t)
         struct ipc_ca_put put = {.tenant_id = t->id,
                                  .next = true,
                                  .replace = t->successor_due,
+                                 .by = by,
                                  .cert = buf_span(&t->next_making),
                                  .sealed_key = buf_span(&sealed)};
         r = ipc_call_ca_put(t->vault->store, &put, on_successor_stored, t, NULL);
@@ -112,9 +114,9 @@ static int on_finished(void *arg, int code, const struct ipc_in *in)
     return bad;
 }
 
-static int successor_switch(struct vault_tenant *t)
+static int successor_switch(struct vault_tenant *t, struct span by)
 {
-    struct ipc_ca_finish m = {.tenant_id = t->id};
+    struct ipc_ca_finish m = {.tenant_id = t->id, .by = by};
     int r =
         t->vault->store != NULL ? ipc_call_ca_finish(t->vault->store, &m, on_finished, t, NULL) : CB_ECLOSED;
     t->rotating = t->switching = r == 0;
@@ -124,10 +126,11 @@ static int successor_switch(struct vault_tenant *t)
 int rotate_advance(struct vault_tenant *t, struct vault_wait *w)
 {
     bool there = buf_len(&t->next_cert) != 0 && !t->successor_due;
+    struct span by = span_of((const uint8_t *)w->text + 1, w->text_len - 1);
     int r = 0;
     switch (w->text[0]) {
     case ROTATE_SUCCESSOR:
-        r = there || t->rotating ? 0 : successor_make(t);
+        r = there || t->rotating ? 0 : successor_make(t, by);
         return r == 0 && !there ? 1 : r;
     case ROTATE_FINISH:
         if (t->successor_due && t->rotating) {
@@ -136,7 +139,7 @@ int rotate_advance(struct vault_tenant *t, struct vault_wait *w)
         if (!there) {
             return CB_ENOTFOUND;
         }
-        r = t->rotating ? 0 : successor_switch(t);
+        r = t->rotating ? 0 : successor_switch(t, by);
         w->text[0] = r == 0 ? ROTATE_FINISHING : ROTATE_FINISH;
         return r == 0 ? 1 : r;
     case ROTATE_FINISHING:
@@ -155,9 +158,9 @@ void rotate_care(struct vault_tenant *t)
     }
     int r = 0;
     if (t->successor_due || buf_len(&t->next_cert) == 0) {
-        r = successor_make(t);
+        r = successor_make(t, OF_ITSELF);
     } else if (left < SWITCH_MS) {
-        r = successor_switch(t);
+        r = successor_switch(t, OF_ITSELF);
     }
     if (r != 0) {
         rotate_fail(t, r);
@@ -172,13 +175,18 @@ int rotate_ask(struct vault_peer *p, const struct ipc_in *in)
     if (r != 0) {
         return r;
     }
-    const char step = m.finish ? ROTATE_FINISH : ROTATE_SUCCESSOR;
+    char text[1 + IPC_BY_MAX];
+    _Static_assert(sizeof(text) <= IPC_HOST_MAX, "the text of a wait");
+    text[0] = m.finish ? ROTATE_FINISH : ROTATE_SUCCESSOR;
+    if (m.by.len != 0) {
+        memcpy(text + 1, m.by.ptr, m.by.len);
+    }
     struct vault_tenant *t = m.tenant_id != 0 ? tenant_get(p->vault, m.tenant_id) : NULL;
     if (t == NULL) {
         leaf_refuse_ca_cert(p, in->call, m.tenant_id != 0 ? CB_ENOMEM : CB_EINVAL);
         return 0;
     }
-    struct vault_wait *w = wait_new(p, VAULT_WAIT_ROTATE, in->call, span_of(&step, 1), SPAN_EMPTY);
+    struct vault_wait *w = wait_new(p, VAULT_WAIT_ROTATE, in->call, span_of(text, 1 + m.by.len), SPAN_EMPTY);
     if (w != NULL) {
         list_push_back(&t->waits, &w->of_tenant);
         leaf_advance(t);

@@ -77,7 +77,7 @@ def a_ca_gets_a_successor_without_anybody_noticing():
         assert trusts(both) and not trusts(before), "after the overlap"
         equal("a connection from before", get(running, "/v1/x").status, 200)
         running.close()
-        equal("changes", changes(p, among=("CA successor made", "CA replaced")), [("CA successor made", "vault"), ("CA replaced", "vault")])
+        equal("changes", changes(p, among=("CA successor made", "CA replaced")), [("CA successor made", "socket"), ("CA replaced", "socket")])
         p.appliance.run("audit", "verify")
 
         # A rekey takes a successor along.

@@ -33,7 +33,7 @@ static int ca_result(struct stage_peer *api, struct stage_answer *a)
 
 static void rotate(struct stage_peer *api, bool finish, struct stage_answer *a)
 {
-    struct ipc_ca_rotate m = {.tenant_id = ALICE, .finish = finish};
+    struct ipc_ca_rotate m = {.tenant_id = ALICE, .finish = finish, .by = SPAN_LIT("admin:ada")};
     CHECK_EQ_INT(ipc_call_ca_rotate(api->chan, &m, stage_on_answer, stage_answer_init(api, a), NULL), 0);
 }
 
@@ -67,6 +67,8 @@ TEST(a_successor_is_made_once_and_signs_when_it_is_told_to)
     CHECK(same(&a.a, &s->store.ca_cert[ALICE]) && same(&a.b, &s->store.next_cert));
     CHECK(same(&b.a, &a.a) && same(&b.b, &a.b));
     CHECK_EQ_INT(s->store.asked[IPC_MSG_CA_PUT], 2); /* the CA, and its successor */
+    CHECK_EQ_STR(s->store.ca_by, "admin:ada");
+    s->store.ca_by[0] = '\0';
     buf_init(&old, IPC_CERT_MAX);
     CHECK_EQ_INT(buf_append_span(&old, buf_span(&a.a)), 0);
     stage_answer_deinit(&a);
@@ -82,6 +84,7 @@ TEST(a_successor_is_made_once_and_signs_when_it_is_told_to)
     stage_answer_deinit(&a);
     stage_answer_deinit(&b);
     CHECK_EQ_INT(s->store.asked[IPC_MSG_CA_FINISH], 1);
+    CHECK_EQ_STR(s->store.ca_by, "admin:ada");
     buf_deinit(&old);
     gate_key_free(&k);
     stage_leave(&api);
@@ -115,6 +118,7 @@ static void at_days(unsigned days, bool has_successor, unsigned puts, unsigned f
     STAGE_UNTIL(s, s->store.asked[IPC_MSG_CA_PUT] >= puts && s->store.asked[IPC_MSG_CA_FINISH] >= finishes);
     CHECK_EQ_INT(s->store.asked[IPC_MSG_CA_PUT], puts);
     CHECK_EQ_INT(s->store.asked[IPC_MSG_CA_FINISH], finishes);
+    CHECK_EQ_STR(s->store.ca_by, puts + finishes != 0 ? "vault" : "");
     gate_key_free(&k);
     stage_leave(&gate);
     CHECK_EQ_INT(stage_stop(s), 0);

@@ -19,6 +19,7 @@
 #include "vault/vault.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -77,7 +78,8 @@ struct stage_store {
     struct buf ca_cert[STAGE_TENANTS];
     struct buf ca_key[STAGE_TENANTS];
     uint32_t ca_put_code;
-    struct buf next_cert; /* of the successor of ALICE's CA */
+    char ca_by[IPC_BY_MAX + 1]; /* who asked for the last CA_PUT or CA_FINISH */
+    struct buf next_cert;       /* of the successor of ALICE's CA */
     struct buf next_key;
 
     /* of a rekey: the rows are the credentials "a", "b", ... of ALICE, with the boxes here, and what came back */
@@ -244,6 +246,7 @@ static inline int stage_store_read(struct stage_store *store, const struct ipc_i
         return r;
     case IPC_MSG_CA_FINISH:
         r = ipc_get_ca_finish(in->payload, &finish);
+        (void)snprintf(store->ca_by, sizeof(store->ca_by), "%.*s", SPAN_ARG(finish.by));
         if (r == 0 && store->ca_put_code == 0) {
             buf_deinit(&store->ca_cert[finish.tenant_id]);
             buf_deinit(&store->ca_key[finish.tenant_id]);
@@ -292,6 +295,7 @@ static inline int stage_store_read(struct stage_store *store, const struct ipc_i
         return r;
     case IPC_MSG_CA_PUT:
         r = ipc_get_ca_put(in->payload, &ca_put);
+        (void)snprintf(store->ca_by, sizeof(store->ca_by), "%.*s", SPAN_ARG(ca_put.by));
         if (r == 0 && ca_put.next && store->ca_put_code == 0) {
             buf_reset(&store->next_cert);
             buf_reset(&store->next_key);

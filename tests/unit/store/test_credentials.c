@@ -309,6 +309,13 @@ TEST(certificate_authorities)
     store_db_free(db);
 }
 
+static int next_add(struct store_db *db, struct span cert, struct span key, uint64_t now_ms)
+{
+    struct ipc_ca_put m = {
+        .tenant_id = 1, .next = true, .cert = cert, .sealed_key = key, .by = SPAN_LIT("admin:ada")};
+    return store_ca_next_add(db, &m, now_ms);
+}
+
 TEST(a_ca_and_its_successor)
 {
     struct store_db *db = test_open_new("successor.db");
@@ -322,19 +329,19 @@ TEST(a_ca_and_its_successor)
     CHECK_EQ_INT(test_apply_one(db, "alice", "v1", "https://a.example:443", "key", TEST_NOW_MS, &a), 0);
     CHECK_EQ_INT(store_ca_made(db, 1, &made_ms), 0);
     CHECK_EQ_UINT(made_ms, 0);
-    CHECK_EQ_INT(store_ca_next_add(db, 1, SPAN_LIT("next"), SPAN_LIT("k"), false, TEST_NOW_MS), CB_ENOTFOUND);
+    CHECK_EQ_INT(next_add(db, SPAN_LIT("next"), SPAN_LIT("k"), TEST_NOW_MS), CB_ENOTFOUND);
     CHECK_EQ_INT(store_ca_put(db, 1, SPAN_LIT("first"), SPAN_LIT("first key"), TEST_NOW_MS), 0);
-    CHECK_EQ_INT(store_ca_finish(db, 1, TEST_NOW_MS, &generation), CB_ENOTFOUND);
+    CHECK_EQ_INT(store_ca_finish(db, 1, SPAN_LIT("admin:ada"), TEST_NOW_MS, &generation), CB_ENOTFOUND);
     CHECK_EQ_INT(store_ca_next_get(db, 1, &cert), 0);
     CHECK_EQ_UINT(buf_len(&cert), 0);
-    CHECK_EQ_INT(store_ca_next_add(db, 1, SPAN_LIT("next"), SPAN_LIT("next key"), false, TEST_NOW_MS + 5), 0);
-    CHECK_EQ_INT(store_ca_next_add(db, 1, SPAN_LIT("other"), SPAN_LIT("k"), false, TEST_NOW_MS), CB_EEXIST);
+    CHECK_EQ_INT(next_add(db, SPAN_LIT("next"), SPAN_LIT("next key"), TEST_NOW_MS + 5), 0);
+    CHECK_EQ_INT(next_add(db, SPAN_LIT("other"), SPAN_LIT("k"), TEST_NOW_MS), CB_EEXIST);
     CHECK_EQ_INT(store_ca_next_get(db, 1, &cert), 0);
     CHECK(span_eq_str(buf_span(&cert), "next"));
     buf_reset(&cert);
     CHECK_EQ_INT(store_ca_get(db, 1, &cert, &key), 0);
     CHECK(span_eq_str(buf_span(&cert), "first"));
-    CHECK_EQ_INT(store_ca_finish(db, 1, TEST_NOW_MS + 9, &generation), 0);
+    CHECK_EQ_INT(store_ca_finish(db, 1, SPAN_LIT("admin:ada"), TEST_NOW_MS + 9, &generation), 0);
     CHECK_EQ_UINT(generation, 2);
     buf_reset(&cert);
     buf_reset(&key);
@@ -342,9 +349,9 @@ TEST(a_ca_and_its_successor)
     CHECK(span_eq_str(buf_span(&cert), "next") && span_eq_str(buf_span(&key), "next key"));
     CHECK_EQ_INT(store_ca_made(db, 1, &made_ms), 0);
     CHECK_EQ_UINT(made_ms, TEST_NOW_MS + 5);
-    CHECK_EQ_INT(store_ca_finish(db, 1, TEST_NOW_MS, &generation), CB_ENOTFOUND);
+    CHECK_EQ_INT(store_ca_finish(db, 1, SPAN_LIT("admin:ada"), TEST_NOW_MS, &generation), CB_ENOTFOUND);
     /* It goes with its tenant. */
-    CHECK_EQ_INT(store_ca_next_add(db, 1, SPAN_LIT("third"), SPAN_LIT("k"), false, TEST_NOW_MS), 0);
+    CHECK_EQ_INT(next_add(db, SPAN_LIT("third"), SPAN_LIT("k"), TEST_NOW_MS), 0);
     uint64_t id;
     CHECK_EQ_INT(test_delete(db, "alice", &id), 0);
     buf_reset(&cert);
