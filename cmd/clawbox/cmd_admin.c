@@ -222,6 +222,27 @@ static int admin_ls(int argc, char **argv)
     return r == CMD_GO ? CMD_DONE : r;
 }
 
+/* After the last one nobody signs in any more but by a link. */
+static int warn_of_none(const char *state)
+{
+    struct control_answer answer = {.status = 0};
+    int r = control_read(state, "/v1/administrators", &answer);
+    const struct conf_node *list =
+        r == CMD_GO ? conf_node_get(answer.tree.documents, "administrators") : NULL;
+    bool none = r == CMD_GO;
+    for (const struct conf_node *one = list != NULL ? list->first : NULL; one != NULL; one = one->next) {
+        const struct conf_node *scope = conf_node_get(one, "scope");
+        none = none && (scope == NULL || scope->text == NULL || strcmp(scope->text, "admin") != 0);
+    }
+    if (none) {
+        (void)fprintf(
+            stderr,
+            "clawbox: no administrator with the scope admin is left: `clawbox console` prints a link to make one\n");
+    }
+    control_answer_deinit(&answer);
+    return r;
+}
+
 static int admin_rm(int argc, char **argv)
 {
     const struct cmd_usage usage = {.command = "admin", .line = "admin rm NAME", .min = 1, .max = 1};
@@ -239,6 +260,9 @@ static int admin_rm(int argc, char **argv)
     control_answer_deinit(&answer);
     if (r == CMD_GO) {
         (void)printf("administrator %s is removed, and signed out everywhere\n", line.args[0]);
+        r = warn_of_none(line.state);
+    }
+    if (r == CMD_GO) {
         r = CMD_DONE;
     }
     return r;

@@ -208,8 +208,9 @@ static void conn_request_init(struct api_conn *c)
     secret_wipe(&c->request.sign_in, sizeof(c->request.sign_in));
     c->request = (struct api_request){.api = c->api, .conn = c};
     /* The kernel has said who is at the control socket. */
-    c->request.who = c->kind == API_CONN_CONTROL ? (struct api_who){.scope = IPC_SCOPE_ADMIN, .by = "socket"}
-                                                 : (struct api_who){.scope = IPC_SCOPE__COUNT};
+    c->request.who = c->kind == API_CONN_CONTROL
+                         ? (struct api_who){.scope = IPC_SCOPE_ADMIN, .by = IPC_BY_SOCKET}
+                         : (struct api_who){.scope = IPC_SCOPE__COUNT};
     c->unread = c->admit = c->delayed = false;
     buf_init(&c->request.out, API_ANSWER_MAX);
     buf_set_sensitive(&c->request.out); /* proxy tokens */

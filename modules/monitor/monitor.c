@@ -12,8 +12,10 @@
 #include "net/listener.h"
 #include "priv/confine.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,6 +252,18 @@ static int open_api_listener(struct monitor *m)
     return 0;
 }
 
+/* What links have where nobody can connect to the address that is listened at: whoever reads it knows what the server is called. */
+#define SERVER_NAME "SERVER"
+
+static bool is_every_address(const char *address)
+{
+    static const struct in6_addr six_any = IN6ADDR_ANY_INIT;
+    struct in_addr four;
+    struct in6_addr six;
+    return (inet_pton(AF_INET, address, &four) == 1 && four.s_addr == htonl(INADDR_ANY)) ||
+           (inet_pton(AF_INET6, address, &six) == 1 && memcmp(&six, &six_any, sizeof(six)) == 0);
+}
+
 static int open_console_listener(struct monitor *m)
 {
     const char *address = m->options->console_address;
@@ -271,6 +285,10 @@ static int open_console_listener(struct monitor *m)
     (void)snprintf(m->console, sizeof(m->console), "%s://%s%s%s:%u", scheme(m), brackets ? "[" : "", address,
                    brackets ? "]" : "", (unsigned)port);
     log_info("console at %s/", m->console);
+    if (is_every_address(address)) {
+        (void)snprintf(m->console, sizeof(m->console), "%s://" SERVER_NAME ":%u", scheme(m), (unsigned)port);
+        log_info("in links to it, " SERVER_NAME " stands for a name that its certificate is for");
+    }
     return 0;
 }
 

@@ -57,6 +57,34 @@ static int room_for(struct store_db *db, struct span name)
     return r;
 }
 
+/*
+ * Without an administrator whose scope is admin nobody could make another but from the machine itself, with `clawbox console`: so the last one
+ * goes only on the word of somebody there, who knows.
+ */
+static int stays(struct store_db *db, struct span name, struct span by)
+{
+    bool is_admin = false;
+    bool others = span_eq_str(by, IPC_BY_SOCKET);
+    int r;
+    sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_ADMINISTRATOR_ALL);
+    while ((r = store_stmt_step(db, stmt)) == 1) {
+        if (store_column_u64(stmt, 1) == IPC_SCOPE_ADMIN) {
+            bool own = span_eq(store_column_span(stmt, 0), name);
+            is_admin = is_admin || own;
+            others = others || !own;
+        }
+    }
+    store_stmt_done(stmt);
+    if (r == 0 && is_admin && !others) {
+        r = store_db_fail(
+            db, CB_ECONFLICT,
+            "%.*s is the last administrator with the scope admin: make another one first, or use "
+            "`clawbox admin rm` on the machine itself",
+            SPAN_ARG(name));
+    }
+    return r;
+}
+
 /* Ends the administrator's sessions but for the one of that hash (empty: all). */
 static int end_sessions(struct store_db *db, struct span name, struct span but)
 {
@@ -120,6 +148,7 @@ int store_administrator_put(struct store_db *db, const struct ipc_administrator_
     }
     r = m->link.len != 0 ? use_link(db, m->link, now_ms) : 0;
     r = r == 0 ? room_for(db, m->name) : r;
+    r = r == 0 && m->scope != IPC_SCOPE_ADMIN ? stays(db, m->name, m->by) : r;
     r = r == 0 ? write_row(db, m, now_ms) : r;
     r = r == 0 ? end_sessions(db, m->name, SPAN_EMPTY) : r;
     r = r == 0 ? record(db, SPAN_LIT("administrator-set"), m->name, m->by, now_ms) : r;
@@ -155,9 +184,12 @@ int store_administrator_delete(struct store_db *db, const struct ipc_administrat
     if (r != 0) {
         return r;
     }
-    sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_ADMINISTRATOR_DELETE);
-    store_bind_text(stmt, 1, m->name);
-    r = store_stmt_run(db, stmt);
+    r = stays(db, m->name, m->by);
+    if (r == 0) {
+        sqlite3_stmt *stmt = store_stmt(db, STORE_STMT_ADMINISTRATOR_DELETE);
+        store_bind_text(stmt, 1, m->name);
+        r = store_stmt_run(db, stmt);
+    }
     if (r == 0 && sqlite3_changes(db->sqlite) == 0) {
         r = store_db_fail(db, CB_ENOTFOUND, "there is no administrator %.*s", SPAN_ARG(m->name));
     }

@@ -62,9 +62,20 @@ def admin_ls_and_rm(world):
           "ada            admin   2026-11-24T03:15:00.042Z  never\n"
           "val            viewer  2026-11-24T03:15:00.042Z  2026-11-24T04:15:00.042Z\n")
     equal("as JSON", json.loads(world.ok("admin", "ls", "--json").out), ADMINISTRATORS)
-    contains("removed", world.ok("admin", "rm", "ada").out, "ada is removed")
-    equal("the request", (server.requests[-1].method, server.requests[-1].target), ("DELETE", "/v1/administrators/ada"))
+    done = world.ok("admin", "rm", "ada")
+    contains("removed", done.out, "ada is removed")
+    equal("no warning", done.err, "")
+    equal("the request", (server.requests[-2].method, server.requests[-2].target), ("DELETE", "/v1/administrators/ada"))
     world.fails(2, "admin", "rm", "../status")
+
+
+@case
+def admin_rm_says_when_nobody_is_left(world):
+    left = []
+    world.serve(lambda request: Answer(200, {"administrators": left}) if request.method == "GET" else answers(request))
+    contains("the warning", world.ok("admin", "rm", "ada").err, "`clawbox console` prints a link")
+    left.append(ADMINISTRATORS["administrators"][1])
+    contains("the warning with a viewer", world.ok("admin", "rm", "ada").err, "`clawbox console` prints a link")
 
 
 @case

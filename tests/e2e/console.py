@@ -480,7 +480,7 @@ def with_a_certificate_all_of_it_is_in_tls_and_for_its_names_alone():
             context = ssl.create_default_context(cafile=cert)
             b = Browser(console_port, context)
             wait_for("the link", lambda: "/sign-in#" in p.appliance.log())
-            b.sign_in({"link": re.search(r"/sign-in#(cbxl_[\w-]+)", p.appliance.log())[1]})
+            b.sign_in({"link": re.search(rf"console: https://SERVER:{console_port}/sign-in#(cbxl_[\w-]+)", p.appliance.log())[1]})
             b.csrf = b.expect(200, "POST", "/session/first", {"name": "ann", "password": PASSWORD})["csrf"]
             b.expect(201, "PUT", "/api/v1/tenants/alice", TENANT, Content_Type="application/yaml")
             status, _, fields = b.ask("GET", "/")

@@ -112,6 +112,9 @@ def play(page, ask, until):
     ask(403, "PUT", one + OTHER, other, X_Clawbox_Csrf="0" * 64)
     ask(404, "PUT", one + "Bea", other)
     ask(413, "PUT", one + OTHER, LARGE)
+    ask(409, "PUT", one + NAME, {"scope": "viewer", "password": PASSWORD})  # the last one
+    answer = page.ask("DELETE", "/api/v1/administrators/" + NAME)
+    assert answer.status == 409 and "clawbox admin rm" in answer.json()["detail"], answer
     ask(422, "PUT", one + OTHER, {**other, "scope": "tenant:alice"})
     ask(422, "PUT", one + OTHER, {**other, "password": "short"})
 

@@ -24,6 +24,8 @@ LARGE = "#" * (1024 * 1024 + 1)
 UNSEEN = {503}
 UNSEEN_AT = {("/v1/tenants/{tenant}/credentials/{credential}:prepare", "GET", 422),  # more hosts than a binding holds
              ("/v1/tenants/{tenant}/credentials/{credential}", "DELETE", 409),
+             # The last one goes by the control socket; a page is refused (pages.py).
+             ("/v1/administrators/{administrator}", "PUT", 409), ("/v1/administrators/{administrator}", "DELETE", 409),
              ("/v1/tenants/{tenant}:rotate-ca", "POST", 409),
              ("/v1/tenants/{tenant}:suspend", "POST", 409), ("/v1/tenants/{tenant}:resume", "POST", 409)}
 

@@ -308,6 +308,38 @@ TEST(an_unknown_name_looks_like_a_known_one)
     store_db_free(db);
 }
 
+static int removed_by(struct store_db *db, const char *name, const char *by)
+{
+    struct ipc_administrator_delete m = {.name = span_str(name), .by = span_str(by)};
+    return store_administrator_delete(db, &m, TEST_NOW_MS);
+}
+
+TEST(the_last_administrator_goes_on_the_word_of_who_is_at_the_machine)
+{
+    struct store_db *db = test_open_new("last.db");
+    struct ipc_administrator_put demoted = {.name = SPAN_LIT("ada"),
+                                            .scope = IPC_SCOPE_VIEWER,
+                                            .key = hash_of("secret"),
+                                            .by = SPAN_LIT("admin:ada")};
+    struct passphrase_kdf kdf;
+    uint8_t written[PASSPHRASE_KDF_LEN];
+    passphrase_kdf_new(&kdf);
+    passphrase_kdf_write(&kdf, written);
+    demoted.kdf = span_of(written, sizeof(written));
+    CHECK_EQ_INT(put(db, "ada", IPC_SCOPE_ADMIN, "secret"), 0);
+    CHECK_EQ_INT(put(db, "val", IPC_SCOPE_VIEWER, "secret"), 0);
+    CHECK_EQ_INT(removed_by(db, "ada", "admin:ada"), CB_ECONFLICT);
+    CHECK_EQ_INT(removed_by(db, "ada", "token:root"), CB_ECONFLICT);
+    CHECK_EQ_INT(store_administrator_put(db, &demoted, TEST_NOW_MS), CB_ECONFLICT);
+    CHECK_EQ_INT(removed_by(db, "val", "admin:ada"), 0);
+    CHECK_EQ_INT(removed_by(db, "nobody", "admin:ada"), CB_ENOTFOUND);
+    CHECK_EQ_INT(put(db, "bob", IPC_SCOPE_ADMIN, "secret"), 0);
+    CHECK_EQ_INT(removed_by(db, "ada", "admin:ada"), 0);
+    CHECK_EQ_INT(removed_by(db, "bob", "admin:bob"), CB_ECONFLICT);
+    CHECK_EQ_INT(removed_by(db, "bob", "socket"), 0);
+    store_db_free(db);
+}
+
 TEST(what_is_no_administrator_is_refused)
 {
     char name[IPC_NAME_MAX + 1];
