@@ -131,7 +131,9 @@ export class World {
         }), SHIFT_MS) : 0;
         if (shift > SHIFT_MAX) wrong.push(`${which}: the layout shifts by ${shift.toFixed(3)}`);
         wrong.push(...(await this.violations(page)).map((one) => `${which}: ${one}`));
-        // Last: a screenshot of all of a page makes it as large as it is.
+        // Last, in a window as high as the page: what sticks to an edge would stand across its middle.
+        const height = await page.evaluate(() => document.documentElement.scrollHeight);
+        await page.setViewportSize({ width: viewport.width, height: Math.max(viewport.height, height) });
         await page.screenshot({ path: join(this.shots, `${which}.png`), fullPage: true, animations: 'disabled' });
       }
     }

@@ -45,6 +45,20 @@ export default [
       assert.ok(await page.evaluate(() => document.activeElement === document.body || parseFloat(getComputedStyle(document.activeElement).outlineWidth) >= 2), `after ${i + 1} steps`);
     }
   }],
+  ['times are those of the reader’s zone', async (world) => {
+    const storageState = await world.page.context().storageState();
+    const shown = [];
+    for (const timezoneId of ['Asia/Kolkata', 'America/St_Johns']) {
+      const page = await world.newPage({ timezoneId, storageState });
+      await world.visit('/audit?tenant=alice&kind=change', page);
+      const { at, text } = await page.locator('tbody time').last().evaluate((time) => ({ at: time.dateTime, text: time.textContent }));
+      const wanted = new Intl.DateTimeFormat('en', { timeZone: timezoneId, hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' }).format(new Date(at));
+      assert.ok(text.endsWith(wanted), `${text} is not ${wanted}, which ${at} is in ${timezoneId}`);
+      shown.push(text);
+      await page.context().close();
+    }
+    assert.notEqual(shown[0], shown[1]);
+  }],
   ['the first view is under 100 KiB, and quick', async (world) => {
     const times = [];
     let weight = 0;
