@@ -18,7 +18,7 @@ import time
 
 import messages
 from look import ALICE, equal, has_secret
-from mutate import SEED, Mutator, World
+from mutate import SEED, Descriptors, Mutator, World
 
 CLAWBOX = os.environ.get("CLAWBOX_BIN", os.path.join(os.path.dirname(__file__), "..", "..", "build", "clawbox"))
 MESSAGES = int(os.environ.get("CLAWBOX_FLOOD", "10000"))  # per channel; a million is what a long run takes
@@ -50,14 +50,18 @@ class Channel:
         self.ours.close()
         self.theirs.close()
 
-    def send(self, data):
-        """Also into a channel that the role has ended."""
+    def send(self, data, descriptors=()):
+        """Also into a channel that the role has ended. The descriptors go along with the first bytes, and are closed here."""
         try:
             while data:
                 select.select([], [self.ours], [], WAIT)
-                data = data[self.ours.send(data) :]
+                data = data[socket.send_fds(self.ours, [data], descriptors) if descriptors else self.ours.send(data) :]
+                while descriptors:
+                    os.close(descriptors.pop())
         except (BrokenPipeError, ConnectionResetError):
             self.dead = True
+        for descriptor in descriptors:
+            os.close(descriptor)
 
     def unread(self):
         size = array.array("i", [0])
@@ -184,6 +188,13 @@ class Role:
             self.log.seek(0)
             raise AssertionError(f"{self.name} ended with status {status:x}: {self.log.read()[-2000:].decode(errors='replace')}")
 
+    def descriptors(self):
+        """How many it has; none that can be seen, by who is not root."""
+        try:
+            return len(os.listdir(f"/proc/{self.pid}/fd"))
+        except PermissionError:
+            return 0
+
     def close(self):
         if self.pid:
             os.kill(self.pid, 9)
@@ -219,12 +230,14 @@ def flood(stage, sender, receiver, by_stream):
     role = Role(receiver, world)
     try:
         mutator = Mutator(sender, receiver, by_stream, SEED, world)
+        descriptors = Descriptors(mutator.random)
         tenant = role.tenant or (BOBS if sender in ("gate", "egress") else 0)
         channel = role.stream() if by_stream else role.channels[(sender, tenant)]
         sent = 0
         while sent < MESSAGES:
             batch = [mutator.frame(channel.calls) for _ in range(mutator.random.randrange(1, HONEST_BATCH))]
-            channel.send(b"".join(batch))
+            for data in batch if mutator.descriptors else [b"".join(batch)]:
+                channel.send(data, descriptors.some() if mutator.descriptors else [])
             sent += len(batch)
             taken(role, channel)
             if channel.dead or mutator.random.random() < 0.02:
@@ -235,7 +248,10 @@ def flood(stage, sender, receiver, by_stream):
             channel.close()
         else:
             role.wire(sender, tenant)
+        descriptors.close()
         PROBES[receiver](role)
+        if mutator.descriptors:
+            role.until("the end of what came along", lambda: role.descriptors() < 64)
         role.alive()
     except AssertionError as error:
         raise AssertionError(f"{error} (CLAWBOX_FLOOD_SEED={SEED})") from None

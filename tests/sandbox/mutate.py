@@ -2,6 +2,7 @@
 
 import os
 import random
+import socket
 import struct
 
 import messages
@@ -20,6 +21,46 @@ class World:
         self.credentials = struct.pack(">I", 1) + text(b"openai") + text(b"sk-placeholder-0123456789abcdef") + struct.pack(">Q", 1)
 
 
+class Descriptors:
+    """What comes along with frames: nothing, one, too many, and of every kind; connections have something to say, and some of them stay."""
+
+    KEPT = 300  # more than any role takes
+
+    def __init__(self, generator):
+        self.random, self.kept = generator, []
+
+    def close(self):
+        for s in self.kept:
+            s.close()
+
+    def said(self):
+        r = self.random
+        request = b"%s /v1/%s HTTP/1.1\r\nHost: api\r\n%s\r\n" % (
+            r.choice([b"GET", b"POST", b"DELETE"]), r.choice([b"sessions", b"session", b"sign-in/ann", b"tenants", r.randbytes(5).hex().encode()]),
+            r.choice([b"", b"Content-Length: 2\r\n", b"Transfer-Encoding: chunked\r\n", b"Authorization: Bearer cbxs_" + b"A" * 43 + b"\r\n"]))
+        return r.choice([b"", request, request * 3, request[: r.randrange(len(request))], r.randbytes(r.randrange(400))])
+
+    def one(self):
+        kind = self.random.randrange(6)
+        if kind == 0:
+            return os.open("/dev/null", os.O_RDONLY)
+        if kind == 1:
+            ends = os.pipe()
+            os.close(ends[0])
+            return ends[1]
+        if kind == 2:
+            return socket.socket(self.random.choice([socket.AF_INET, socket.AF_UNIX])).detach()  # connected to nobody
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        ours.sendall(self.said())
+        self.kept.append(ours)
+        if self.random.random() < 0.5 or len(self.kept) > self.KEPT:
+            self.kept.pop(self.random.randrange(len(self.kept))).close()
+        return theirs.detach()
+
+    def some(self):
+        return [self.one() for _ in range(self.random.choice([0, 1, 1, 1, 1, 2, 5]))]
+
+
 class Mutator:
     """Frames that begin as what may be said there, and end as anything."""
 
@@ -28,8 +69,8 @@ class Mutator:
         kind = "STREAM" if by_stream else "PEER"
         may = [(n, row[6] == "IPC_FD") for n, row in zip(messages.NAMES, messages.ROWS)
                if row[4] == kind and sender in messages.senders(n) and receiver in messages.receivers(n)]
-        # The descriptor does not come along here; where nothing goes without one (console), that is what is sent.
-        self.names = [n for n, has_fd in may if not has_fd] or [n for n, _ in may]
+        self.names = [n for n, _ in may]
+        self.descriptors = any(has_fd for _, has_fd in may)  # may come along: Descriptors
         self.world = world
 
     def value(self, kind):
