@@ -85,7 +85,7 @@ def a_grant_for_a_time_ends_by_itself():
     with allowed_little(tenants=("alice", "bob")) as (p, a):
         equal("before", outcome(p, "/v2/x"), "no_route_path")
         start = time.monotonic()
-        made = grant(a, "/v2/*", seconds=3)
+        made = grant(a, "/v2/*", seconds=8)
         equal("granted", outcome(p, "/v2/x"), 200)
         equal("again", outcome(p, "/v2/y"), 200)
         equal("beside it", outcome(p, "/v2/x/y"), "no_route_path")
@@ -94,7 +94,7 @@ def a_grant_for_a_time_ends_by_itself():
         equal("on a connection that stays", get(stays, "/v2/x", EXTRA_HOST).status, 200)
         wait_for("its end", lambda: get(stays, "/v2/x", EXTRA_HOST).status == 403)
         took = time.monotonic() - start
-        assert 2.9 <= took < 10, f"it ended after {took:.2f} s"
+        assert 7.9 <= took < 20, f"it ended after {took:.2f} s"
         stays.close()
         wait_for("its end on the list", lambda: json.loads(
             a.expect(200, a.admin, "GET", "/v1/tenants/alice/grants"))["grants"] == [])
