@@ -24,7 +24,7 @@ const isNothing = (content) => content === null || content === undefined || cont
 
 function Cell({ column, content }) {
   const nothing = isNothing(content);
-  return html`<td class=${`${kind(column)} ${nothing ? 'none' : ''}`} data-label=${column.label}><div>${nothing && column.label ? html`<span class="quiet">–</span>` : content}</div></td>`;
+  return html`<td class=${`${kind(column)} ${nothing ? 'none' : ''}`} data-label=${column.label}><div>${nothing && column.label && !column.number ? html`<span class="quiet">–</span>` : content}</div></td>`;
 }
 
 const kind = (column) => [column.number && 'number', column.wide && 'wide', column.half && 'half', column.code && 'code', !column.label && 'bare'].filter(Boolean).join(' ');
