@@ -195,14 +195,11 @@ static bool is_below(struct span path, const char *parent)
 }
 
 /* What this role asks the api for on its own behalf (session.c): it would give a page's script the session that the cookie keeps from it, and let it
- * guess keys without making them of passwords. Only who is signed in, which is no secret, a page may ask too. */
-static bool is_for_console(const struct http_head *head, struct span path)
+ * guess keys without making them of passwords. */
+static bool is_for_console(struct span target)
 {
-    if (span_eq_str(path, API_PREFIX "/v1/session")) {
-        return !span_eq_str(head->method, "GET");
-    }
-    return span_starts(path, SPAN_LIT(API_PREFIX "/v1/session")) ||
-           span_starts(path, SPAN_LIT(API_PREFIX "/v1/sign-in/"));
+    return span_starts(target, SPAN_LIT(API_PREFIX "/v1/session")) ||
+           span_starts(target, SPAN_LIT(API_PREFIX "/v1/sign-in/"));
 }
 
 static void read_target(const struct http_head *head, struct ask *ask)
@@ -210,7 +207,7 @@ static void read_target(const struct http_head *head, struct ask *ask)
     struct span target = head->target;
     const uint8_t *mark = target.len != 0 ? memchr(target.ptr, '?', target.len) : NULL;
     ask->path = mark != NULL ? span_sub(target, 0, (size_t)(mark - target.ptr)) : target;
-    if (span_starts(target, SPAN_LIT(API_PREFIX "/v1/")) && !is_for_console(head, ask->path)) {
+    if (span_starts(target, SPAN_LIT(API_PREFIX "/v1/")) && !is_for_console(target)) {
         ask->what = ASK_API;
         ask->target = span_sub(target, sizeof(API_PREFIX) - 1, SIZE_MAX);
         return;
