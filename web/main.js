@@ -3,6 +3,7 @@ import { render } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, session as sessions, whenSignedOut } from './api.js';
 import { pages } from './pages.js';
+import SignIn from './pages/sign_in.js';
 import { go, match, useAddress } from './router.js';
 import { applyTheme } from './theme.js';
 import { html } from './ui/html.js';
@@ -64,7 +65,6 @@ function Shell() {
   const [session, setSession] = useState(undefined);
   const [error, setError] = useState(null);
   const address = useAddress();
-  const signIn = useModule(session === null || session?.first ? loadSignIn : null);
 
   const look = async () => {
     setError(null);
@@ -99,13 +99,12 @@ function Shell() {
   if (error) return html`<main class="alone"><${Page} title="clawbox"><${Problem} error=${error} retry=${look} /><//></main>`;
   if (session === undefined) return html`<main class="alone"><${Loading} /></main>`;
   if (session === null || session.first) {
-    return html`<main class="alone">${signIn.module ? html`<${signIn.module.default} first=${Boolean(session?.first)} onSignedIn=${signedIn} />` : html`<${Loading} />`}</main><${Toasts} />`;
+    return html`<main class="alone"><${SignIn} first=${Boolean(session?.first)} onSignedIn=${signedIn} /></main><${Toasts} />`;
   }
   return html`<a class="skip" href="#main">To the content</a>
     <div class="shell"><${Navigation} ...${{ address, session, signOut }} /><main id="main" tabindex="-1"><${Shown} ...${{ address, session }} /></main></div><${Toasts} />`;
 }
 
-const loadSignIn = () => import('./pages/sign_in.js');
 // A link from the command line is for signing in again, whoever was signed in.
 const hasLink = () => location.pathname === '/sign-in' && location.hash.startsWith('#cbxl_');
 
