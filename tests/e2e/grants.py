@@ -90,6 +90,8 @@ def a_grant_for_a_time_ends_by_itself():
         equal("again", outcome(p, "/v2/y"), 200)
         equal("beside it", outcome(p, "/v2/x/y"), "no_route_path")
         equal("another tenant", outcome(p, "/v2/x", "bob"), "no_route_path")
+        change = [(r["change"], r["by"]) for r in p.appliance.audit("alice") if r["kind"] == "change" and r["change"] == "granted"]
+        equal("who", change, [("granted", "token:root")])
         stays = p.tunnel(host=EXTRA_HOST)
         equal("on a connection that stays", get(stays, "/v2/x", EXTRA_HOST).status, 200)
         wait_for("its end", lambda: get(stays, "/v2/x", EXTRA_HOST).status == 403)
@@ -100,8 +102,6 @@ def a_grant_for_a_time_ends_by_itself():
             a.expect(200, a.admin, "GET", "/v1/tenants/alice/grants"))["grants"] == [])
         rows = [r for r in p.appliance.audit("alice") if r["kind"] == "decision" and r["reason"] == "route"]
         equal("routes in the audit", {(r["route"], r["credential"]) for r in rows}, {(f"grant:{made['id']}", None)})
-        change = [(r["change"], r["by"]) for r in p.appliance.audit("alice") if r["kind"] == "change" and r["change"] == "granted"]
-        equal("who", change, [("granted", "token:root")])
         p.appliance.run("audit", "verify")
 
 
