@@ -99,21 +99,15 @@ static int on_listener(void *arg, enum ipc_listener_kind kind, int fd)
     return 0;
 }
 
-/* The certificate comes first, and then its key: before the role is confined, and again when somebody has renewed them. */
+/* Before the role is confined, and again when somebody has renewed them. */
 static int on_file(void *arg, enum ipc_file_kind what, int fd)
 {
     struct console *console = arg;
-    if (what == IPC_FILE_TLS_CERT && console->tls_cert_fd < 0) {
-        console->tls_cert_fd = fd;
-        return 0;
-    }
-    if (what != IPC_FILE_TLS_KEY || console->tls_cert_fd < 0) {
+    if (what != IPC_FILE_TLS_CERT && what != IPC_FILE_TLS_KEY) {
         (void)close(fd);
         return CB_EPERM;
     }
-    int cert_fd = console->tls_cert_fd;
-    console->tls_cert_fd = -1;
-    return link_serving_read(cert_fd, fd, &console->serving);
+    return link_serving_take(what == IPC_FILE_TLS_KEY, fd, &console->tls_cert_fd, &console->serving);
 }
 
 static int on_file_again(void *arg, enum ipc_file_kind what, int fd)

@@ -19,6 +19,9 @@ CB_MUST_USE int link_serving_new(struct span pem, struct link_serving **out, con
 /* The same, of a descriptor with the certificates and of one with the key, which are closed. Where *serving is one already, it shows these to
  * whoever connects from now on; after a failure it shows what it showed before. What is wrong is logged. */
 CB_MUST_USE int link_serving_read(int cert_fd, int key_fd, struct link_serving **serving);
+/* One of a role's two files: the certificate comes first, and waits in *cert_fd (-1: none) for its key; then link_serving_read(). The
+ * descriptor is taken in any case. CB_EPERM: a second certificate, or a key without one. */
+CB_MUST_USE int link_serving_take(bool key, int fd, int *cert_fd, struct link_serving **serving);
 /* Whether a client that looks for this name or address (IPv6 without brackets) believes the certificate. */
 bool link_serves(const struct link_serving *serving, struct span host);
 

@@ -83,6 +83,22 @@ int link_serving_read(int cert_fd, int key_fd, struct link_serving **serving)
     return r;
 }
 
+int link_serving_take(bool key, int fd, int *cert_fd, struct link_serving **serving)
+{
+    bool waits = *cert_fd >= 0;
+    if (key != waits) {
+        (void)close(fd);
+        return CB_EPERM;
+    }
+    if (!key) {
+        *cert_fd = fd;
+        return 0;
+    }
+    int cert = *cert_fd;
+    *cert_fd = -1;
+    return link_serving_read(cert, fd, serving);
+}
+
 bool link_serves(const struct link_serving *serving, struct span host)
 {
     char text[256];
