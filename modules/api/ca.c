@@ -6,6 +6,18 @@
 #include "tls/cert.h"
 #include "tls/seal.h"
 
+/* The number of the tenant that TENANT has told of. 0; 1: the request has been answered; or an error. */
+static int read_id(struct api_request *q, struct span payload, uint64_t *id)
+{
+    struct api_tenant tenant;
+    int r = api_tenant_read(q, payload, &tenant);
+    if (r == 0) {
+        *id = tenant.row.tenant_id;
+        api_tenant_deinit(&tenant);
+    }
+    return r;
+}
+
 /* ---- what it is ---- */
 
 static int write_cert(struct json *j, struct span der, bool signs)
@@ -63,14 +75,12 @@ static int on_certs(struct api_request *q, struct span payload)
 
 static int on_ca(struct api_request *q, struct span payload)
 {
-    struct api_tenant tenant;
-    int r = api_tenant_read(q, payload, &tenant);
+    struct ipc_chan *vault = q->api->vault;
+    struct ipc_ca_cert_get m = {.tenant_id = 0};
+    int r = read_id(q, payload, &m.tenant_id);
     if (r != 0) {
         return r > 0 ? 0 : r;
     }
-    api_tenant_deinit(&tenant);
-    struct ipc_chan *vault = q->api->vault;
-    struct ipc_ca_cert_get m = {.tenant_id = tenant.row.tenant_id};
     api_wait(q, vault, API_CALL(q, vault, ca_cert_get, &m), IPC_MSG_CA_CERT, on_certs);
     return 0;
 }
@@ -105,14 +115,12 @@ static int on_rotated(struct api_request *q, struct span payload)
 
 static int rotate(struct api_request *q, struct span payload, bool finish)
 {
-    struct api_tenant tenant;
-    int r = api_tenant_read(q, payload, &tenant);
+    struct ipc_chan *vault = q->api->vault;
+    struct ipc_ca_rotate m = {.finish = finish, .by = api_by(q)};
+    int r = read_id(q, payload, &m.tenant_id);
     if (r != 0) {
         return r > 0 ? 0 : r;
     }
-    api_tenant_deinit(&tenant);
-    struct ipc_chan *vault = q->api->vault;
-    struct ipc_ca_rotate m = {.tenant_id = tenant.row.tenant_id, .finish = finish, .by = api_by(q)};
     api_wait(q, vault, API_CALL(q, vault, ca_rotate, &m), IPC_MSG_CA_CERT, on_rotated);
     return 0;
 }

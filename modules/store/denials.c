@@ -258,7 +258,6 @@ static int denials_get(struct store_peer *p, const struct ipc_in *in)
     if (r != 0) {
         return r;
     }
-    batch_flush(p->store); /* outcomes may be waiting */
     buf_init(&list, IPC_PAGE_MAX);
     struct ipc_denials answer = {.code = 0};
     int code = store_denials_list(p->store->db, &m, &list, &answer.more);

@@ -15,8 +15,8 @@
 #define DAY_MS   (UINT64_C(24) * HOUR * 1000)
 #define SLICE    4096 /* records in one transaction */
 #define META_SEQ SPAN_LIT("series_seq")
-/* What one record adds at most: a slice less than 2^61, and sums stop at the 2^62 that their statement has. So no egress makes a number that the table refuses, which would
- * cost everybody in the batch their records. */
+/* What one record adds at most: a slice less than 2^61, and sums stop at the 2^62 that their statement has. So no egress makes a number
+ * that the table refuses, which would cost everybody in the batch their records. */
 #define ADD_MAX (UINT64_C(1) << 48)
 
 /* The columns of one record, or of a point. */
@@ -250,25 +250,25 @@ static int catch_up(struct store_db *db, uint64_t least, uint64_t minutes_from_m
     return r;
 }
 
-int store_series_catch_up(struct store_db *db)
+static int catch_up_all(struct store_db *db, uint64_t least, uint64_t minutes_from_ms)
 {
     bool more = true;
     int r = 0;
     while (r == 0 && more) {
-        r = catch_up(db, 1, 0, &more);
+        r = catch_up(db, least, minutes_from_ms, &more);
     }
     return r;
 }
 
+int store_series_catch_up(struct store_db *db)
+{
+    return catch_up_all(db, 1, 0);
+}
+
 int store_series_complete(struct store_db *db, uint64_t now_ms)
 {
-    bool more = true;
-    int r = 0;
-    while (r == 0 && more) {
-        r = catch_up(db, STORE_BLOCK_ROWS,
-                     now_ms > STORE_SERIES_MINUTES_MS ? now_ms - STORE_SERIES_MINUTES_MS : 0, &more);
-    }
-    return r;
+    return catch_up_all(db, STORE_BLOCK_ROWS,
+                        now_ms > STORE_SERIES_MINUTES_MS ? now_ms - STORE_SERIES_MINUTES_MS : 0);
 }
 
 /* ---- reading ---- */
